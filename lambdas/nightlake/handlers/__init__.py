@@ -1,0 +1,1 @@
+"""Thin: parse the event, call one core function, return a small dict."""

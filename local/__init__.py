@@ -1,0 +1,1 @@
+"""The local AWS and the outside world it needs."""
