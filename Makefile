@@ -1,0 +1,70 @@
+# Everything a person or CI does with Nightlake. `make help` lists it; no target needs another step by hand.
+PYTHON ?= python3
+STAGE ?= local
+PIPELINE ?= sales
+BIN := .venv/bin
+SHELL := /bin/bash
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up run deploy test lint format check down clean lock synth
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: .venv/.installed node_modules/.installed .build/layer/.built  ## .venv, node_modules and the Lambda layer, all pinned
+
+.venv/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Nightlake needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}. Call: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.installed: package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 22 (20 or later works), https://nodejs.org" >&2; exit 1; }
+	@node -e 'if (+process.versions.node.split(".")[0] < 20) { console.error("Nightlake needs Node.js 20 or later, and node is " + process.version + ": install Node.js 22."); process.exit(1) }'
+	npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.build/layer/.built: requirements-lambda.txt infra/layer.py .venv/.installed
+	$(BIN)/python -m infra.layer
+	@touch $@
+
+up: setup  ## start the local AWS
+	$(BIN)/nightlake up
+
+run: deploy  ## local AWS, deploy, and tonight's run of PIPELINE=sales
+	$(BIN)/nightlake run $(PIPELINE)
+
+deploy: setup  ## deploy STAGE=local (starts the local AWS), dev or prod
+	@if [ "$(STAGE)" = local ]; then $(BIN)/nightlake up; fi
+	$(BIN)/nightlake deploy --stage $(STAGE)
+
+synth: setup  ## the templates of STAGE, offline, nag clean
+	npx cdk synth --quiet -c stage=$(STAGE)
+
+test: setup lint  ## lint, then every test; starts a local AWS of its own
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup  ## ruff, mypy strict, nightlake check
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/nightlake check
+
+format: setup  ## ruff's formatting and safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+down:  ## stop the local AWS
+	@if [ -x $(BIN)/nightlake ]; then $(BIN)/nightlake down; fi
+
+clean: down  ## stop it and delete everything that was made here
+	rm -rf .venv node_modules .build .nightlake cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+lock: setup  ## compile requirements*.in to pinned requirements*.txt (needs the tool uv)
+	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --no-header --no-annotate --no-emit-index-url --no-emit-find-links -c requirements.txt requirements-lambda.in -o requirements-lambda.txt
