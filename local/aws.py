@@ -1,0 +1,338 @@
+"""The local AWS's life: started, stopped and looked at. Nothing of the caller's AWS configuration reaches it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from local import tls
+from local.errors import OtherModeError, PortInUseError, StartFailedError
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 4566
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+_MARK = "NIGHTLAKE_LOCAL_AWS"
+"""Variable that holds the home: the emulator and its Lambda workers carry it, a recycled pid does not."""
+_START_SECONDS = 60
+_STOP_SECONDS = 20
+_LOG_LINES = 15
+
+
+class Endpoint(BaseModel):
+    """Where the local AWS listens; stored as `endpoint.json` in its home while it runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    port: int
+    pid: int
+    iam: bool
+    ca_bundle: Path | None
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables with which every AWS SDK and the CDK talk to this AWS and to no other.
+
+        They belong on top of an environment without `AWS_*` variables: a profile of the caller would win over them.
+        """
+        variables = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": f"{HOST},localhost",
+        }
+        if self.ca_bundle:
+            variables |= {"AWS_CA_BUNDLE": str(self.ca_bundle), "NODE_EXTRA_CA_CERTS": str(self.ca_bundle)}
+        return variables
+
+
+class Status(BaseModel):
+    """How the local AWS is. `endpoint` is None when it does not run; `memory_bytes` is resident, with its workers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    running: bool
+    healthy: bool = False
+    endpoint: Endpoint | None = None
+    version: str | None = None
+    uptime_seconds: float | None = None
+    memory_bytes: int | None = None
+    workers: int = 0
+
+
+def start(home: Path, port: int | None = None, *, iam: bool | None = None) -> Endpoint:
+    """Start the local AWS, or find it running. What was deployed before the last `stop` is there again.
+
+    Args:
+        home: folder that holds its state, log, objects and certificates; made if missing.
+        port: TCP port on 127.0.0.1; 0 takes a free one; None takes that of the running one, else 4566.
+        iam: enforce IAM policies, over TLS; None takes the running one's mode, else False.
+
+    Raises:
+        PortInUseError: another program listens on the port.
+        OtherModeError: it already runs on another port or in the other mode.
+        StartFailedError: it ended or did not become healthy within a minute.
+    """
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    with _locked(home):
+        found = status(home)
+        if found.endpoint and found.healthy:
+            return _as_asked(found.endpoint, port, iam)
+        _end(home)
+        return _launch(home, port, iam=bool(iam))
+
+
+def stop(home: Path) -> bool:
+    """Save the state and end the local AWS with all its workers. False when it did not run."""
+    home = home.resolve()
+    if not home.is_dir():
+        return False
+    with _locked(home):
+        return _end(home)
+
+
+def clean(home: Path) -> None:
+    """Stop the local AWS and forget everything that was ever deployed to it or stored in it."""
+    stop(home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def status(home: Path) -> Status:
+    """How the local AWS of `home` is; starts and changes nothing."""
+    home = home.resolve()
+    endpoint = _recorded(home)
+    if endpoint is None:
+        return Status(running=False)
+    try:
+        server = psutil.Process(endpoint.pid)
+        workers = server.children(recursive=True)
+        if not _carries(server, home):
+            return Status(running=False)
+        health = _health(endpoint)
+        return Status(
+            running=True,
+            healthy=health is not None,
+            endpoint=endpoint,
+            version=health["version"] if health else None,
+            uptime_seconds=time.time() - server.create_time(),
+            memory_bytes=server.memory_info().rss + sum(_memory(worker) for worker in workers),
+            workers=len(workers),
+        )
+    except psutil.NoSuchProcess:
+        return Status(running=False)
+
+
+def _as_asked(endpoint: Endpoint, port: int | None, iam: bool | None) -> Endpoint:
+    if port in (None, 0, endpoint.port) and iam in (None, endpoint.iam):
+        return endpoint
+    mode = "with IAM" if endpoint.iam else "without IAM"
+    raise OtherModeError(
+        f"The local AWS already runs on port {endpoint.port} {mode}. "
+        "Stop it first (nightlake down) to start it otherwise."
+    )
+
+
+def _launch(home: Path, port: int | None, *, iam: bool) -> Endpoint:
+    port = _free_port() if port == 0 else port or DEFAULT_PORT
+    _refuse_taken(port)
+    log = home / "emulator.log"
+    if log.exists():
+        log.replace(home / "emulator.previous.log")
+    (home / "tmp").mkdir(exist_ok=True)
+    environment = _environment(home, port, iam=iam)
+    output = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", "-m", "local.server"],
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        # A session of its own: Ctrl-C in the terminal that started it must not end it.
+        setsid=True,
+    )
+    endpoint = Endpoint(
+        url=environment["AWS_ENDPOINT_URL"],
+        port=port,
+        pid=pid,
+        iam=iam,
+        ca_bundle=Path(environment["AWS_CA_BUNDLE"]) if iam else None,
+    )
+    try:
+        _await_health(endpoint, log)
+    except BaseException:
+        _end(home)
+        raise
+    (home / "endpoint.json").write_text(endpoint.model_dump_json(indent=2) + "\n")
+    return endpoint
+
+
+def _await_health(endpoint: Endpoint, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if os.waitpid(endpoint.pid, os.WNOHANG) != (0, 0):
+            raise StartFailedError(f"The local AWS ended at its start. {_last_words(log)}")
+        if _health(endpoint):
+            return
+        time.sleep(0.1)
+    raise StartFailedError(f"The local AWS did not answer on {endpoint.url} in {_START_SECONDS} s. {_last_words(log)}")
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    return "\n".join([f"The last lines of {log}:", *lines])
+
+
+def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:
+    """The server's whole environment; its Lambda workers inherit it. Nothing of the caller's AWS is in it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER") if name in os.environ}
+    variables = kept | {
+        _MARK: str(home),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONUNBUFFERED": "1",
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "AUTH": str(iam).lower(),
+        "USE_SSL": str(int(iam)),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home / "s3"),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(home / "state"),
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "LAMBDA_EXECUTOR": "local",
+        # No container engine is ever asked, also where one is installed.
+        "DOCKER_HOST": f"unix://{home}/no-container-engine.sock",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "AWS_ENDPOINT_URL": f"{'https' if iam else 'http'}://{HOST}:{port}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    if iam:
+        material = tls.ensure(home / "tls")
+        variables |= {
+            "MINISTACK_SSL_CERT": str(material.certificate),
+            "MINISTACK_SSL_KEY": str(material.key),
+            "AWS_CA_BUNDLE": str(material.authority),
+            "NODE_EXTRA_CA_CERTS": str(material.authority),
+        }
+    return variables
+
+
+def _end(home: Path) -> bool:
+    """End the recorded server gracefully, then whatever else still carries the mark of this home."""
+    endpoint = _recorded(home)
+    family = _family(home)
+    for server in family:
+        if endpoint and server.pid == endpoint.pid:
+            server.terminate()
+            _wait([server], _STOP_SECONDS)
+    leftovers = _family(home)
+    for process in leftovers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _wait(leftovers, _STOP_SECONDS)
+    (home / "endpoint.json").unlink(missing_ok=True)
+    shutil.rmtree(home / "tmp", ignore_errors=True)
+    return bool(family)
+
+
+def _wait(processes: list[psutil.Process], seconds: float) -> None:
+    psutil.wait_procs(processes, timeout=seconds)
+
+
+def _family(home: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _carries(process, home)]
+
+
+def _carries(process: psutil.Process, home: Path) -> bool:
+    try:
+        return process.environ().get(_MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _recorded(home: Path) -> Endpoint | None:
+    try:
+        return Endpoint.model_validate_json((home / "endpoint.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _health(endpoint: Endpoint) -> dict[str, str] | None:
+    context = ssl.create_default_context(cafile=str(endpoint.ca_bundle)) if endpoint.ca_bundle else None
+    # Without the empty handler a proxy of the caller's would be asked for 127.0.0.1.
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), *([urllib.request.HTTPSHandler(context=context)] if context else [])
+    )
+    try:
+        with opener.open(f"{endpoint.url}/_ministack/health", timeout=5) as response:
+            health: dict[str, str] = json.load(response)
+            return health
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _refuse_taken(port: int) -> None:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise PortInUseError(
+            f"Port {port} on {HOST} cannot be opened: {_listener(port) or error.strerror}. "
+            "End that program or choose another port (nightlake up --port)."
+        ) from error
+
+
+def _listener(port: int) -> str | None:
+    """The program that listens on `port`, where the system lets us see it."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            address = connection.laddr
+            if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
+                return f"in use by pid {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())[:200]})"
+    return None
+
+
+@contextlib.contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """One start or stop at a time for one home."""
+    with (home / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

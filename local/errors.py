@@ -1,0 +1,19 @@
+"""What can go wrong when the local AWS is started."""
+
+from nightlake.core.errors import NightlakeError
+
+
+class LocalAwsError(NightlakeError):
+    """The local AWS cannot be used as asked. Its leaves say why and what to do."""
+
+
+class PortInUseError(LocalAwsError):
+    """Another program listens on the port; ending it or choosing another port helps."""
+
+
+class OtherModeError(LocalAwsError):
+    """The local AWS already runs, in another mode or on another port; stopping it first helps."""
+
+
+class StartFailedError(LocalAwsError):
+    """The emulator ended, or did not answer, while it was started; its log says why."""
