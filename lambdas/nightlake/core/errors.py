@@ -1,0 +1,75 @@
+"""Every error that Nightlake raises by name.
+
+Step Functions compares the bare class name and knows no inheritance, so only leaf classes are raised and a rename is
+a breaking change. Each docstring says when the error is raised and whether trying again can help.
+"""
+
+from dataclasses import dataclass
+
+
+class NightlakeError(Exception):
+    """Root of all our errors; never raised itself."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a file a person wrote: `line` counts from 1, `reason` says what to do."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}"
+
+
+class ContractError(NightlakeError):
+    """Raised when a pipeline's files cannot be used; carries every problem found. Retrying does not help."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class TransientError(NightlakeError):
+    """Base of the errors that every Lambda Task of a state machine must retry by name; never raised itself."""
+
+
+class InvalidInputError(NightlakeError):
+    """Raised when what started an execution has unknown or wrong fields. Retrying does not help."""
+
+
+class InvalidDateError(NightlakeError):
+    """Raised when a requested date is not a day written YYYY-MM-DD or lies in the future. Retrying does not help."""
+
+
+class InvalidScheduledTimeError(NightlakeError):
+    """Raised when a scheduled time is not ISO 8601 with a time zone. Retrying does not help."""
+
+
+class PipelineNotDeployedError(NightlakeError):
+    """Raised when a function's package holds no compiled contract of a pipeline. Deploy again, then rerun."""
+
+
+class PayloadTooLargeError(NightlakeError):
+    """Raised when an event or a result exceeds what Step Functions carries. Retrying does not help."""
+
+
+class DatasetNotFoundError(NightlakeError):
+    """Raised when the API is asked for a dataset that no contract describes. Retrying does not help."""
+
+
+class UnknownParameterError(NightlakeError):
+    """Raised when the API is asked with a query parameter that it does not know. Retrying does not help."""
+
+
+class InvalidWebhookError(NightlakeError):
+    """Raised when a webhook's secret is missing or is not an https URL. Put the URL into the secret."""
+
+
+class WebhookUnreachableError(NightlakeError):
+    """Raised when a webhook does not answer, is busy or fails (429, 5xx). Lambda's asynchronous retry can help."""
+
+
+class WebhookRefusedError(NightlakeError):
+    """Raised when a webhook refuses a message (3xx, 4xx) and its secret holds no newer URL. Retrying does not help."""

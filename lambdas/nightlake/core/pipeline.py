@@ -1,0 +1,133 @@
+"""The compiled pipeline: the one frozen object that everything else reads, and that Lambdas load from JSON.
+
+`nightlake.core.contract` makes it from the files of `pipelines/<name>/`. It needs pydantic only: no YAML, no ODCS
+library and no pyarrow come with it.
+"""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Literal
+
+from pydantic import ConfigDict, computed_field
+
+from nightlake.core.frozen import Frozen
+from nightlake.core.source import AnySource
+
+Severity = Literal["warn", "quarantine", "fail"]
+Metric = Literal["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount"]
+Operator = Literal[
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+]
+
+
+class Column(Frozen):
+    """One column. `type` is its Hive type in canonical spelling, for example `decimal(12,2)` or `array<string>`."""
+
+    name: str
+    type: str
+    required: bool = False
+    private: bool = False
+    description: str = ""
+
+
+class ValidValues(Frozen):
+    """What a valid value is. Limits and values are texts that parse as the column's type, so nothing is rounded."""
+
+    minimum: str | None = None
+    maximum: str | None = None
+    exclusive_minimum: str | None = None
+    exclusive_maximum: str | None = None
+    multiple_of: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    values: tuple[str, ...] | None = None
+
+
+class Rule(Frozen):
+    """One quality rule in the words of ODCS: `metric` of `columns`, counted in `unit`, `operator` `operands`.
+
+    `missing` are the spellings that count as missing; `valid` says what is valid for the metric `invalidValues`.
+    A rule of severity `quarantine` always reads "mustBe 0 rows" and is decided row by row.
+    """
+
+    id: str
+    metric: Metric
+    severity: Severity
+    columns: tuple[str, ...] = ()
+    valid: ValidValues | None = None
+    missing: tuple[str | None, ...] = ()
+    operator: Operator = "mustBe"
+    operands: tuple[int | float, ...] = (0,)
+    unit: Literal["rows", "percent"] = "rows"
+    description: str = ""
+
+
+class Relationship(Frozen):
+    """A foreign key: every value of `columns` should be found in `to_columns` of the dataset `to`."""
+
+    id: str
+    columns: tuple[str, ...]
+    to: str
+    to_columns: tuple[str, ...]
+    severity: Literal["warn", "fail"]
+
+
+class Dataset(Frozen):
+    """One published dataset: the table `name`, and the table `<name>_private` when columns are private."""
+
+    name: str
+    description: str = ""
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    relationships: tuple[Relationship, ...] = ()
+
+
+class Schedule(Frozen):
+    """When the night starts: an AWS cron expression of six fields, in an IANA time zone."""
+
+    cron: str
+    timezone: str
+
+
+class BusinessDate(Frozen):
+    """Which day a night is about: the scheduled time's date in `timezone`, moved by `offset_days`."""
+
+    offset_days: int
+    timezone: str
+
+
+class Pipeline(Frozen):
+    """Everything that one pipeline is. Equal pipelines have equal hashes, whatever the order of keys in their files."""
+
+    model_config = ConfigDict(extra="ignore")  # the computed hash, on the way back from JSON
+
+    name: str
+    version: str
+    description: str = ""
+    schedule: Schedule
+    business_date: BusinessDate
+    datasets: tuple[Dataset, ...]
+    sources: tuple[AnySource, ...]
+    merge: tuple[str, ...] = ()
+    latency_minutes: int
+    retention_days: int
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def contract_hash(self) -> str:
+        """SHA-256, in hex, of the canonical JSON of all other fields."""
+        fields = self.model_dump(mode="json", exclude={"contract_hash"})
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.contract_hash)

@@ -1,0 +1,160 @@
+"""Where a dataset's rows come from and how they are read: one model per format, as written in pipeline.yaml."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from nightlake.core.frozen import Frozen
+
+BUSINESS_DATE = "business_date"
+_DATE = re.compile(r"\{date:([^{}]*)\}")
+_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
+_WHOLE_DATES = ({"Y", "m", "d"}, {"Y", "j"})
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not an IANA time zone: write one such as 'UTC' or 'Europe/Berlin'")
+    return name
+
+
+def _path(path: str) -> str:
+    dates = _DATE.findall(path)
+    if len(dates) != 1 or set(_DIRECTIVE.findall(dates[0])) not in _WHOLE_DATES:
+        raise ValueError(
+            "the path must name the day exactly once, as in 'sales/transactions/{date:%Y/%m/%d}/*.csv', "
+            "so that a rerun of an old day reads that day"
+        )
+    literal = _DATE.sub("", path)
+    if "{" in literal or "}" in literal:
+        raise ValueError("the only placeholder of a path is {date:...}: remove the other braces")
+    if (
+        path.startswith(("/", "{", "*", "?", "["))
+        or "//" in path
+        or ".." in path
+        or "://" in path
+        or path.endswith("/")
+    ):
+        raise ValueError("write an object key of the raw bucket: it begins with a folder and ends with a file pattern")
+    return path
+
+
+def _time_format(text: str) -> str:
+    unknown = [code for code in _DIRECTIVE.findall(text) if code not in set("YmdHIMSfpzjybB%")]
+    if unknown or "%" not in text:
+        raise ValueError(
+            f"{text!r} is not a format of Python's strptime with the directives %Y %m %d %H %M %S %f %z "
+            "(also %y %j %b %B %I %p)"
+        )
+    return text
+
+
+def _pairs(columns: object) -> object:
+    """`{column: source}` as a person writes it; a list of pairs as the compiled pipeline carries it."""
+    if isinstance(columns, Mapping):
+        return tuple(ColumnMapping(column=column, source=source) for column, source in columns.items())
+    return tuple(map(ColumnMapping.model_validate, columns)) if isinstance(columns, list) else columns
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
+
+
+class ColumnMapping(Frozen):
+    """Where a column's values come from: a header name, or a dotted path into a JSON object."""
+
+    column: str
+    source: str = Field(min_length=1)
+
+
+class Ready(Frozen):
+    """When a day's delivery is complete: one of `files`, `marker` or `manifest`, then quiet for `quiet_minutes`."""
+
+    files: int | None = Field(None, ge=1, description="At least so many objects match the path.")
+    marker: str | None = Field(None, min_length=1, description="An object of this name lies in the day's folder.")
+    manifest: str | None = Field(
+        None, min_length=1, description="An object of this name lies there and lists the names of all the others."
+    )
+    quiet_minutes: int = Field(0, ge=0, le=1440, description="Nothing that matches has changed for so many minutes.")
+    deadline_minutes: int = Field(
+        120, ge=0, le=1440, description="Minutes after the scheduled time until which the night waits."
+    )
+
+    @model_validator(mode="after")
+    def _one_sign(self) -> "Ready":
+        if sum(sign is not None for sign in (self.files, self.marker, self.manifest)) != 1:
+            raise ValueError("say exactly one of files, marker or manifest")
+        return self
+
+
+class Source(Frozen):
+    """What every kind of source says. `dataset` is the key it stands under."""
+
+    dataset: str = Field(description="The dataset that the rows belong to (the key in `sources`).")
+    required: bool = Field(True, description="Whether the night fails when this source stays rejected.")
+    columns: Annotated[tuple[ColumnMapping, ...], BeforeValidator(_pairs)] = Field(
+        (), description="`column: name in the source` for columns that are called otherwise there."
+    )
+    partition_by: str = Field(
+        BUSINESS_DATE, description="`business_date`, or a date or timestamp column: rows go to the day they belong to."
+    )
+    on_extra_columns: Literal["strict", "evolve", "ignore"] = Field(
+        "strict", description="What an undeclared column does: fail the source, become nullable text, or be left out."
+    )
+    max_quarantined_percent: float = Field(
+        5.0, ge=0, le=100, description="The source fails when more of its rows than this are quarantined."
+    )
+
+
+class S3Source(Source):
+    """Objects that a producer puts into the raw bucket."""
+
+    from_: Literal["s3"] = Field(alias="from", description="The kind of source.")
+    path: Annotated[str, AfterValidator(_path)] = Field(
+        description="Object keys in the raw bucket: the day as `{date:%Y/%m/%d}`, `*` and `?` as wildcards."
+    )
+    ready: Ready = Field(description="When the day's delivery is complete.")
+
+
+class TextSource(S3Source):
+    """What all text formats say."""
+
+    encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = Field("utf-8", description="How the text is encoded.")
+    timestamp_formats: tuple[TimeFormat, ...] = Field(
+        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"), min_length=1, description="Tried in turn (strptime)."
+    )
+    date_formats: tuple[TimeFormat, ...] = Field(("%Y-%m-%d",), min_length=1, description="Tried in turn (strptime).")
+    timezone: TimeZone = Field("UTC", description="The zone of timestamps that name none; they are stored as UTC.")
+
+
+class CsvSource(TextSource):
+    """Delimited text."""
+
+    format: Literal["csv"]
+    delimiter: str = Field(",", pattern=r'^[^\r\n"\\]$', description="One character between fields.")
+    header: bool = Field(True, description="Whether the first line names the columns; else they stand in order.")
+    nulls: tuple[str, ...] = Field(("",), description="Spellings of a missing value.")
+
+
+class JsonSource(TextSource):
+    """One JSON array of objects per file."""
+
+    format: Literal["json"]
+
+
+class JsonLinesSource(TextSource):
+    """One JSON object per line."""
+
+    format: Literal["jsonl"]
+
+
+class ParquetSource(S3Source):
+    """Parquet files."""
+
+    format: Literal["parquet"]
+
+
+AnySource = Annotated[CsvSource | JsonSource | JsonLinesSource | ParquetSource, Field(discriminator="format")]
