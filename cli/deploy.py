@@ -1,0 +1,84 @@
+"""`nightlake deploy`: the one template into the local AWS or an account, by the pinned CDK command line."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.cloud import Cloud, Stage, connect, describe_stack
+from cli.errors import DeployFailedError
+from cli.output import Json, answer, errors_told, progress
+from cli.paths import BUILD, ROOT
+from cli.tools import run_cdk
+
+LOCAL_ENVIRONMENT = "aws://000000000000/us-east-1"
+INPUTS = (
+    "app.py", "cdk.json", "package.json", "requirements.txt", "requirements-lambda.txt",
+    "infra", "lambdas", "pipelines", "sql", "statemachines",
+)  # fmt: skip
+"""Everything that a template is made of."""
+
+
+def deploy(
+    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Deploy both stacks of a stage. Without a change it is a no-op."""
+    with errors_told(as_json=as_json):
+        cloud = connect(stage)
+        started = time.monotonic()
+        _bootstrap(cloud)
+        _deploy(cloud)
+        outputs = cloud.outputs()
+        seconds = round(time.monotonic() - started, 1)
+    answer(
+        {"stage": stage, "seconds": seconds, "stacks": cloud.stacks, "outputs": outputs},
+        view=_view(stage, outputs, seconds),
+        as_json=as_json,
+    )
+
+
+def _bootstrap(cloud: Cloud) -> None:
+    """CDK's own bucket and roles: made once in the local AWS; in an account that is its owner's decision."""
+    if cloud.stage is not Stage.LOCAL or describe_stack(cloud.client("cloudformation"), "CDKToolkit") is not None:
+        return
+    progress.print("Bootstrapping the local AWS for CDK")
+    if run_cdk(["bootstrap", LOCAL_ENVIRONMENT, "--app", ""], cloud.environment()):
+        raise DeployFailedError("cdk bootstrap failed: its words stand above. Start afresh: make clean deploy")
+
+
+def _deploy(cloud: Cloud) -> None:
+    assembly = BUILD / "cdk" / cloud.stage
+    stamp = assembly / "inputs.sha256"
+    digest = _digest_of_inputs(ROOT)
+    # Synthesis takes ten times as long as asking CloudFormation whether something changed.
+    synthesised = cloud.stage is Stage.LOCAL and stamp.exists() and stamp.read_text() == digest
+    app = ["--app", str(assembly)] if synthesised else ["--output", str(assembly), "--context", f"stage={cloud.stage}"]
+    approval = ["--require-approval", "never"] if cloud.stage is Stage.LOCAL else []
+    if run_cdk(["deploy", "--all", "--progress", "events", *approval, *app], cloud.environment()):
+        raise DeployFailedError(
+            f"cdk deploy of stage {cloud.stage} failed: its words stand above. What was deployed before is unchanged."
+        )
+    stamp.write_text(digest)
+
+
+def _digest_of_inputs(root: Path) -> str:
+    digest = hashlib.sha256()
+    for name in INPUTS:
+        top = root / name
+        files = sorted(path for path in top.rglob("*") if path.is_file()) if top.is_dir() else [top]
+        for path in files:
+            if "__pycache__" not in path.parts:
+                digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _view(stage: Stage, outputs: dict[str, Any], seconds: float) -> Table:
+    table = Table(title=f"Stage {stage} deployed in {seconds} s", title_justify="left", show_header=False)
+    for key in sorted(outputs):
+        table.add_row(key, outputs[key])
+    return table

@@ -1,0 +1,205 @@
+"""`nightlake doctor`: is this machine, this checkout and the chosen AWS fit to run Nightlake?"""
+
+import json
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import psutil
+import typer
+from local import aws as local_aws
+from rich.table import Table
+
+from cli.cloud import Cloud, Stage, connect, describe_stack
+from cli.output import FAILED, Json, answer, errors_told
+from cli.paths import BUILD, HOME, ROOT
+from cli.tools import pinned_node_packages, pinned_python_packages, version_of
+
+EXACT_PACKAGES = ("aws-cdk-lib", "cdk-nag", "duckdb", "duckdb-extension-httpfs", "ministack", "pyarrow", "sqlglot")
+"""Packages whose very version the project's behaviour rests on."""
+NODE_WANTED, NODE_NEEDED = 22, 20
+AWS_KEEPS_UNRESERVED = 100
+FREE_DISK_GB = 5
+FREE_MEMORY_GB = 2
+
+
+class Verdict(StrEnum):
+    """What one check came to."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was found, and what to do where it is not fine."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
+
+
+def doctor(
+    stage: Annotated[
+        Stage, typer.Option(help="Whose AWS to look at; dev and prod use your credentials.")
+    ] = Stage.LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Check tools, versions, ports, room and quotas. Ends with 1 where something must be mended."""
+    with errors_told(as_json=as_json):
+        findings = [*_tools(), *_packages(), *_room(), *_aws(stage)]
+    failed = any(finding.verdict is Verdict.FAIL for finding in findings)
+    answer(
+        {"stage": stage, "findings": [asdict(finding) for finding in findings]},
+        view=_view(findings),
+        as_json=as_json,
+        code=FAILED if failed else 0,
+    )
+
+
+def _tools() -> Iterator[Finding]:
+    fits = (3, 11) <= sys.version_info[:2] < (3, 14)
+    yield Finding(
+        "python",
+        Verdict.OK if fits else Verdict.FAIL,
+        platform.python_version(),
+        "" if fits else "Nightlake needs Python 3.11, 3.12 or 3.13: make clean, then make PYTHON=python3.12 setup",
+    )
+    node = version_of(["node", "--version"])
+    major = int(node.split(".")[0]) if node else 0
+    if major < NODE_NEEDED:
+        yield Finding(
+            "node", Verdict.FAIL, node or "missing", f"Install Node.js {NODE_WANTED}; CDK needs {NODE_NEEDED}."
+        )
+    elif major < NODE_WANTED:
+        yield Finding(
+            "node", Verdict.WARN, str(node), f"Works, but is past its end of life: install Node.js {NODE_WANTED}."
+        )
+    else:
+        yield Finding("node", Verdict.OK, str(node))
+    for tool in ("npm", "git", "make"):
+        found = version_of([tool, "--version"])
+        yield Finding(
+            tool, Verdict.OK if found else Verdict.FAIL, found or "missing", "" if found else f"Install {tool}."
+        )
+
+
+def _packages() -> Iterator[Finding]:
+    pinned = pinned_python_packages()
+    for name in EXACT_PACKAGES:
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = "missing"
+        yield _pin(name, found, pinned[name])
+    for name, wanted in sorted(pinned_node_packages().items()):
+        manifest = ROOT / "node_modules" / name / "package.json"
+        found = json.loads(manifest.read_text())["version"] if manifest.exists() else "missing"
+        yield _pin(name, found, wanted)
+
+
+def _pin(name: str, found: str, wanted: str) -> Finding:
+    if found == wanted:
+        return Finding(name, Verdict.OK, found)
+    return Finding(name, Verdict.FAIL, found, f"The project pins {wanted}: make setup")
+
+
+def _room() -> Iterator[Finding]:
+    free = shutil.disk_usage(ROOT).free / 1e9
+    enough = free >= FREE_DISK_GB
+    yield Finding(
+        "disk",
+        Verdict.OK if enough else Verdict.WARN,
+        f"{free:.0f} GB free",
+        "" if enough else f"Free {FREE_DISK_GB} GB.",
+    )
+    available = psutil.virtual_memory().available / 1e9
+    roomy = available >= FREE_MEMORY_GB
+    yield Finding(
+        "memory",
+        Verdict.OK if roomy else Verdict.WARN,
+        f"{available:.1f} GB available",
+        "" if roomy else f"The local AWS and its Lambdas want {FREE_MEMORY_GB} GB.",
+    )
+    layer = (BUILD / "layer").is_dir()
+    yield Finding(
+        "lambda layer",
+        Verdict.OK if layer else Verdict.FAIL,
+        "built" if layer else "missing",
+        "" if layer else "make setup",
+    )
+
+
+def _aws(stage: Stage) -> Iterator[Finding]:
+    if stage is Stage.LOCAL:
+        emulator = local_aws.status(HOME)
+        if not emulator.running:
+            yield _port(local_aws.DEFAULT_PORT)
+            return
+        where = emulator.endpoint.url if emulator.endpoint else ""
+        yield Finding(
+            "local AWS",
+            Verdict.OK if emulator.healthy else Verdict.FAIL,
+            f"{where}, version {emulator.version}" if emulator.healthy else "does not answer",
+            "" if emulator.healthy else f"Restart it: nightlake down && nightlake up; its log: {HOME / 'emulator.log'}",
+        )
+    cloud = connect(stage)
+    yield from _stacks(cloud)
+    yield from _quotas(cloud)
+
+
+def _port(port: int) -> Finding:
+    with socket.socket() as probe:
+        taken = probe.connect_ex((local_aws.HOST, port)) == 0
+    if taken:
+        return Finding(
+            f"port {port}",
+            Verdict.WARN,
+            "in use",
+            "Another program listens there: nightlake up --port 0 takes a free one.",
+        )
+    return Finding(f"port {port}", Verdict.OK, "free")
+
+
+def _stacks(cloud: Cloud) -> Iterator[Finding]:
+    for name in cloud.stacks:
+        stack = describe_stack(cloud.client("cloudformation"), name)
+        if stack is None:
+            yield Finding(name, Verdict.WARN, "not deployed", f"make deploy STAGE={cloud.stage}")
+        else:
+            good = stack["StackStatus"].endswith("_COMPLETE") and "ROLLBACK" not in stack["StackStatus"]
+            advice = "" if good else "Read its events in CloudFormation, mend the cause, deploy again."
+            yield Finding(name, Verdict.OK if good else Verdict.FAIL, stack["StackStatus"], advice)
+
+
+def _quotas(cloud: Cloud) -> Iterator[Finding]:
+    """Lambda's concurrency must hold what the stage reserves and leave the 100 that AWS keeps unreserved."""
+    limits = cloud.client("lambda").get_account_settings()["AccountLimit"]
+    total, unreserved = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
+    enough = unreserved >= AWS_KEEPS_UNRESERVED
+    yield Finding(
+        "lambda concurrency",
+        Verdict.OK if enough else Verdict.FAIL,
+        f"{total} in the account, {unreserved} unreserved",
+        ""
+        if enough
+        else f"AWS keeps {AWS_KEEPS_UNRESERVED} unreserved: ask for a higher quota (Lambda, Concurrent executions).",
+    )
+
+
+def _view(findings: list[Finding]) -> Table:
+    colour = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
+    table = Table("", "", "found", "what to do")
+    for finding in findings:
+        table.add_row(
+            f"[{colour[finding.verdict]}]{finding.verdict}[/]", finding.subject, finding.found, finding.advice
+        )
+    return table

@@ -1,0 +1,27 @@
+"""What can go wrong on the machine that a command runs on."""
+
+from nightlake.core.errors import NightlakeError
+
+
+class NotReadyError(NightlakeError):
+    """The machine is not ready for the command: exit code 3. Its leaves say what to do."""
+
+
+class ToolMissingError(NotReadyError):
+    """A program that the command starts is not installed; installing it helps, a retry does not."""
+
+
+class LocalAwsDownError(NotReadyError):
+    """The command needs the local AWS and it is not running; `nightlake up` helps."""
+
+
+class NotDeployedError(NotReadyError):
+    """The command needs a deployed stack and there is none; `nightlake deploy` helps."""
+
+
+class DeployFailedError(NightlakeError):
+    """The CDK command line ended with an error; its own words were printed before."""
+
+
+class PipelineUnknownError(NightlakeError):
+    """The stage has no pipeline of that name; its message names those it has."""

@@ -1,0 +1,19 @@
+"""The `nightlake` command: one Typer app, one file per command."""
+
+import typer
+
+from cli import check, deploy, doctor, down, run, status, up
+
+app = typer.Typer(
+    help="Nightlake: the daily serverless data lake, on this machine and in AWS.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (up.up, deploy.deploy, run.run, status.status, check.check, doctor.doctor, down.down):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,83 @@
+"""`nightlake run`: starts one night of a pipeline and follows it to its end."""
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.cloud import Cloud, Stage, connect
+from cli.errors import PipelineUnknownError
+from cli.output import FAILED, Json, answer, errors_told, progress
+
+_POLL_SECONDS = 0.5
+
+
+def run(
+    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    date: Annotated[
+        str | None, typer.Option(help="Business date YYYY-MM-DD.", show_default="the day the schedule would take now")
+    ] = None,
+    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Run one night of a pipeline and follow it, state by state. Ends with 1 where the night fails."""
+    with errors_told(as_json=as_json):
+        cloud = connect(stage)
+        client = cloud.client("stepfunctions")
+        started = client.start_execution(
+            stateMachineArn=_machine(cloud, pipeline), input=json.dumps({"date": date} if date else {})
+        )
+        execution = _follow(client, started["executionArn"])
+    result = {
+        "execution": execution["executionArn"],
+        "status": execution["status"],
+        "seconds": round((execution["stopDate"] - execution["startDate"]).total_seconds(), 1),
+        "output": json.loads(execution["output"]) if "output" in execution else None,
+        "error": execution.get("error"),
+        "cause": execution.get("cause"),
+    }
+    good = result["status"] == "SUCCEEDED"
+    answer(result, view=_view(pipeline, result), as_json=as_json, code=0 if good else FAILED)
+
+
+def _machine(cloud: Cloud, pipeline: str) -> str:
+    machines = {arn.rpartition(":")[2]: arn for key, arn in cloud.outputs().items() if key.startswith("StateMachine")}
+    name = f"nightlake-{cloud.stage}-{pipeline}-daily"
+    if name not in machines:
+        known = ", ".join(sorted(machine.split("-")[2] for machine in machines))
+        raise PipelineUnknownError(f"Stage {cloud.stage} has no pipeline {pipeline!r}; it has: {known}")
+    return machines[name]
+
+
+def _follow(client: Any, arn: str) -> Any:
+    """Prints every state as it is entered; returns the execution when it has ended."""
+    seen = 0
+    while True:
+        execution = client.describe_execution(executionArn=arn)
+        entered = _entered(client, arn)
+        for name in entered[seen:]:
+            progress.print(f"  {name}")
+        seen = len(entered)
+        if execution["status"] != "RUNNING":
+            return execution
+        time.sleep(_POLL_SECONDS)
+
+
+def _entered(client: Any, arn: str) -> list[str]:
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
+    events = (event for page in pages for event in page["events"])
+    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
+
+def _view(pipeline: str, result: dict[str, Any]) -> Table:
+    table = Table(
+        title=f"{pipeline}: {result['status']} in {result['seconds']} s", title_justify="left", show_header=False
+    )
+    for key, value in (result["output"] or {}).items():
+        table.add_row(key, value if isinstance(value, str) else json.dumps(value))
+    for key in ("error", "cause"):
+        if result[key]:
+            table.add_row(key, result[key])
+    return table

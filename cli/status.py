@@ -1,0 +1,93 @@
+"""`nightlake status`: what runs, what is deployed, how the last nights ended."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from local import aws as local_aws
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from cli.cloud import Cloud, Stage, connect, describe_stack
+from cli.output import FAILED, NOT_READY, Json, answer, errors_told
+from cli.paths import HOME
+
+GOOD_STACK = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+def status(
+    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Show the local AWS, the deployed stacks and each pipeline's last night. Ends with 3 where nothing is deployed."""
+    with errors_told(as_json=as_json):
+        emulator = local_aws.status(HOME) if stage is Stage.LOCAL else None
+        if emulator is not None and not emulator.running:
+            facts: dict[str, Any] = {"stage": stage, "emulator": emulator.model_dump(mode="json"), "stacks": []}
+            answer(facts, view="The local AWS is not running. Start it: make deploy", as_json=as_json, code=NOT_READY)
+        cloud = connect(stage)
+        stacks = _stacks(cloud)
+        deployed = all(stack["status"] is not None for stack in stacks)
+        outputs = cloud.outputs() if deployed else {}
+        facts = {
+            "stage": stage,
+            "emulator": emulator.model_dump(mode="json") if emulator else None,
+            "stacks": stacks,
+            "outputs": outputs,
+            "api": cloud.api_url(outputs) if deployed else None,
+            "pipelines": _pipelines(cloud, outputs),
+        }
+        code = 0 if all(stack["status"] in GOOD_STACK for stack in stacks) else FAILED if deployed else NOT_READY
+    answer(facts, view=_view(facts), as_json=as_json, code=code)
+
+
+def _stacks(cloud: Cloud) -> list[dict[str, Any]]:
+    described = {name: describe_stack(cloud.client("cloudformation"), name) or {} for name in cloud.stacks}
+    return [
+        {
+            "name": name,
+            "status": stack.get("StackStatus"),
+            "changed": stack.get("LastUpdatedTime", stack.get("CreationTime")),
+        }
+        for name, stack in described.items()
+    ]
+
+
+def _pipelines(cloud: Cloud, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Each pipeline's state machine and its last execution, newest first as Step Functions lists them."""
+    client = cloud.client("stepfunctions")
+    machines = (arn for key, arn in sorted(outputs.items()) if key.startswith("StateMachine"))
+    return [_last_execution(client, machine) for machine in machines]
+
+
+def _last_execution(client: Any, machine: str) -> dict[str, Any]:
+    last = client.list_executions(stateMachineArn=machine, maxResults=1)["executions"]
+    return {
+        "state_machine": machine,
+        "last_execution": last[0]["name"] if last else None,
+        "status": last[0]["status"] if last else None,
+        "started": last[0]["startDate"] if last else None,
+        "stopped": last[0].get("stopDate") if last else None,
+    }
+
+
+def _view(facts: Mapping[str, Any]) -> RenderableType:
+    table = Table(show_header=False, box=None)
+    if facts["emulator"]:
+        emulator = facts["emulator"]
+        memory = f"{emulator['memory_bytes'] / 2**20:.0f} MiB"
+        health = "healthy" if emulator["healthy"] else "not answering"
+        table.add_row(
+            "Local AWS", f"{emulator['endpoint']['url']} (pid {emulator['endpoint']['pid']}, {health}, {memory})"
+        )
+    for stack in facts["stacks"]:
+        table.add_row(stack["name"], stack["status"] or "not deployed")
+    for pipeline in facts["pipelines"]:
+        name = pipeline["state_machine"].rpartition(":")[2]
+        ended = (
+            f"{pipeline['status']} {pipeline['started']:%Y-%m-%d %H:%M}" if pipeline["status"] else "has not run yet"
+        )
+        table.add_row(name, ended)
+    if facts["api"]:
+        table.add_row("API", facts["api"])
+    return Group(table)
