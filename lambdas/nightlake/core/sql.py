@@ -14,7 +14,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
 def lint_sql(path: Path) -> tuple[Problem, ...]:
-    """What is wrong with one SQL file: not UTF-8, not one statement of Athena's SQL, `SELECT *`, a name unlike the file's.
+    """What is wrong with one SQL file: not UTF-8, not one Athena statement, `SELECT *`, a name unlike the file's.
 
     Returns problems in the order of their lines; empty when the file is good.
     """
