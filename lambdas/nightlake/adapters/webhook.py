@@ -1,0 +1,45 @@
+"""Posts JSON to a webhook over https; never follows a redirect, never says its URL, which is a secret."""
+
+import json
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from nightlake.core.errors import InvalidWebhookError, WebhookRefusedError, WebhookUnreachableError
+
+TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=10.0)
+BUSY: Final = 429
+SERVER_ERROR: Final = 500
+OK: Final = range(200, 300)
+
+
+def post(url: str, message: dict[str, Any], *, name: str) -> None:
+    """Post the message to the webhook called `name`.
+
+    Raises InvalidWebhookError when the URL is not https, WebhookUnreachableError when trying again can help (no
+    connection, no answer in 10 seconds, 429, 5xx), WebhookRefusedError for every other answer than 2xx.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme != "https" or not parts.hostname:
+        raise InvalidWebhookError(f"The secret of webhook '{name}' is not an https URL; put the URL into it")
+    with urllib3.PoolManager() as pool:
+        try:
+            answer = pool.request(
+                "POST",
+                parts.geturl(),
+                body=json.dumps(message).encode(),
+                headers={"Content-Type": "application/json"},
+                timeout=TIMEOUT,
+                retries=False,
+            )
+        except HTTPError as error:
+            # Without `from`: the message of urllib3's error carries the URL's path.
+            raise WebhookUnreachableError(
+                f"Webhook '{name}' does not answer ({type(error).__name__}); it is tried again"
+            ) from None
+    if answer.status == BUSY or answer.status >= SERVER_ERROR:
+        raise WebhookUnreachableError(f"Webhook '{name}' answers {answer.status}; it is tried again")
+    if answer.status not in OK:
+        raise WebhookRefusedError(f"Webhook '{name}' refuses the message with {answer.status}; renew its URL")

@@ -1,0 +1,40 @@
+"""Task Prepare: which day, which run, which tables must exist."""
+
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
+
+from nightlake.core.errors import InvalidInputError
+from nightlake.core.prepare import Start, prepare
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import METRICS, logger, task
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Event: `{pipeline, input, execution_id, started_at}`; result: a `core.prepare.Run`.
+
+    Raises InvalidInputError, InvalidDateError, InvalidScheduledTimeError or PipelineNotDeployedError.
+    """
+    try:
+        start = Start.model_validate(event)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise InvalidInputError(
+            f"The execution cannot start with this input ({wrong}); give scheduled_time, date, or nothing"
+        ) from error
+    logger.append_keys(pipeline=start.pipeline)
+    run = prepare(
+        start,
+        pipeline(start.pipeline),
+        lake_bucket=settings().lake_bucket,
+        databases=(settings().database, settings().staging_database),
+    )
+    logger.append_keys(date=run.date.isoformat(), run_id=run.run_id)
+    logger.info("Run prepared", tables=len(run.tables), contract_hash=run.contract_hash)
+    with single_metric(name="RunsPrepared", unit=MetricUnit.Count, value=1, namespace=METRICS) as metric:
+        metric.add_dimension("pipeline", run.pipeline)
+    return run.model_dump(mode="json")

@@ -1,0 +1,39 @@
+"""What the stack tells every function through its environment, read once."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Json
+
+COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
+
+
+class Webhook(BaseModel):
+    """A chat channel; its URL is the text of the secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["slack", "teams"]
+    secret_name: str
+
+
+class Settings(BaseModel):
+    """The environment of a function; a missing name is an error of the stack and ends the cold start."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str = Field(alias="STAGE", min_length=1)
+    lake_bucket: str = Field(alias="LAKE_BUCKET", min_length=1)
+    database: str = Field(alias="DATABASE", min_length=1)
+    staging_database: str = Field(alias="STAGING_DATABASE", min_length=1)
+    webhooks: Json[tuple[Webhook, ...]] = Field(alias="WEBHOOKS", default=())
+    contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this function. Raises pydantic's ValidationError naming what the environment lacks."""
+    return Settings.model_validate(dict(os.environ))

@@ -1,0 +1,35 @@
+"""What every Task's handler has in common: one log shape, one trace, one metrics namespace, the payload limit."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.core.payload import check_size
+
+logger: Final = Logger()
+tracer: Final = Tracer()
+METRICS: Final = "Nightlake"
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def task(function: Handler) -> Handler:
+    """Turn `function(event, context)` into a Task's handler.
+
+    Raises PayloadTooLargeError when the event or the result would not fit through Step Functions.
+    """
+
+    @logger.inject_lambda_context(clear_state=True)
+    @tracer.capture_lambda_handler(capture_response=False)
+    @wraps(function)
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        check_size(event, what="The event")
+        result = function(event, context)
+        check_size(result, what="The result")
+        return result
+
+    wrapped: Handler = handler
+    return wrapped
