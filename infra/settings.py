@@ -1,0 +1,147 @@
+"""Typed settings of each stage: defaults in code, overridden by the `nightlake:<stage>` key of cdk.json's context."""
+
+import json
+from typing import Annotated, Literal
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from nightlake.core.errors import NightlakeError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+FunctionName = Literal["prepare", "query", "notify"]
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+_LOG_RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+    731: logs.RetentionDays.TWO_YEARS,
+}
+
+
+class SettingsError(NightlakeError):
+    """A stage is unknown or its settings in cdk.json are wrong; the message says which key, its value and why."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class FunctionSettings(_Model):
+    """Capacity of one Lambda function: memory in MiB (1,769 is one vCPU) and concurrency kept for it alone."""
+
+    memory_mb: int = Field(default=512, ge=128, le=10240)
+    reserved_concurrency: int | None = Field(default=None, ge=1)
+
+
+class Webhook(_Model):
+    """A chat channel that receives alerts: its URL is the value of the Secrets Manager secret `secret_name`."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    kind: Literal["slack", "teams"]
+    secret_name: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class ApiSettings(_Model):
+    """Limits of the query API: steady requests per second, burst, requests per key and day, allowed browser origins."""
+
+    throttle_rate: int = Field(default=20, ge=1)
+    throttle_burst: int = Field(default=40, ge=1)
+    quota_per_day: int = Field(default=10_000, ge=1)
+    cors_origins: tuple[str, ...] = ()
+
+
+class Settings(_Model):
+    """Everything that differs between stages.
+
+    `retain` keeps buckets, keys and databases when a stack is deleted; `bi_readers` are the ARNs that may assume the
+    BI reader role (none: whoever this account's own IAM policies allow); `layer` is off where the Lambda runtime
+    already has the packages; `log_execution_data` writes state inputs and outputs to the execution log.
+    """
+
+    stage: Literal["local", "dev", "prod"]
+    account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] | None = None
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+
+    retain: bool = False
+    termination_protection: bool = False
+    raw_archive_days: Days = 30
+    raw_expiry_days: Days = 731
+    quarantine_expiry_days: Days = 30
+    bi_scan_cutoff_mb: int = Field(default=100_000, ge=10)
+    bi_readers: tuple[Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:iam::\d{12}:.+$")], ...] = ()
+
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    layer: bool = True
+    functions: dict[FunctionName, FunctionSettings] = {}
+    log_retention_days: Literal[1, 3, 7, 14, 30, 90, 180, 365, 731] = 30
+    log_execution_data: bool = True
+
+    alarm_emails: tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    api: ApiSettings = ApiSettings()
+
+    def function(self, name: FunctionName) -> FunctionSettings:
+        """Capacity of the function called `name`."""
+        return self.functions.get(name, FunctionSettings())
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """What becomes of stateful resources when their stack is deleted."""
+        return RemovalPolicy.RETAIN if self.retain else RemovalPolicy.DESTROY
+
+    @property
+    def log_retention(self) -> logs.RetentionDays:
+        """`log_retention_days` in CDK's words."""
+        return _LOG_RETENTION[self.log_retention_days]
+
+
+_STAGES = {
+    "local": Settings(stage="local", layer=False, log_retention_days=1),
+    "dev": Settings(stage="dev", log_retention_days=14),
+    "prod": Settings(
+        stage="prod",
+        retain=True,
+        termination_protection=True,
+        log_retention_days=365,
+        log_execution_data=False,
+        functions={"query": FunctionSettings(memory_mb=1769)},
+    ),
+}
+
+
+def load_settings(stage: object, overrides: object = None) -> Settings:
+    """Settings of `stage`, with the JSON object `overrides` laid over its defaults.
+
+    Raises:
+        SettingsError: the stage is unknown, or an override has an unknown key or a value that is not allowed.
+    """
+    if not isinstance(stage, str) or stage not in _STAGES:
+        raise SettingsError(f"stage is {stage!r}: say which one with `-c stage={'|'.join(_STAGES)}`")
+    key = f"nightlake:{stage}"
+    if overrides is None:
+        return _STAGES[stage]
+    if not isinstance(overrides, dict) or "stage" in overrides:
+        raise SettingsError(f"cdk.json: context {key!r} must be an object of settings without `stage`: {overrides!r}")
+    merged = _laid_over(_STAGES[stage].model_dump(mode="json"), overrides)
+    try:
+        return Settings.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, problem['loc']))} = {problem['input']!r}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise SettingsError(f"cdk.json: context {key!r} is refused:\n{problems}") from error
+
+
+def _laid_over(defaults: dict[str, object], overrides: dict[str, object]) -> dict[str, object]:
+    merged = dict(defaults)
+    for key, value in overrides.items():
+        default = merged.get(key)
+        merged[key] = _laid_over(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,41 @@
+"""The templates of each stage, synthesized once a session from cdk.json's own context and the real pipelines."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nightlake.core.contract import load_pipelines
+from nightlake.core.pipeline import Pipeline
+
+from infra.stacks import build
+
+Template = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def pipelines() -> tuple[Pipeline, ...]:
+    return load_pipelines(ROOT / "pipelines")
+
+
+@pytest.fixture(scope="session")
+def context() -> dict[str, object]:
+    """What the CDK command line passes to the app."""
+    context: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return context
+
+
+@pytest.fixture(scope="session")
+def template(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Callable[[str, str], Template]:
+    """`template(stage, "stateful" or "stateless")`: a synthesized template; synth fails on any finding of cdk-nag."""
+
+    @cache
+    def synthesized(stage: str) -> dict[str, Template]:
+        assembly = build(pipelines, {**context, "stage": stage}).synth()
+        return {stack.stack_name: stack.template for stack in assembly.stacks}
+
+    return lambda stage, stack: synthesized(stage)[f"nightlake-{stage}-{stack}"]
