@@ -9,7 +9,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up run deploy test lint format check down clean lock synth
+.PHONY: help setup up run deploy test lint format check docs down clean lock synth
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -58,6 +58,9 @@ lint: setup  ## ruff, mypy strict, nightlake check
 format: setup  ## ruff's formatting and safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup  ## write the generated parts of docs/ anew
+	$(BIN)/python docs/generate.py
 
 down:  ## stop the local AWS
 	@if [ -x $(BIN)/nightlake ]; then $(BIN)/nightlake down; fi

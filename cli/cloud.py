@@ -36,7 +36,7 @@ class Cloud:
         return f"nightlake-{self.stage}-stateful", f"nightlake-{self.stage}-stateless"
 
     def environment(self) -> dict[str, str]:
-        """The environment for a program that shall talk to this AWS; the caller's AWS never leaks into the local one."""
+        """The environment for a program that talks to this AWS; the caller's AWS never leaks into the local one."""
         if self.endpoint is None:
             return dict(os.environ)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

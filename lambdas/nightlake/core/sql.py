@@ -45,7 +45,7 @@ def _problems(path: Path, statement: exp.Expression) -> list[Problem]:
     problems = [
         Problem(str(path), star.meta.get("line", 1), "selects *; name the columns, so that a new one changes nothing")
         for star in statement.find_all(exp.Star)
-        if isinstance(star.parent, exp.Select)
+        if isinstance(star.parent, (exp.Select, exp.Column))
     ]
     created = statement.find(exp.Table) if isinstance(statement, exp.Create) else None
     if created is not None and created.name != path.stem:

@@ -1,0 +1,88 @@
+"""Writes the generated parts of the docs from the code they describe: `make docs`; a test says when they are stale."""
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+
+def states() -> str:
+    """The states of the daily machine as a table: name, type, its own comment."""
+    machine = json.loads((ROOT / "statemachines/daily.asl.json").read_text())
+    rows = (f"| {name} | {state['Type']} | {state.get('Comment', '')} |" for name, state in _walk(machine))
+    return "\n".join(["| state | type | what it does |", "|---|---|---|", *rows])
+
+
+def _walk(machine: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield "&nbsp;&nbsp;" * depth + name, state
+        inner = [state[key] for key in ("ItemProcessor",) if key in state] + state.get("Branches", [])
+        for part in inner:
+            yield from _walk(part, depth + 1)
+
+
+def errors() -> str:
+    """The named errors as a table: name and docstring, without the bases that are never raised."""
+    tree = ast.parse((ROOT / "lambdas/nightlake/core/errors.py").read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    bases = {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
+    raised = [node for node in classes if node.name not in bases and node.name.endswith("Error")]
+    rows = (f"| `{node.name}` | {' '.join((ast.get_docstring(node) or '').split())} |" for node in raised)
+    return "\n".join(["| error | when, and does a retry help |", "|---|---|", *rows])
+
+
+def seams() -> str:
+    """What the emulator does unlike AWS, and what becomes of it here."""
+    from local.seams import seams_table
+
+    return seams_table()
+
+
+def template_differences() -> str:
+    """What the local template has unlike the prod template."""
+    from infra.differences import differences_table
+
+    return differences_table()
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "states": states,
+    "errors": errors,
+    "seams": seams,
+    "template differences": template_differences,
+}
+
+
+def render(text: str) -> str:
+    """The page with every `<!-- generated: part -->` ... `<!-- end -->` block filled anew."""
+    return re.sub(
+        r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)",
+        lambda block: f"{block[1]}{PARTS[block[2]]()}\n{block[3]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> int:
+    """Rewrites what is stale; with `--check` only names it and ends with 1."""
+    check = "--check" in sys.argv[1:]
+    stale = 0
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text()
+        fresh = render(text)
+        if fresh != text:
+            stale += 1
+            sys.stdout.write(f"{page.relative_to(ROOT)} {'is stale: make docs' if check else 'written'}\n")
+            if not check:
+                page.write_text(fresh)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
