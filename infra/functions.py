@@ -1,0 +1,110 @@
+"""The one factory of Lambda functions: runtime, own narrow role, log group, tracing, layer, published version."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.dead_letters import dead_letter_queue
+from infra.nag import acknowledge
+from infra.settings import FunctionName, Settings
+
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+
+class Function(Construct):
+    """The handler `nightlake.handlers.<name>.handler` as a function called `nightlake-<stage>-<name>`.
+
+    Its role starts with nothing but its own log group and X-Ray; whoever composes the stack grants the rest.
+
+    Attributes:
+        function: The function.
+        role: Its own role.
+        dead_letters: Where events go that an asynchronous function failed on; None for a synchronous one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        name: FunctionName,
+        description: str,
+        code: lambda_.Code,
+        layer: lambda_.ILayerVersion | None,
+        environment: Mapping[str, str],
+        timeout: Duration,
+        asynchronous: bool = False,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        physical_name = f"nightlake-{settings.stage}-{name}"
+        capacity = settings.function(name)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{physical_name}",
+            retention=settings.log_retention,
+            # A retained group of this name would stop the stack from being created again.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What the function {physical_name} may do",
+        )
+        log_group.grant_write(self.role)
+        self.dead_letters: sqs.Queue | None = (
+            dead_letter_queue(self, "DeadLetters", name=f"{physical_name}-dead-letters") if asynchronous else None
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=physical_name,
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=_ARCHITECTURES[settings.architecture],
+            code=code,
+            layers=[layer] if layer else None,
+            handler=f"nightlake.handlers.{name}.handler",
+            role=self.role,
+            environment={
+                "STAGE": settings.stage,
+                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_METRICS_NAMESPACE": "Nightlake",
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                **environment,
+            },
+            timeout=timeout,
+            memory_size=capacity.memory_mb,
+            reserved_concurrent_executions=capacity.reserved_concurrency,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=log_group,
+            dead_letter_queue=self.dead_letters,
+            # A night in flight finishes on the version it began with, also while the next one is deployed.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+        )
+        acknowledge(
+            self.function,
+            {"L1": "The layer is built and tested for Python 3.13; the runtime moves together with its wheels."},
+        )
+        acknowledge(
+            self.role,
+            {"IAM5[Resource::*]": "X-Ray has no resources to name: xray:PutTraceSegments works on * only."},
+        )
+
+    @property
+    def version_arn(self) -> str:
+        """ARN of the version that this deployment publishes: what a night calls, from its first state to its last."""
+        return f"{self.function.function_arn}:{self.function.current_version.version}"
+
+    @cached_property
+    def live(self) -> lambda_.Alias:
+        """An alias on that version, for callers that keep an ARN over deployments (API Gateway, SNS)."""
+        return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)

@@ -1,0 +1,78 @@
+"""What starts a pipeline's night: an EventBridge rule in UTC, or a Scheduler schedule in another time zone."""
+
+from aws_cdk import Duration, RemovalPolicy, TimeZone
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as event_targets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+from nightlake.core.pipeline import Schedule
+
+from infra.dead_letters import dead_letter_queue
+
+# A night that starts later than this would end in the working day: better a dead letter and a person who looks.
+_MAX_EVENT_AGE = Duration.hours(2)
+_RETRY_ATTEMPTS = 185
+
+
+class Trigger(Construct):
+    """Starts `machine` on `schedule` with `{"scheduled_time": "<ISO 8601, UTC>"}`.
+
+    The scheduled time, not the time of delivery, so that a retried delivery means the same business date. Delivery is
+    at least once: Prepare knows a duplicate by its scheduled time.
+
+    Attributes:
+        dead_letters: Where a start goes that could not be delivered.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, schedule: Schedule, machine: sfn.IStateMachine
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letters = dead_letter_queue(self, "DeadLetters", name=f"{name}-dead-letters")
+        add = self._add_rule if schedule.timezone == "UTC" else self._add_schedule
+        add(name=name, schedule=schedule, machine=machine, dead_letters=self.dead_letters)
+
+    def _add_rule(self, *, name: str, schedule: Schedule, machine: sfn.IStateMachine, dead_letters: sqs.IQueue) -> None:
+        events.Rule(
+            self,
+            "Rule",
+            rule_name=name,
+            description="Starts the night; the input carries the scheduled time",
+            schedule=events.Schedule.expression(f"cron({schedule.cron})"),
+            targets=[
+                event_targets.SfnStateMachine(
+                    machine,
+                    input=events.RuleTargetInput.from_object({"scheduled_time": events.EventField.time}),
+                    dead_letter_queue=dead_letters,
+                    max_event_age=_MAX_EVENT_AGE,
+                    retry_attempts=_RETRY_ATTEMPTS,
+                )
+            ],
+        )
+
+    def _add_schedule(
+        self, *, name: str, schedule: Schedule, machine: sfn.IStateMachine, dead_letters: sqs.IQueue
+    ) -> None:
+        """A rule knows UTC only. The group is the pipeline's own, because Scheduler's metrics are kept by group."""
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            schedule_name=name,
+            description="Starts the night; the input carries the scheduled time",
+            schedule_group=scheduler.ScheduleGroup(
+                self, "Group", schedule_group_name=name, removal_policy=RemovalPolicy.DESTROY
+            ),
+            schedule=scheduler.ScheduleExpression.expression(f"cron({schedule.cron})", TimeZone.of(schedule.timezone)),
+            target=scheduler_targets.StepFunctionsStartExecution(
+                machine,
+                input=scheduler.ScheduleTargetInput.from_object(
+                    {"scheduled_time": scheduler.ContextAttribute.scheduled_time}
+                ),
+                dead_letter_queue=dead_letters,
+                max_event_age=_MAX_EVENT_AGE,
+                retry_attempts=_RETRY_ATTEMPTS,
+            ),
+        )
