@@ -7,12 +7,13 @@ library and no pyarrow come with it.
 import hashlib
 import json
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, computed_field
+from pydantic import AfterValidator, ConfigDict, Field, computed_field
 
+from nightlake.core.cron import check_cron
 from nightlake.core.frozen import Frozen
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnySource, TimeZone
 
 Severity = Literal["warn", "quarantine", "fail"]
 Metric = Literal["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount"]
@@ -93,17 +94,19 @@ class Dataset(Frozen):
 
 
 class Schedule(Frozen):
-    """When the night starts: an AWS cron expression of six fields, in an IANA time zone."""
+    """When the night starts."""
 
-    cron: str
-    timezone: str
+    cron: Annotated[str, AfterValidator(check_cron)] = Field(
+        "0 3 * * ? *", description="AWS cron of six fields: minute, hour, day of month, month, day of week, year."
+    )
+    timezone: TimeZone = Field("UTC", description="The IANA time zone of `cron`.")
 
 
 class BusinessDate(Frozen):
-    """Which day a night is about: the scheduled time's date in `timezone`, moved by `offset_days`."""
+    """Which day a night is about."""
 
-    offset_days: int
-    timezone: str
+    offset_days: int = Field(-1, ge=-366, le=0, description="Days from the scheduled time's date.")
+    timezone: TimeZone = Field("UTC", description="The IANA time zone in which the scheduled time has its date.")
 
 
 class Pipeline(Frozen):
