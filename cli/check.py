@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from nightlake.core.asl import lint_asl
-from nightlake.core.contract import load_pipelines
 from nightlake.core.errors import ContractError, Problem
-from nightlake.core.sql import lint_sql
 from rich.markup import escape
 
 from cli.output import FAILED, Json, answer
@@ -44,6 +41,10 @@ def check(
 
 
 def _problems(root: Path, statements: list[Path], machines: list[Path]) -> Iterator[Problem]:
+    from nightlake.core.asl import lint_asl
+    from nightlake.core.contract import load_pipelines
+    from nightlake.core.sql import lint_sql
+
     try:
         load_pipelines(root / "pipelines")
     except ContractError as error:

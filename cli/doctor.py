@@ -134,7 +134,7 @@ def _room() -> Iterator[Finding]:
         "lambda layer",
         Verdict.OK if layer else Verdict.FAIL,
         "built" if layer else "missing",
-        "" if layer else "make setup",
+        "" if layer else "Build it: make setup",
     )
 
 
@@ -173,7 +173,7 @@ def _stacks(cloud: Cloud) -> Iterator[Finding]:
     for name in cloud.stacks:
         stack = describe_stack(cloud.client("cloudformation"), name)
         if stack is None:
-            yield Finding(name, Verdict.WARN, "not deployed", f"make deploy STAGE={cloud.stage}")
+            yield Finding(name, Verdict.WARN, "not deployed", f"Deploy it: make deploy STAGE={cloud.stage}")
         else:
             good = stack["StackStatus"].endswith("_COMPLETE") and "ROLLBACK" not in stack["StackStatus"]
             advice = "" if good else "Read its events in CloudFormation, mend the cause, deploy again."
@@ -197,9 +197,10 @@ def _quotas(cloud: Cloud) -> Iterator[Finding]:
 
 def _view(findings: list[Finding]) -> Table:
     colour = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
-    table = Table("", "", "found", "what to do")
+    table = Table(box=None, show_header=False)
+    for _ in ("verdict", "subject"):
+        table.add_column(no_wrap=True)
     for finding in findings:
-        table.add_row(
-            f"[{colour[finding.verdict]}]{finding.verdict}[/]", finding.subject, finding.found, finding.advice
-        )
+        mark = f"[{colour[finding.verdict]}]{finding.verdict}[/]"
+        table.add_row(mark, finding.subject, f"{finding.found}. {finding.advice}" if finding.advice else finding.found)
     return table

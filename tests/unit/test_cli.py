@@ -1,0 +1,109 @@
+"""Every command: help, one JSON object, sentences and exit codes, on a machine where nothing runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMANDS = ("up", "deploy", "run", "status", "check", "doctor", "down")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def nightlake(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
+    command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_json(home: Path, command: str) -> None:
+    done = nightlake(home, command, "--help")
+    assert done.returncode == 0
+    assert "--json" in done.stdout
+
+
+def test_status_says_that_nothing_runs(home: Path) -> None:
+    done = nightlake(home, "status", "--json")
+    assert done.returncode == 3
+    assert answer(done)["ok"] is False
+    assert answer(done)["emulator"]["running"] is False
+    assert "make deploy" in nightlake(home, "status").stdout
+
+
+@pytest.mark.parametrize("arguments", [("deploy",), ("run", "sales")])
+def test_what_needs_the_local_aws_says_how_to_start_it(home: Path, arguments: tuple[str, ...]) -> None:
+    done = nightlake(home, *arguments)
+    assert done.returncode == 3
+    assert "LocalAwsDownError" in done.stderr
+    assert "nightlake up" in done.stderr
+    told = nightlake(home, *arguments, "--json")
+    assert told.returncode == 3
+    assert answer(told)["error"] == "LocalAwsDownError"
+
+
+def test_down_of_nothing_is_well(home: Path) -> None:
+    done = nightlake(home, "down", "--json")
+    assert done.returncode == 0
+    assert answer(done) == {"ok": True, "stopped": False, "forgotten": False}
+    assert not home.exists()
+
+
+def test_an_unknown_stage_is_wrong_usage(home: Path) -> None:
+    done = nightlake(home, "status", "--stage", "qa")
+    assert done.returncode == 2
+    assert "local" in done.stderr
+    assert "prod" in done.stderr
+
+
+def test_doctor_names_what_this_machine_has(home: Path) -> None:
+    findings = {finding["subject"]: finding for finding in answer(nightlake(home, "doctor", "--json"))["findings"]}
+    assert findings["python"]["found"] == ".".join(map(str, sys.version_info[:3]))
+    assert findings["ministack"]["verdict"] == "ok"
+    assert findings["aws-cdk"]["verdict"] == "ok"
+    assert {"npm", "git", "make", "disk", "memory"} <= findings.keys()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one mistake in each kind of file."""
+    (tmp_path / "pipelines/shop").mkdir(parents=True)
+    (tmp_path / "pipelines/shop/contract.odcs.yaml").write_text("apiVersion: v3.2.0\nkind: DataContract\nidd: shop\n")
+    (tmp_path / "pipelines/shop/pipeline.yaml").write_text("shedule: {}\n")
+    (tmp_path / "sql/shop/views").mkdir(parents=True)
+    (tmp_path / "sql/shop/views/latest.sql").write_text("CREATE VIEW latest AS\nSELECT *\nFROM b")
+    (tmp_path / "statemachines").mkdir()
+    (tmp_path / "statemachines/daily.asl.json").write_text('{"StartAt": "Nowhere", "States": {}}')
+    return tmp_path
+
+
+def test_check_finds_the_mistakes_in_every_kind_of_file(home: Path, project: Path) -> None:
+    done = nightlake(home, "check", "--root", str(project), "--json")
+    assert done.returncode == 1
+    problems = answer(done)["problems"]
+    assert all(problem["line"] >= 1 and problem["reason"] for problem in problems)
+    told = " ".join(f"{problem['file']}:{problem['line']} {problem['reason']}" for problem in problems)
+    assert "contract.odcs.yaml:3" in told
+    assert "'idd'" in told
+    assert "pipeline.yaml:1" in told
+    assert "'shedule'" in told
+    assert "latest.sql:2" in told
+    assert "daily.asl.json" in told
+    assert "Nowhere" in told
+
+
+def test_check_finds_nothing_in_this_project(home: Path) -> None:
+    done = nightlake(home, "check")
+    assert done.returncode == 0, done.stdout
+    assert "no problems" in done.stdout
