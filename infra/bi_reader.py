@@ -3,13 +3,14 @@
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+from nightlake.core.table import PRIVATE_SUFFIX
 
 from infra.catalog import Catalog
 from infra.lake import Lake
 from infra.nag import acknowledge, wildcard
 from infra.settings import Settings
 
-_PRIVATE = "*_private"
+_PRIVATE = f"*{PRIVATE_SUFFIX}"
 
 
 class BiReader(Construct):

@@ -115,6 +115,10 @@ class Lake(Construct):
             lifecycle_rules=[_expire("results", days=_RESULT_DAYS), _ABORT_UPLOADS],
         )
 
+        for bucket in (self._access_logs, self.raw, self.lake, self.quarantine, self.results):
+            # A bucket that outlives its stack goes on refusing connections without TLS.
+            cast("s3.BucketPolicy", bucket.policy).apply_removal_policy(settings.removal_policy)
+
     def _bucket_name(self, name: str) -> str:
         return f"nightlake-{self._settings.stage}-{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
@@ -137,7 +141,7 @@ class Lake(Construct):
         versioned: bool,
         lifecycle_rules: Sequence[s3.LifecycleRule],
     ) -> s3.Bucket:
-        bucket = s3.Bucket(
+        return s3.Bucket(
             self,
             construct_id,
             bucket_name=self._bucket_name(name),
@@ -153,10 +157,6 @@ class Lake(Construct):
             lifecycle_rules=lifecycle_rules,
             removal_policy=self._settings.removal_policy,
         )
-        if bucket.policy:
-            # A bucket that outlives its stack goes on refusing connections without TLS.
-            bucket.policy.apply_removal_policy(self._settings.removal_policy)
-        return bucket
 
 
 def _tell_event_bridge(bucket: s3.Bucket) -> None:

@@ -6,8 +6,13 @@ from typing import NamedTuple
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.table import PARTITION_KEYS, tables
 
 from infra.catalog import Catalog
+
+_DAY = ", ".join(PARTITION_KEYS)
+_LATEST_FIRST = ", ".join(f"{key} DESC" for key in PARTITION_KEYS)
+_ON_DAY = " AND ".join(f"{key} = ?" for key in PARTITION_KEYS)
 
 
 class SavedQuery(NamedTuple):
@@ -28,7 +33,7 @@ class SavedQueries(Construct):
                 for query in saved_queries(dataset):
                     saved = athena.CfnNamedQuery(
                         self,
-                        f"{pipeline.name}-{query.name}",
+                        f"{pipeline.name} {query.name}",
                         name=f"{pipeline.name}: {query.name}",
                         description=query.description,
                         database=catalog.database,
@@ -40,28 +45,22 @@ class SavedQueries(Construct):
 
 def saved_queries(dataset: Dataset) -> tuple[SavedQuery, ...]:
     """The queries worth saving for `dataset`; none of them reads a private column."""
-    table = dataset.name
-    columns = ",\n  ".join(f'"{column.name}"' for column in dataset.columns if not column.private)
+    table = tables(dataset)[0]
+    columns = ",\n  ".join(f'"{column.name}"' for column in table.columns)
     return (
         SavedQuery(
-            name=f"{table} by day",
-            description=f"Rows of {table} for each published day; reads Parquet footers only",
-            sql=f'SELECT year, month, day, count(*) AS row_count\nFROM "{table}"\n'
-            "GROUP BY year, month, day\nORDER BY year DESC, month DESC, day DESC",
+            name=f"{table.name} by day",
+            description=f"Rows of {table.name} for each published day; reads Parquet footers only",
+            sql=f'SELECT {_DAY}, count(*) AS row_count\nFROM "{table.name}"\nGROUP BY {_DAY}\nORDER BY {_LATEST_FIRST}',
         ),
         SavedQuery(
-            name=f"{table} latest day",
-            description=f"A hundred rows of the latest published day of {table}",
-            # Names come from a checked contract, and values are not part of it.
-            sql=f"SELECT\n  {columns}\n"  # noqa: S608
-            f'FROM "{table}"\n'
-            "WHERE (year, month, day) = (\n"
-            f'  SELECT max_by((year, month, day), year || month || day) FROM "{table}$partitions"\n'
-            ")\nLIMIT 100",
+            name=f"{table.name} of a day",
+            description=f"A hundred rows of one day of {table.name}; asks for '2026', '11' and '20', quoted",
+            sql=f'SELECT\n  {columns}\nFROM "{table.name}"\nWHERE {_ON_DAY}\nLIMIT 100',
         ),
         SavedQuery(
-            name=f"{table} partitions",
-            description=f"Which days of {table} are published",
-            sql=f'SELECT year, month, day\nFROM "{table}$partitions"\nORDER BY year DESC, month DESC, day DESC',
+            name=f"{table.name} partitions",
+            description=f"Which days of {table.name} are published",
+            sql=f'SELECT {_DAY}\nFROM "{table.name}$partitions"\nORDER BY {_LATEST_FIRST}',
         ),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App, Stack
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 
@@ -27,6 +28,12 @@ def context() -> dict[str, object]:
     """What the CDK command line passes to the app."""
     context: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
     return context
+
+
+@pytest.fixture(scope="session")
+def new_stack(context: dict[str, object]) -> Callable[[], Stack]:
+    """An empty stack on each call, for one construct alone, under the same feature flags as the app."""
+    return lambda: Stack(App(context=context), "Stack")
 
 
 @pytest.fixture(scope="session")
