@@ -16,14 +16,13 @@ from infra.build import BUILD, build_once
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements-lambda.txt"
 
-# What our code never loads: Flight and Substrait, and what serves only those who compile against or test Arrow.
+# What our code never loads: Flight, and what serves only those who compile against Arrow or test it.
 _UNUSED = (
     "bin",
     "pyarrow/include",
     "pyarrow/src",
     "pyarrow/tests",
     "pyarrow/*flight*",
-    "pyarrow/*substrait*",
     "pyarrow/**/*.pxd",
     "pyarrow/**/*.pxi",
     "pyarrow/**/*.pyx",
