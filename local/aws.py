@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 from pydantic import BaseModel, ConfigDict
@@ -63,6 +64,22 @@ class Endpoint(BaseModel):
             variables |= {"AWS_CA_BUNDLE": str(self.ca_bundle), "NODE_EXTRA_CA_CERTS": str(self.ca_bundle)}
         return variables
 
+    def client(self, service: str) -> Any:
+        """A boto3 client of this AWS, whatever the caller's environment says."""
+        import boto3
+        from botocore.config import Config
+
+        known = self.environment()
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
+            verify=str(self.ca_bundle) if self.ca_bundle else None,
+            config=Config(connect_timeout=5, retries={"mode": "standard"}, proxies={}),
+        )
+
 
 class Status(BaseModel):
     """How the local AWS is. `endpoint` is None when it does not run; `memory_bytes` is resident, with its workers."""
@@ -78,13 +95,14 @@ class Status(BaseModel):
     workers: int = 0
 
 
-def start(home: Path, port: int | None = None, *, iam: bool | None = None) -> Endpoint:
+def start(home: Path, port: int | None = None, *, iam: bool | None = None, detached: bool = True) -> Endpoint:
     """Start the local AWS, or find it running. What was deployed before the last `stop` is there again.
 
     Args:
         home: folder that holds its state, log, objects and certificates; made if missing.
         port: TCP port on 127.0.0.1; 0 takes a free one; None takes that of the running one, else 4566.
         iam: enforce IAM policies, over TLS; None takes the running one's mode, else False.
+        detached: outlive the calling process; otherwise it ends when the caller does, however that ends.
 
     Raises:
         PortInUseError: another program listens on the port.
@@ -98,7 +116,7 @@ def start(home: Path, port: int | None = None, *, iam: bool | None = None) -> En
         if found.endpoint and found.healthy:
             return _as_asked(found.endpoint, port, iam)
         _end(home)
-        return _launch(home, port, iam=bool(iam))
+        return _launch(home, port, iam=bool(iam), detached=detached)
 
 
 def stop(home: Path) -> bool:
@@ -151,14 +169,14 @@ def _as_asked(endpoint: Endpoint, port: int | None, iam: bool | None) -> Endpoin
     )
 
 
-def _launch(home: Path, port: int | None, *, iam: bool) -> Endpoint:
+def _launch(home: Path, port: int | None, *, iam: bool, detached: bool) -> Endpoint:
     port = _free_port() if port == 0 else port or DEFAULT_PORT
     _refuse_taken(port)
     log = home / "emulator.log"
     if log.exists():
         log.replace(home / "emulator.previous.log")
     (home / "tmp").mkdir(exist_ok=True)
-    environment = _environment(home, port, iam=iam)
+    environment = _environment(home, port, iam=iam) | {"NIGHTLAKE_DETACHED": str(int(detached))}
     output = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawn(
         sys.executable,

@@ -17,3 +17,7 @@ class OtherModeError(LocalAwsError):
 
 class StartFailedError(LocalAwsError):
     """The emulator ended, or did not answer, while it was started; its log says why."""
+
+
+class EmulatorDiffersError(LocalAwsError):
+    """The installed emulator is not the one the seams were written against; re-verifying local/seams.py helps."""

@@ -1,5 +1,800 @@
-"""The seams: where the pinned emulator is made to behave as AWS does, and the list of what still differs."""
+"""The seams: where the pinned emulator is made to behave as AWS does, and the list of what still differs.
+
+This is the one file that touches the emulator's inside. Every seam replaces attributes of its modules; `install` first
+compares each with the source that the seam was written against, so that another emulator fails here and not in a test.
+"""
+
+import contextvars
+import hashlib
+import importlib
+import importlib.metadata
+import inspect
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from local import resources
+from local.errors import EmulatorDiffersError
+
+EMULATOR_VERSION = "1.5.33"
+PAYLOAD_BYTES = 256 * 1024
+
+State = Literal["restored", "recorded", "open"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that the emulator does otherwise than AWS.
+
+    `state`: restored by a seam; recorded, when the API shows it but nothing happens; open, when it stays. `cover` says
+    what keeps it from fooling us.
+    """
+
+    name: str
+    emulator: str
+    aws: str
+    state: State
+    cover: str = ""
+
+
+_on_threads: set[str] = set()
+"""CloudFormation types whose handlers call the emulator over HTTP, and so must not run on its event loop."""
+_installers: list[tuple[Difference, Callable[[], None]]] = []
+
+
+def _seam(name: str, *, emulator: str, aws: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    def register(installer: Callable[[], None]) -> Callable[[], None]:
+        _installers.append((Difference(name, emulator, aws, "restored"), installer))
+        return installer
+
+    return register
+
+
+PATCHED: dict[str, str] = {
+    "core.lambda_runtime:_PYTHON_WORKER_SCRIPT": "368800addf4d",
+    "core.lambda_runtime:Worker": "a0bd1819a704",
+    "services.apigateway_v1:_api_key_from_request": "6b0bb5f515d3",
+    "services.apigateway_v1:_build_lambda_event_v1": "c7ac97b91f6e",
+    "services.apigateway_v1:_lambda_proxy_response": "3a5b91b76870",
+    "services.apigateway_v1:_resolve_api_key": "fb03513d6e57",
+    "services.cloudformation.provisioners:_apigw_method_create": "9460bc3fd7ff",
+    "services.cloudformation.provisioners:_apigw_method_update": "dcfd9124eea1",
+    "services.cloudformation.provisioners:_apigw_request_validator_create": "f9fe42d289fd",
+    "services.cloudformation.provisioners:_s3_create": "477b78a3cb15",
+    "services.cloudformation.provisioners:_s3_delete": "52bcaf59bd5b",
+    "services.cloudformation.provisioners:_s3_update": "1d4f3f6390bb",
+    "services.cloudformation.provisioners:_sm_secret_create": "0bae0110fce2",
+    "services.cloudformation.provisioners:_sm_secret_delete": "4ff615ac8289",
+    "services.cloudformation.provisioners:_sm_secret_update": "e87220a5ff35",
+    "services.cloudformation.provisioners:_update_resource": "21b9b1207f59",
+    "services.cloudformation.stacks:_runs_on_worker_thread": "23955511141f",
+    "services.cloudwatch:record_metric": "7f777bfbe523",
+    "services.eventbridge:_invoke_target": "550e304af080",
+    "services.eventbridge:_pattern_event_view": "a472224bb7b0",
+    "services.lambda_svc:_execute_function_warm": "62b9218bef5b",
+    "services.lambda_svc:_get_func_record_for_ref": "492b4efe8f90",
+    "services.scheduler:_tick_schedules": "0ece514e9120",
+    "services.secretsmanager:_resolve": "457901fe05e6",
+    "services.stepfunctions:_add_event": "b1db143ccd21",
+    "services.stepfunctions:_apply_output_path": "e9cfd0067244",
+    "services.stepfunctions:_call_lambda": "25830369b126",
+    "services.stepfunctions:_emit_execution_status_event": "9c89e45693e3",
+    "services.stepfunctions:_error_matches": "519b9dc729c5",
+    "services.stepfunctions:_execute_task": "53c818d247db",
+    "services.stepfunctions:_fail_execution": "e6da895fa0b7",
+    "services.stepfunctions:_find_matching_retrier": "cb494ae8503c",
+    "services.stepfunctions:_invoke_resource": "a85d2be9a858",
+    "services.stepfunctions:_parse_jsonpath_tokens": "0b9043314fbc",
+    "services.stepfunctions:_resolve_params_obj": "d41c2e27dd1b",
+    "services.stepfunctions:_resolve_state_machine_arn": "e054a309ee54",
+    "services.stepfunctions:_run_execution": "996dff84e0e0",
+    "services.stepfunctions:_with_retry_and_catch": "b351699db7b3",
+    "services.sqs:_queue_by_arn": "b4981875c818",
+}
+"""`module:attribute` of the emulator -> its `digest`, for all that a seam replaces or relies on."""
 
 
 def install() -> None:
-    """Nothing yet."""
+    """Put every seam in place; called once, before the emulator serves.
+
+    Raises:
+        EmulatorDiffersError: the installed emulator is not the one that the seams were written against.
+    """
+    verify()
+    for _, installer in _installers:
+        installer()
+    _wrap(
+        "services.cloudformation.stacks:_runs_on_worker_thread",
+        lambda original: lambda kind: kind in _on_threads or original(kind),
+    )
+
+
+def verify() -> None:
+    """Compare the installed emulator with the one that the seams were written against.
+
+    Raises:
+        EmulatorDiffersError: another version, or another source of an attribute that a seam replaces.
+    """
+    version = importlib.metadata.version("ministack")
+    if version != EMULATOR_VERSION:
+        raise EmulatorDiffersError(
+            f"The emulator is ministack {version}, the seams were written against {EMULATOR_VERSION}: "
+            f"install that version, or re-verify local/seams.py"
+        )
+    for address, expected in PATCHED.items():
+        if digest(address) != expected:
+            raise EmulatorDiffersError(
+                f"The emulator differs from {EMULATOR_VERSION} at {address}: re-verify local/seams.py"
+            )
+
+
+def digest(address: str) -> str:
+    """The digest of an attribute's source, or "missing"."""
+    module_name, _, attribute = address.partition(":")
+    try:
+        value = getattr(_module(module_name), attribute)
+    except (ImportError, AttributeError):
+        return "missing"
+    source = value if isinstance(value, str) else inspect.getsource(value)
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+def differences() -> tuple[Difference, ...]:
+    """Everything known that the emulator does otherwise than AWS, restored or not."""
+    return (*(difference for difference, _ in _installers), *_LEFT)
+
+
+def seams_table() -> str:
+    """The differences as a Markdown table."""
+    rows = [
+        f"| {known.name} | {known.emulator} | {known.aws} | {known.state} | {known.cover} |"
+        for known in sorted(differences(), key=lambda known: (known.state != "open", known.state, known.name))
+    ]
+    return "\n".join(["| what | the emulator | AWS | here | covered by |", "|---|---|---|---|---|", *rows, ""])
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"ministack.{name}")
+
+
+def _wrap(address: str, make: Callable[[Any], Any]) -> None:
+    """Replace an attribute by what `make` builds around the original."""
+    module_name, _, attribute = address.partition(":")
+    module = _module(module_name)
+    setattr(module, attribute, make(getattr(module, attribute)))
+
+
+def _later(work: Callable[[], object], name: str) -> None:
+    """Run `work` on a thread of its own, in the caller's account and region; a failure goes to the server's log."""
+    threading.Thread(target=contextvars.copy_context().run, args=(work,), name=name, daemon=True).start()
+
+
+# Lambda
+
+_WORKER_PROLOGUE = """
+import json as _json, os as _os, sys as _sys, threading as _threading, time as _time, traceback as _traceback
+
+def _end_with_emulator(emulator):
+    while _os.getppid() == emulator:
+        _time.sleep(1)
+    _os._exit(1)
+
+_threading.Thread(target=_end_with_emulator, args=(_os.getppid(),), daemon=True).start()
+# The project's editable install would lend a function what its deployed code lacks.
+_sys.meta_path[:] = [f for f in _sys.meta_path if not getattr(f, "__module__", "").startswith("__editable__")]
+
+def _failure(error):
+    frames = _traceback.format_tb(error.__traceback__)[1:]
+    return _json.dumps({"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": frames})
+
+def _init_failure(error, module, handler):
+    failure = _json.loads(_failure(error))
+    if isinstance(error, ImportError):
+        failure["errorType"] = "Runtime.ImportModuleError"
+        failure["errorMessage"] = f"Unable to import module '{module}': {error}"
+    elif isinstance(error, SyntaxError):
+        failure["errorType"] = "Runtime.UserCodeSyntaxError"
+    elif isinstance(error, AttributeError) and module in _sys.modules and not hasattr(_sys.modules[module], handler):
+        failure["errorType"] = "Runtime.HandlerNotFound"
+        failure["errorMessage"] = f"Handler '{handler}' missing on module '{module}'"
+    return _json.dumps(failure)
+
+"""
+
+
+@_seam(
+    "Lambda: errors",
+    emulator="every exception is `Runtime.HandlerError` without a stack trace, an exit too",
+    aws="the exception's class name with message and stack trace; `Runtime.ExitError`, `Runtime.ImportModuleError`",
+)
+def _lambda_errors() -> None:
+    def script(original: str) -> str:
+        return _WORKER_PROLOGUE + original.replace('"error": str(e), "trace"', '"error": _failure(e), "trace"').replace(
+            '"error": str(e)}', '"error": _init_failure(e, module_name, handler_name)}'
+        )
+
+    def execute(original: Any) -> Any:
+        def run(func: Any, event: Any, request_id: str) -> Any:
+            result = original(func, event, request_id)
+            if result.get("error") and "errorMessage" in (result.get("body") or {}):
+                result["body"] = _failure_of(result["body"], request_id)
+            return result
+
+        return run
+
+    _wrap("core.lambda_runtime:_PYTHON_WORKER_SCRIPT", script)
+    _wrap("services.lambda_svc:_execute_function_warm", execute)
+
+
+def _failure_of(body: dict[str, Any], request_id: str) -> dict[str, Any]:
+    message = str(body["errorMessage"]).removeprefix("Worker init failed: ")
+    if message.startswith("Worker process "):
+        error = f"RequestId: {request_id} Error: Runtime exited with error"
+        return {"errorMessage": error, "errorType": "Runtime.ExitError"}
+    try:
+        failure = json.loads(message)
+    except ValueError:
+        return body
+    if isinstance(failure, dict) and "errorType" in failure:
+        return failure | {"requestId": request_id}
+    return body
+
+
+@_seam(
+    "Lambda: embedded metrics",
+    emulator="metrics printed in the embedded metric format are only log lines",
+    aws="CloudWatch extracts them",
+)
+def _embedded_metrics() -> None:
+    def execute(original: Any) -> Any:
+        def run(func: Any, event: Any, request_id: str) -> Any:
+            result = original(func, event, request_id)
+            for line in result.get("log", "").splitlines():
+                if '"_aws"' in line:
+                    for metric in _metrics_of(line):
+                        _module("services.cloudwatch").record_metric(*metric)
+            return result
+
+        return run
+
+    _wrap("services.lambda_svc:_execute_function_warm", execute)
+
+
+def _metrics_of(line: str) -> Iterator[tuple[str, str, float, str, dict[str, str]]]:
+    """Namespace, name, value, unit and dimensions of every metric in one line of the embedded metric format."""
+    try:
+        document = json.loads(line)
+        directives = document["_aws"]["CloudWatchMetrics"]
+    except (ValueError, TypeError, KeyError):
+        return
+    for directive in directives:
+        for names in directive.get("Dimensions", [[]]):
+            dimensions = {name: str(document[name]) for name in names}
+            for metric in directive["Metrics"]:
+                values = document[metric["Name"]]
+                for value in values if isinstance(values, list) else [values]:
+                    yield directive["Namespace"], metric["Name"], value, metric.get("Unit", "None"), dimensions
+
+
+# Step Functions
+
+
+def _fail(error: str, cause: str) -> Exception:
+    failure: Exception = _module("services.stepfunctions")._ExecutionError(error, cause)
+    return failure
+
+
+@_seam(
+    "Step Functions: Lambda throttling",
+    emulator="`Lambda.Unknown`",
+    aws="`Lambda.TooManyRequestsException`",
+)
+def _throttling() -> None:
+    def call(original: Any) -> Any:
+        def run(reference: Any, event: Any) -> Any:
+            try:
+                return original(reference, event)
+            except _module("services.stepfunctions")._ExecutionError as error:
+                if error.error == "Lambda.Unknown" and "TooManyRequestsException" in error.cause:
+                    raise _fail("Lambda.TooManyRequestsException", error.cause) from error
+                raise
+
+        return run
+
+    _wrap("services.stepfunctions:_call_lambda", call)
+
+
+@_seam(
+    "Step Functions: retry delays",
+    emulator="`MaxDelaySeconds` and `JitterStrategy` are ignored",
+    aws="delays are capped by `MaxDelaySeconds` and drawn at random with `FULL` jitter",
+)
+def _retry_delays() -> None:
+    def find(original: Any) -> Any:
+        def run(retriers: Any, error: str, counts: dict[int, int]) -> Any:
+            retrier, index = original(retriers, error, counts)
+            if retrier is None:
+                return retrier, index
+            delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
+            delay = min(delay, retrier.get("MaxDelaySeconds", delay))
+            if retrier.get("JitterStrategy") == "FULL":
+                delay = random.uniform(0, delay)  # noqa: S311 (nothing secret)
+            return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1}, index
+
+        return run
+
+    _wrap("services.stepfunctions:_find_matching_retrier", find)
+
+
+@_seam(
+    "Step Functions: errors that nothing catches",
+    emulator="`States.ALL` and `States.TaskFailed` match every error",
+    aws="`States.Runtime` and `States.DataLimitExceeded` end the execution, whatever is caught",
+)
+def _terminal_errors() -> None:
+    def matches(original: Any) -> Any:
+        def run(equals: list[str], error: str) -> bool:
+            if error in {"States.Runtime", "States.DataLimitExceeded"}:
+                return False
+            return bool(original(equals, error))
+
+        return run
+
+    _wrap("services.stepfunctions:_error_matches", matches)
+
+
+@_seam(
+    "Step Functions: payload limit",
+    emulator="inputs and outputs of any size pass",
+    aws="256 KiB, then `States.DataLimitExceeded`",
+)
+def _payload_limit() -> None:
+    def check(payload: Any, what: str) -> None:
+        if len(json.dumps(payload).encode()) > PAYLOAD_BYTES:
+            raise _fail("States.DataLimitExceeded", f"The {what} exceeds the maximum number of bytes service limit.")
+
+    def invoke(original: Any) -> Any:
+        def run(resource: str, data: Any) -> Any:
+            check(data, f"input of {resource}")
+            result = original(resource, data)
+            check(result, f"result of {resource}")
+            return result
+
+        return run
+
+    def output(original: Any) -> Any:
+        def run(state: Any, data: Any, ctx: Any = None) -> Any:
+            result = original(state, data, ctx)
+            check(result, f"output of the {state.get('Type')} state")
+            return result
+
+        return run
+
+    _wrap("services.stepfunctions:_invoke_resource", invoke)
+    _wrap("services.stepfunctions:_apply_output_path", output)
+
+
+@_seam(
+    "Step Functions: missing paths",
+    emulator='`"a.$": "$.missing"` gives null',
+    aws="`States.Runtime`: the JSONPath could not be found in the input",
+)
+def _missing_paths() -> None:
+    def resolve(original: Any) -> Any:
+        def run(template: Any, data: Any, ctx: Any = None) -> Any:
+            if isinstance(template, dict):
+                for field, path in template.items():
+                    if field.endswith(".$") and isinstance(path, str) and _is_missing(path, data):
+                        raise _fail(
+                            "States.Runtime",
+                            f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input "
+                            f"'{json.dumps(data)[:500]}'",
+                        )
+            return original(template, data, ctx)
+
+        return run
+
+    _wrap("services.stepfunctions:_resolve_params_obj", resolve)
+
+
+def _is_missing(path: str, data: Any) -> bool:
+    """Whether a path of fields and indexes leads nowhere; a path to a null, or with a wildcard, leads somewhere."""
+    if path.startswith(("$$", "States.")) or not path.startswith("$."):
+        return False
+    tokens = _module("services.stepfunctions")._parse_jsonpath_tokens(path)
+    for kind, key in tokens or ():
+        if kind == "field":
+            if not isinstance(data, dict) or key not in data:
+                return True
+        elif kind == "index":
+            if not isinstance(data, list) or key >= len(data):
+                return True
+        else:
+            return False
+        data = data[key]
+    return False
+
+
+@_seam(
+    "Step Functions: timeout of the state machine",
+    emulator="the top-level `TimeoutSeconds` is ignored",
+    aws="the execution ends TIMED_OUT",
+)
+def _machine_timeout() -> None:
+    def execute(original: Any) -> Any:
+        def run(arn: str) -> None:
+            states = _module("services.stepfunctions")
+            execution = states._executions.get(arn)
+            seconds = _machine_of(execution)[1].get("TimeoutSeconds") if execution else None
+            if seconds is None:
+                original(arn)
+                return
+            timer = threading.Timer(seconds, contextvars.copy_context().run, args=(_time_out, execution))
+            timer.daemon = True
+            timer.start()
+            try:
+                original(arn)
+            finally:
+                timer.cancel()
+
+        return run
+
+    def fail(original: Any) -> Any:
+        def run(execution: dict[str, Any], error: str, cause: str) -> None:
+            # A task that ends after the execution timed out or was aborted changes nothing any more.
+            if execution["status"] == "RUNNING":
+                original(execution, error, cause)
+
+        return run
+
+    _wrap("services.stepfunctions:_run_execution", execute)
+    _wrap("services.stepfunctions:_fail_execution", fail)
+
+
+def _machine_of(execution: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The state machine of an execution and its definition; empty when they are gone or unreadable."""
+    machines = _module("services.stepfunctions")._state_machines
+    machine = machines.get(execution["stateMachineArn"]) or {}
+    try:
+        return machine, json.loads(machine.get("definition", "{}"))
+    except ValueError:
+        return machine, {}
+
+
+def _time_out(execution: dict[str, Any]) -> None:
+    if execution["status"] != "RUNNING":
+        return
+    states = _module("services.stepfunctions")
+    execution["status"] = "TIMED_OUT"
+    execution["stopDate"] = states.now_iso()
+    states._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
+    states._emit_execution_status_event(execution)
+
+
+@_seam(
+    "Step Functions: metrics",
+    emulator="no metrics in AWS/States",
+    aws="ExecutionsStarted, -Succeeded, -Failed, -TimedOut, -Aborted and ExecutionTime per state machine",
+)
+def _execution_metrics() -> None:
+    names = {
+        "RUNNING": "ExecutionsStarted",
+        "SUCCEEDED": "ExecutionsSucceeded",
+        "FAILED": "ExecutionsFailed",
+        "TIMED_OUT": "ExecutionsTimedOut",
+        "ABORTED": "ExecutionsAborted",
+    }
+
+    def emit(original: Any) -> Any:
+        def run(execution: dict[str, Any]) -> None:
+            original(execution)
+            record = _module("services.cloudwatch").record_metric
+            dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+            record("AWS/States", names[execution["status"]], 1, "Count", dimensions)
+            if execution["stopDate"]:
+                taken = _instant(execution["stopDate"]) - _instant(execution["startDate"])
+                record("AWS/States", "ExecutionTime", taken.total_seconds() * 1000, "Milliseconds", dimensions)
+
+        return run
+
+    _wrap("services.stepfunctions:_emit_execution_status_event", emit)
+
+
+@_seam(
+    "Step Functions: execution logs",
+    emulator="the configured log group stays empty",
+    aws="the history is logged at the configured level (here: written when the execution ends)",
+)
+def _execution_logs() -> None:
+    def emit(original: Any) -> Any:
+        def run(execution: dict[str, Any]) -> None:
+            original(execution)
+            if execution["status"] != "RUNNING":
+                machine, _ = _machine_of(execution)
+                _later(lambda: _write_history(execution, machine), "execution log")
+
+        return run
+
+    _wrap("services.stepfunctions:_emit_execution_status_event", emit)
+
+
+_LOGGED = {
+    "ALL": ("",),
+    "ERROR": ("Failed", "TimedOut", "Aborted"),
+    "FATAL": ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"),
+}
+"""Log level -> endings of the event types that it logs."""
+
+
+def _write_history(execution: dict[str, Any], machine: dict[str, Any]) -> None:
+    configuration = machine.get("loggingConfiguration") or {}
+    endings = _LOGGED.get(configuration.get("level", "OFF"))
+    destinations = configuration.get("destinations") or ()
+    if not endings or not destinations:
+        return
+    with_data = configuration.get("includeExecutionData", False)
+    lines = [
+        {
+            "timestamp": int(_instant(event["timestamp"]).timestamp() * 1000),
+            "message": json.dumps(_log_line(event, execution["executionArn"], with_data=with_data)),
+        }
+        for event in execution["events"]
+        if event["type"].endswith(endings)
+    ]
+    if not lines:
+        return
+    group = destinations[0]["cloudWatchLogsLogGroup"]["logGroupArn"].split(":log-group:")[1].removesuffix(":*")
+    stream = f"states/{machine['name']}/{execution['name']}"
+    logs = resources.client("logs")
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=lines)
+
+
+def _log_line(event: dict[str, Any], arn: str, *, with_data: bool) -> dict[str, Any]:
+    found = (value for key, value in event.items() if key.endswith("EventDetails"))
+    details = dict(next(found, {}))
+    if not with_data:
+        details = {key: value for key, value in details.items() if key not in {"input", "output"}}
+    return {
+        "id": str(event["id"]),
+        "type": event["type"],
+        "details": details,
+        "event_timestamp": str(int(_instant(event["timestamp"]).timestamp() * 1000)),
+        "execution_arn": arn,
+    }
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+# EventBridge and Scheduler
+
+
+@_seam(
+    "EventBridge: dead-letter queues",
+    emulator="an event for a target that is gone is only a warning in its log",
+    aws="it goes to the target's dead-letter queue with the rule, the target and the error as attributes",
+)
+def _dead_letters() -> None:
+    def invoke(original: Any) -> Any:
+        def run(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
+            queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+            if queue and not _is_there(target["Arn"]):
+                body = json.dumps(_module("services.eventbridge")._pattern_event_view(event).event_with_detail())
+                _later(lambda: _send_dead_letter(queue, body, target["Arn"], rule), "dead letter")
+                return
+            original(target, event, rule, view)
+
+        return run
+
+    _wrap("services.eventbridge:_invoke_target", invoke)
+
+
+def _is_there(arn: str) -> bool:
+    """Whether a target exists; of services that the emulator cannot look up, it says yes."""
+    service = arn.split(":")[2]
+    if service == "lambda":
+        return bool(_module("services.lambda_svc")._get_func_record_for_ref(arn)[0])
+    if service == "states":
+        return _module("services.stepfunctions")._resolve_state_machine_arn(arn) is not None
+    if service == "sqs":
+        return bool(_module("services.sqs")._queue_by_arn(arn))
+    if service == "sns":
+        return arn in _module("services.sns")._topics
+    return True
+
+
+def _send_dead_letter(queue: str, body: str, target: str, rule: dict[str, Any]) -> None:
+    source = "SCHEDULE_ARN" if "ScheduleExpressionTimezone" in rule else "RULE_ARN"
+    attributes = {
+        source: rule["Arn"],
+        "TARGET_ARN": target,
+        "ERROR_CODE": "NO_RESOURCE",
+        "ERROR_MESSAGE": f"The target {target} does not exist.",
+    }
+    sqs = resources.client("sqs")
+    sqs.send_message(
+        QueueUrl=sqs.get_queue_url(QueueName=queue.split(":")[5])["QueueUrl"],
+        MessageBody=body,
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )
+
+
+@_seam(
+    "Scheduler: context attributes",
+    emulator="`<aws.scheduler.scheduled-time>` and its siblings arrive as they are written",
+    aws="they are replaced by their values",
+)
+def _schedule_context() -> None:
+    def invoke(original: Any) -> Any:
+        def run(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
+            if "ScheduleExpressionTimezone" in rule and "Input" in target:
+                target = target | {"Input": _with_context(target["Input"], event, rule)}
+            original(target, event, rule, view)
+
+        return run
+
+    _wrap("services.eventbridge:_invoke_target", invoke)
+
+
+def _with_context(text: str, event: dict[str, Any], schedule: dict[str, Any]) -> str:
+    moment = datetime.fromtimestamp(event["Time"], UTC)
+    if schedule["ScheduleExpression"].startswith("cron"):
+        # The emulator looks at the clock every few seconds; a cron expression names a minute.
+        moment = moment.replace(second=0)
+    values = {
+        "scheduled-time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "schedule-arn": schedule["Arn"],
+        "execution-id": event["EventId"],
+        "attempt-number": "1",
+    }
+    for name, value in values.items():
+        text = text.replace(f"<aws.scheduler.{name}>", value)
+    return text
+
+
+# API Gateway
+
+
+@_seam(
+    "API Gateway: the caller's key",
+    emulator="`requestContext.identity` names no API key",
+    aws="`apiKey` and `apiKeyId` of a method that requires one",
+)
+def _api_key_identity() -> None:
+    def build(original: Any) -> Any:
+        def run(*args: Any, **named: Any) -> Any:
+            event = original(*args, **named)
+            called = inspect.signature(original).bind(*args, **named).arguments
+            gateway = _module("services.apigateway_v1")
+            key = gateway._resolve_api_key(gateway._api_key_from_request(called["headers"]))
+            method = called["resource"].get("resourceMethods", {}).get(called["method"]) or {}
+            if key and method.get("apiKeyRequired"):
+                event["requestContext"]["identity"] |= {"apiKey": key["value"], "apiKeyId": key["id"]}
+            return event
+
+        return run
+
+    _wrap("services.apigateway_v1:_build_lambda_event_v1", build)
+
+
+@_seam(
+    "API Gateway: failed functions",
+    emulator="an exception's message is shown to the caller, a malformed answer is a 200",
+    aws='502 `{"message": "Internal server error"}`',
+)
+def _proxy_failures() -> None:
+    def shape(original: Any) -> Any:
+        def run(result: dict[str, Any]) -> Any:
+            body = result.get("body")
+            malformed = not result.get("error") and not (isinstance(body, dict) and "statusCode" in body)
+            response, error = original(result)
+            return (None, "Internal server error") if error or malformed else (response, None)
+
+        return run
+
+    _wrap("services.apigateway_v1:_lambda_proxy_response", shape)
+
+
+# CloudFormation
+
+
+@_seam(
+    "CloudFormation: S3 buckets",
+    emulator="encryption, lifecycle, tags, logging and ownership are dropped; a bucket with objects is deleted",
+    aws="they are applied; a bucket that is not empty fails the deletion",
+)
+def _bucket_properties() -> None:
+    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def make(logical_id: str, properties: Any, stack: str) -> Any:
+        bucket, attributes = create(logical_id, properties, stack)
+        resources.configure_bucket(bucket, {}, properties)
+        return bucket, attributes
+
+    def change(physical_id: str, old: Any, new: Any, stack: str) -> Any:
+        bucket, attributes = update(physical_id, old, new, stack)
+        resources.configure_bucket(bucket, old if bucket == physical_id else {}, new)
+        return bucket, attributes
+
+    def remove(physical_id: str, properties: Any) -> None:
+        resources.delete_bucket(physical_id)
+        delete(physical_id, properties)
+
+    handlers |= {"create": make, "update": change, "delete": remove}
+    _on_threads.add("AWS::S3::Bucket")
+
+
+@_seam(
+    "CloudFormation: request validators",
+    emulator="validators of the template do not exist, every request passes",
+    aws="400 for a missing parameter or a body that breaks its model",
+)
+def _request_validators() -> None:
+    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    handlers |= resources.REPLACED_TYPES
+    method = handlers["AWS::ApiGateway::Method"]
+    create, update = method["create"], method["update"]
+
+    def make(logical_id: str, properties: Any, stack: str) -> Any:
+        made = create(logical_id, properties, stack)
+        resources.configure_method(properties)
+        return made
+
+    def change(physical_id: str, old: Any, new: Any, stack: str) -> Any:
+        made = update(physical_id, old, new, stack)
+        resources.configure_method(new)
+        return made
+
+    method |= {"create": make, "update": change}
+    _on_threads.update({"AWS::ApiGateway::Method", *resources.REPLACED_TYPES})
+
+
+@_seam(
+    "CloudFormation: missing types",
+    emulator="a template with " + ", ".join(f"`{name}`" for name in resources.MISSING_TYPES) + " is refused",
+    aws="they exist",
+)
+def _missing_types() -> None:
+    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    known = sorted(handlers.keys() & resources.MISSING_TYPES.keys())
+    if known:
+        raise EmulatorDiffersError(f"The emulator now knows {', '.join(known)}: re-verify local/resources.py")
+    handlers |= resources.MISSING_TYPES
+    _on_threads.update(resources.MISSING_TYPES)
+
+
+@_seam(
+    "CloudFormation: Ref of a secret",
+    emulator="the secret's name",
+    aws="its ARN, which policies and functions are given",
+)
+def _secret_reference() -> None:
+    secrets = _module("services.secretsmanager")
+    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def key(physical_id: str) -> str:
+        return secrets._resolve(physical_id)[0] or physical_id
+
+    def make(logical_id: str, properties: Any, stack: str) -> Any:
+        _, attributes = create(logical_id, properties, stack)
+        return attributes["Arn"], attributes
+
+    def change(physical_id: str, old: Any, new: Any, stack: str, logical_id: str | None = None) -> Any:
+        _, attributes = update(key(physical_id), old, new, stack, logical_id)
+        return attributes["Arn"], attributes
+
+    def remove(physical_id: str, properties: Any) -> None:
+        delete(key(physical_id), properties)
+
+    handlers |= {"create": make, "update": change, "delete": remove}
+
+
+_LEFT: tuple[Difference, ...] = ()

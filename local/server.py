@@ -5,6 +5,8 @@ import logging
 import os
 import resource
 import signal
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -47,6 +49,14 @@ async def _shutdown(told: asyncio.Event) -> dict[str, str]:
     return {"type": "lifespan.shutdown"}
 
 
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
+    if os.environ["NIGHTLAKE_DETACHED"] == "0":
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     seams.install()
     asyncio.run(run())

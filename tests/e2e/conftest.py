@@ -1,0 +1,64 @@
+"""An own local AWS for the e2e tests: IAM enforced, over TLS, on a free port, gone with the test process."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local import aws
+
+Template = dict[str, Any]
+Deploy = Callable[[str, Template], dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Endpoint]:
+    """A running local AWS; `cloud.client(service)` is its root user's boto3 client."""
+    home = tmp_path_factory.mktemp("local-aws")
+    try:
+        yield aws.start(home, port=0, iam=True, detached=False)
+    finally:
+        aws.clean(home)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """until(look, good=bool): what `look` gives once it is `good`."""
+    return _until
+
+
+@pytest.fixture(scope="module")
+def deploy(cloud: aws.Endpoint) -> Iterator[Deploy]:
+    """Create or update a stack from a template and give its outputs; stacks are deleted after the module's tests."""
+    cloudformation = cloud.client("cloudformation")
+    deployed: list[str] = []
+
+    def run(name: str, template: Template) -> dict[str, str]:
+        change = cloudformation.update_stack if name in deployed else cloudformation.create_stack
+        change(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"])
+        if name not in deployed:
+            deployed.append(name)
+        stack = _until(
+            lambda: cloudformation.describe_stacks(StackName=name)["Stacks"][0],
+            lambda stack: not stack["StackStatus"].endswith("IN_PROGRESS"),
+        )
+        if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            raise AssertionError([event for event in events if "FAILED" in event["ResourceStatus"]])
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    yield run
+    for name in reversed(deployed):
+        cloudformation.delete_stack(StackName=name)
+
+
+def _until(look: Callable[[], Any], good: Callable[[Any], bool] = bool, seconds: float = 60) -> Any:
+    """What `look` gives once it is `good`; fails with the last look after a generous while."""
+    deadline = time.monotonic() + seconds
+    while not good(found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Still after {seconds} s: {found}")
+        time.sleep(0.1)
+    return found

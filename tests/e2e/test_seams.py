@@ -1,0 +1,356 @@
+"""Every seam of the local AWS, seen from outside: templates go in by CloudFormation, behaviour comes out of public APIs."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local import aws
+
+pytestmark = pytest.mark.e2e
+
+Template = dict[str, Any]
+Deploy = Callable[[str, Template], dict[str, str]]
+Until = Callable[..., Any]
+Run = Callable[..., dict[str, Any]]
+
+CODE = """
+import json, os, sys, time
+import boto3
+
+class ShopClosedError(Exception):
+    pass
+
+def handler(event, context):
+    act = event.get("act")
+    if act == "raise":
+        raise ShopClosedError("closed on Sundays")
+    if act == "exit":
+        os._exit(3)
+    if act == "sleep":
+        time.sleep(event["seconds"])
+    if act == "big":
+        return "x" * event["bytes"]
+    if act == "import":
+        import nightlake.handlers
+    if act == "metric":
+        print(json.dumps({"_aws": {"Timestamp": 0, "CloudWatchMetrics": [{"Namespace": "Shop", "Dimensions": [["Source"]],
+              "Metrics": [{"Name": "Rows", "Unit": "Count"}]}]}, "Source": "tills", "Rows": 42}))
+    if act == "read":
+        return boto3.client("s3").get_object(Bucket=event["bucket"], Key="k")["Body"].read().decode()
+    return {"got": event}
+"""
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def role(*statements: dict[str, Any]) -> dict[str, Any]:
+    document = {"Version": "2012-10-17", "Statement": list(statements)}
+    policies = [{"PolicyName": "own", "PolicyDocument": document}] if statements else []
+    return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, "Policies": policies}}
+
+
+def function(role_id: str, **properties: Any) -> dict[str, Any]:
+    base = {
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Timeout": 20,
+        "Role": {"Fn::GetAtt": [role_id, "Arn"]},
+        "Code": {"ZipFile": CODE},
+    }
+    return {"Type": "AWS::Lambda::Function", "Properties": base | properties}
+
+
+def machine(definition: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    base = {"RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}, "DefinitionString": {"Fn::Sub": json.dumps(definition)}}
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": base | properties}
+
+
+def template(resources: dict[str, Any], **outputs: Any) -> Template:
+    return {"Resources": resources, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
+
+
+@pytest.fixture(scope="module")
+def run(cloud: aws.Endpoint, until: Until) -> Run:
+    """run(state machine's ARN, payload): start an execution and describe it once it has ended."""
+    states = cloud.client("stepfunctions")
+
+    def to_the_end(machine_arn: str, payload: Any = None) -> Any:
+        arn = states.start_execution(stateMachineArn=machine_arn, input=json.dumps(payload or {}))["executionArn"]
+        return until(
+            lambda: states.describe_execution(executionArn=arn), lambda execution: execution["status"] != "RUNNING"
+        )
+
+    return to_the_end
+
+
+# Lambda and IAM
+
+
+@pytest.fixture(scope="module")
+def functions(deploy: Deploy) -> dict[str, str]:
+    bucket_arn = {"Fn::GetAtt": ["Bucket", "Arn"]}
+    return deploy(
+        "functions",
+        template(
+            {
+                "Bucket": {"Type": "AWS::S3::Bucket"},
+                "BucketPolicy": {
+                    "Type": "AWS::S3::BucketPolicy",
+                    "Properties": {
+                        "Bucket": {"Ref": "Bucket"},
+                        "PolicyDocument": {
+                            "Version": "2012-10-17",
+                            "Statement": [
+                                {
+                                    "Effect": "Deny",
+                                    "Principal": "*",
+                                    "Action": "s3:*",
+                                    "Resource": [bucket_arn, {"Fn::Sub": "${Bucket.Arn}/*"}],
+                                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                                }
+                            ],
+                        },
+                    },
+                },
+                "Role": role(),
+                "Reader": role(
+                    {"Effect": "Allow", "Action": "s3:GetObject", "Resource": {"Fn::Sub": "${Bucket.Arn}/*"}}
+                ),
+                "Plain": function("Role"),
+                "Reading": function("Reader"),
+                "Narrow": function("Role", ReservedConcurrentExecutions=1),
+                "Hasty": function("Role", Timeout=1),
+                "Broken": function("Role", Code={"ZipFile": "import no_such_module\n"}),
+                "Handlerless": function("Role", Handler="index.nothing"),
+            },
+            Bucket={"Ref": "Bucket"},
+            Plain={"Fn::GetAtt": ["Plain", "Arn"]},
+            Reading={"Fn::GetAtt": ["Reading", "Arn"]},
+            Narrow={"Fn::GetAtt": ["Narrow", "Arn"]},
+            Hasty={"Fn::GetAtt": ["Hasty", "Arn"]},
+            Broken={"Fn::GetAtt": ["Broken", "Arn"]},
+            Handlerless={"Fn::GetAtt": ["Handlerless", "Arn"]},
+            Role={"Fn::GetAtt": ["Role", "Arn"]},
+        ),
+    )
+
+
+def invoke(cloud: aws.Endpoint, function_arn: str, **event: Any) -> Any:
+    answer = cloud.client("lambda").invoke(FunctionName=function_arn, Payload=json.dumps(event))
+    return json.loads(answer["Payload"].read())
+
+
+def test_a_function_reads_only_what_its_role_grants(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
+    cloud.client("s3").put_object(Bucket=functions["Bucket"], Key="k", Body=b"hello")
+
+    assert invoke(cloud, functions["Reading"], act="read", bucket=functions["Bucket"]) == "hello"
+    refused = invoke(cloud, functions["Plain"], act="read", bucket=functions["Bucket"])
+
+    assert refused["errorType"] == "ClientError"
+    assert "AccessDenied" in refused["errorMessage"]
+
+
+def test_an_exception_keeps_its_class_message_and_place(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
+    failure = invoke(cloud, functions["Plain"], act="raise")
+
+    assert (failure["errorType"], failure["errorMessage"]) == ("ShopClosedError", "closed on Sundays")
+    assert 'raise ShopClosedError("closed on Sundays")' in "".join(failure["stackTrace"])
+    assert failure["requestId"]
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "error"),
+    [
+        ("Plain", {"act": "exit"}, "Runtime.ExitError"),
+        ("Hasty", {"act": "sleep", "seconds": 5}, "Sandbox.Timedout"),
+        ("Broken", {}, "Runtime.ImportModuleError"),
+        ("Handlerless", {}, "Runtime.HandlerNotFound"),
+    ],
+)
+def test_what_is_no_exception_has_the_runtimes_error_name(
+    cloud: aws.Endpoint, functions: dict[str, str], name: str, event: dict[str, Any], error: str
+) -> None:
+    assert invoke(cloud, functions[name], **event)["errorType"] == error
+
+
+def test_a_function_has_only_its_deployed_code(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
+    assert invoke(cloud, functions["Plain"], act="import")["errorType"] == "ModuleNotFoundError"
+
+
+def test_embedded_metrics_reach_cloudwatch(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
+    invoke(cloud, functions["Plain"], act="metric")
+
+    assert metric_sum(cloud, "Shop", "Rows", Source="tills") == 42
+
+
+def metric_sum(cloud: aws.Endpoint, namespace: str, name: str, **dimensions: str) -> float:
+    points = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=time.time() - 3600,
+        EndTime=time.time() + 60,
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))
+
+
+# Step Functions
+
+
+@pytest.fixture(scope="module")
+def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
+    def task(name: str, parameters: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        body = {"FunctionName": functions[name], "Payload": parameters}
+        return {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": body, "End": True} | fields
+
+    caught = {"Type": "Pass", "End": True}
+    retry = {"ErrorEquals": ["ShopClosedError"], "IntervalSeconds": 30, "MaxDelaySeconds": 1, "MaxAttempts": 2}
+    definitions = {
+        "Catching": {
+            "Try": task("Plain", {"act": "raise"}, Catch=[{"ErrorEquals": ["ShopClosedError"], "Next": "Caught"}]),
+            "Caught": caught,
+        },
+        "Throttled": {
+            "Try": task("Narrow", {"act": "sleep", "seconds": 3}),
+        },
+        "Retrying": {"Try": task("Plain", {"act": "raise"}, Retry=[retry])},
+        "Jittering": {"Try": task("Plain", {"act": "raise"}, Retry=[retry | {"JitterStrategy": "FULL"}])},
+        "Large": {
+            "Try": task(
+                "Plain", {"act": "big", "bytes": 300_000}, Catch=[{"ErrorEquals": ["States.ALL"], "Next": "No"}]
+            ),
+            "No": caught,
+        },
+        "Pathless": {"Try": {"Type": "Pass", "Parameters": {"a.$": "$.missing.field"}, "End": True}},
+        "Nullable": {"Try": {"Type": "Pass", "Parameters": {"a.$": "$.there"}, "End": True}},
+        "Waiting": {"Try": {"Type": "Wait", "Seconds": 4, "End": True}},
+    }
+    limits = {"Waiting": 1}
+    resources: dict[str, Any] = {"Role": role(), "Log": {"Type": "AWS::Logs::LogGroup"}}
+    for name, states in definitions.items():
+        definition = {"StartAt": "Try", "States": states}
+        resources[name] = machine(definition | ({"TimeoutSeconds": limits[name]} if name in limits else {}))
+    resources["Catching"]["Properties"]["LoggingConfiguration"] = {
+        "Level": "ALL",
+        "IncludeExecutionData": False,
+        "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["Log", "Arn"]}}}],
+    }
+    return deploy("machines", template(resources, Log={"Ref": "Log"}, **{name: {"Ref": name} for name in definitions}))
+
+
+def test_a_state_machine_catches_an_exception_by_its_class(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    ended = run(machines["Catching"])
+
+    assert ended["status"] == "SUCCEEDED"
+    caught = json.loads(ended["output"])
+    assert caught["Error"] == "ShopClosedError"
+    assert json.loads(caught["Cause"])["errorMessage"] == "closed on Sundays"
+
+
+def test_a_throttled_function_has_the_documented_error_name(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    states = cloud.client("stepfunctions")
+    first = states.start_execution(stateMachineArn=machines["Throttled"])["executionArn"]
+    until(
+        lambda: states.get_execution_history(executionArn=first)["events"],
+        lambda events: any(event["type"] == "TaskScheduled" for event in events),
+    )
+    errors = {
+        run(machines["Throttled"]).get("error"),
+        *(states.describe_execution(executionArn=arn).get("error") for arn in [first]),
+    }
+
+    assert "Lambda.TooManyRequestsException" in errors
+
+
+def test_retry_delays_are_capped(cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]) -> None:
+    ended = run(machines["Retrying"])
+
+    assert ended["error"] == "ShopClosedError"
+    # Uncapped, the two delays would be 30 and 60 seconds.
+    assert (ended["stopDate"] - ended["startDate"]).total_seconds() < 30
+
+
+def test_delays_with_jitter_differ(cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]) -> None:
+    arn = run(machines["Jittering"])["executionArn"]
+    events = cloud.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
+    tries = [event["timestamp"] for event in events if event["type"] == "TaskScheduled"]
+    delays = [(after - before).total_seconds() for before, after in zip(tries, tries[1:], strict=False)]
+
+    assert len(delays) == 2
+    assert abs(delays[0] - delays[1]) > 1e-3
+
+
+def test_a_result_above_the_limit_ends_the_execution_uncaught(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    ended = run(machines["Large"])
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_a_path_to_nowhere_ends_the_execution(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    ended = run(machines["Pathless"])
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
+    assert "'$.missing.field' specified for the field 'a.$'" in ended["cause"]
+
+
+def test_a_path_to_null_is_a_path_to_somewhere(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    assert json.loads(run(machines["Nullable"], {"there": None})["output"]) == {"a": None}
+
+
+def test_a_state_machine_times_out_and_stays_so(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    arn = run(machines["Waiting"])["executionArn"]
+    states = cloud.client("stepfunctions")
+
+    assert states.describe_execution(executionArn=arn)["status"] == "TIMED_OUT"
+    assert states.get_execution_history(executionArn=arn)["events"][-1]["type"] == "ExecutionTimedOut"
+    assert metric_sum(cloud, "AWS/States", "ExecutionsTimedOut", StateMachineArn=machines["Waiting"]) == 1
+
+
+def test_executions_are_counted_and_logged(
+    cloud: aws.Endpoint, run: Run, until: Until, machines: dict[str, str]
+) -> None:
+    before = metric_sum(cloud, "AWS/States", "ExecutionsSucceeded", StateMachineArn=machines["Catching"])
+    arn = run(machines["Catching"], {"secret": "customer 42"})["executionArn"]
+    logs = cloud.client("logs")
+    lines = until(
+        lambda: [
+            json.loads(event["message"])
+            for event in logs.filter_log_events(logGroupName=machines["Log"])["events"]
+            if arn in event["message"]
+        ],
+        lambda found: any(line["type"] == "ExecutionSucceeded" for line in found),
+    )
+
+    assert metric_sum(cloud, "AWS/States", "ExecutionsSucceeded", StateMachineArn=machines["Catching"]) == before + 1
+    assert lines[0]["type"] == "ExecutionStarted"
+    assert "TaskFailed" in {line["type"] for line in lines}
+    assert "customer 42" not in json.dumps(lines)
