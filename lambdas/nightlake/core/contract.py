@@ -1,18 +1,163 @@
 """Loads `pipelines/<name>/` into compiled pipelines, or says everything that is wrong with its files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from open_data_contract_standard.model import OpenDataContractStandard
+
+from nightlake.core.column_type import parse
+from nightlake.core.dataset_compiler import compile_datasets
 from nightlake.core.errors import ContractError, Problem
-from nightlake.core.pipeline import Pipeline
+from nightlake.core.odcs import read_odcs
+from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.pipeline_file import PipelineFile, read_pipeline_file
+from nightlake.core.service_level import compile_service_levels
+from nightlake.core.source import BUSINESS_DATE, AnySource, ColumnMapping, CsvSource
+from nightlake.core.table import tables
+from nightlake.core.wording import identifier_fault, nearest, shown
+from nightlake.core.yaml_file import YamlFile
 
-__all__ = ["ContractError", "Pipeline", "Problem", "load_pipeline", "load_pipelines"]
-
-
-def load_pipeline(directory: Path) -> Pipeline:
-    """The pipeline of one folder `pipelines/<name>/`; raises ContractError with every problem found."""
-    raise ContractError((Problem(str(directory), 1, "the contract compiler has not landed yet"),))
+CONTRACT_FILE = "contract.odcs.yaml"
+PIPELINE_FILE = "pipeline.yaml"
+MAX_NAME = 30  # leaves room in the names of AWS resources, such as the 64 characters of a rule
 
 
 def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
     """All pipelines of the folder `pipelines/`, by name; raises ContractError with the problems of all of them."""
-    return tuple(load_pipeline(folder) for folder in sorted(root.iterdir()) if folder.is_dir())
+    problems: list[Problem] = []
+    pipelines: list[Pipeline] = []
+    owners: dict[str, str] = {}
+    for folder in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
+        try:
+            pipeline = load_pipeline(folder)
+        except ContractError as error:
+            problems += error.problems
+            continue
+        pipelines.append(pipeline)
+        for table in _table_names(pipeline):
+            if table in owners:
+                reason = f"the table {table!r} is already that of pipeline {owners[table]!r}: rename the dataset"
+                problems.append(Problem((folder / CONTRACT_FILE).as_posix(), 1, reason))
+            owners[table] = pipeline.name
+    if problems:
+        raise ContractError(tuple(problems))
+    return tuple(pipelines)
+
+
+def load_pipeline(directory: Path) -> Pipeline:
+    """The pipeline of one folder `pipelines/<name>/`; raises ContractError with every problem found.
+
+    Merge statements are looked for in `sql/<name>/merge/` beside the folder `pipelines/`.
+    """
+    contract_file, contract = read_odcs(directory / CONTRACT_FILE)
+    pipeline_file, content, sources = read_pipeline_file(directory / PIPELINE_FILE)
+    pipeline = None
+    if contract is not None:
+        _check_identity(contract_file, contract, directory.resolve().name)
+        datasets = compile_datasets(contract_file, contract)
+        latency, retention = compile_service_levels(contract_file, contract)
+        if content is not None:
+            compiled = _compile_sources(pipeline_file, contract_file, sources, datasets)
+            _check_merge(pipeline_file, content, datasets, directory)
+            if not contract_file.problems and not pipeline_file.problems:
+                pipeline = Pipeline(
+                    name=str(contract.id),
+                    version=str(contract.version),
+                    description=(contract.description.purpose if contract.description else None) or "",
+                    schedule=content.schedule,
+                    business_date=content.business_date,
+                    datasets=datasets,
+                    sources=compiled,
+                    merge=content.merge,
+                    latency_minutes=latency,
+                    retention_days=retention,
+                )
+    if pipeline is None:
+        problems = {*contract_file.problems, *pipeline_file.problems}
+        raise ContractError(tuple(sorted(problems)))
+    return pipeline
+
+
+def _check_identity(file: YamlFile, contract: OpenDataContractStandard, folder: str) -> None:
+    if not str(contract.apiVersion).startswith("v3."):
+        file.report(("apiVersion",), f"{contract.apiVersion} is not read: write the contract in v3.2.0 of the standard")
+    name = str(contract.id)
+    if name != folder:
+        file.report(("id",), f"the id {shown(name)} is not the name of the folder, {folder!r}: make them equal")
+    elif fault := identifier_fault(name):
+        file.report(("id",), fault)
+    elif len(name) > MAX_NAME:
+        file.report(("id",), f"the id is longer than {MAX_NAME} characters: shorten it and its folder")
+
+
+def _compile_sources(
+    file: YamlFile, contract_file: YamlFile, sources: Sequence[AnySource], datasets: Sequence[Dataset]
+) -> tuple[AnySource, ...]:
+    """The sources in the order of their datasets, with a source name for every column."""
+    written = file.data.get("sources") or {}
+    names = [dataset.name for dataset in datasets]
+    for name in written:
+        if name not in names:
+            file.report(("sources", name), f"the contract has no dataset {shown(name)}: {nearest(name, names)}")
+    for index, name in enumerate(names):
+        if name not in written:
+            reason = f"the dataset {shown(name)} has no source: add it under `sources` in {PIPELINE_FILE}"
+            contract_file.report(("schema", index, "name"), reason)
+    by_name = {source.dataset: source for source in sources}
+    return tuple(
+        _compile_source(file, by_name[dataset.name], dataset) for dataset in datasets if dataset.name in by_name
+    )
+
+
+def _compile_source(file: YamlFile, source: AnySource, dataset: Dataset) -> AnySource:
+    location = ("sources", source.dataset)
+    columns = {column.name: column for column in dataset.columns}
+    renamed = {mapping.column: mapping.source for mapping in source.columns}
+    for name in renamed:
+        if name not in columns:
+            reason = f"{dataset.name} has no column {shown(name)}: {nearest(name, columns)}"
+            file.report((*location, "columns", name), reason)
+    if source.partition_by != BUSINESS_DATE:
+        column = columns.get(source.partition_by)
+        if column is None or column.type not in ("date", "timestamp") or column.private or not column.required:
+            file.report(
+                (*location, "partition_by"),
+                f"{shown(source.partition_by)} gives no day to every row: use {BUSINESS_DATE}, "
+                "or a required, public column of type date or timestamp",
+            )
+    if isinstance(source, CsvSource):
+        _check_csv(file, source, dataset)
+    mappings = tuple(ColumnMapping(column=name, source=renamed.get(name, name)) for name in columns)
+    return source.model_copy(update={"columns": mappings})
+
+
+def _check_csv(file: YamlFile, source: CsvSource, dataset: Dataset) -> None:
+    location = ("sources", source.dataset)
+    if not source.header and source.columns:
+        file.report(
+            (*location, "columns"), "without a header the fields stand in the contract's order: remove `columns`"
+        )
+    nested = [column.name for column in dataset.columns if parse(column.type).is_nested]
+    if nested:
+        file.report(
+            (*location, "format"), f"CSV cannot hold the nested column {nested[0]!r}: use json, jsonl or parquet"
+        )
+
+
+def _check_merge(file: YamlFile, content: PipelineFile, datasets: Sequence[Dataset], directory: Path) -> None:
+    taken = {table.name for dataset in datasets for table in tables(dataset)}
+    folder = directory.resolve().parent.parent / "sql" / directory.resolve().name / "merge"
+    for index, name in enumerate(content.merge):
+        if fault := identifier_fault(name):
+            file.report(("merge", index), fault)
+        elif name in taken:
+            file.report(("merge", index), f"there is already a table {name!r}: rename the merge")
+        elif not (folder / f"{name}.sql").is_file():
+            file.report(
+                ("merge", index), f"there is no sql/{folder.parent.name}/merge/{name}.sql: write it, or remove this"
+            )
+        taken.add(name)
+
+
+def _table_names(pipeline: Pipeline) -> tuple[str, ...]:
+    return (*(table.name for dataset in pipeline.datasets for table in tables(dataset)), *pipeline.merge)

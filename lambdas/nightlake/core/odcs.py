@@ -1,0 +1,124 @@
+"""Reads an Open Data Contract Standard file: checked with the standard's own JSON schema, then loaded as its model.
+
+The schema goes first because the model drops unknown keys in silence: `requird: true` would lose a rule.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft201909Validator
+from jsonschema.exceptions import ValidationError, best_match
+from open_data_contract_standard.model import OpenDataContractStandard
+from pydantic import ValidationError as ModelError
+
+from nightlake.core.wording import nearest, shown
+from nightlake.core.yaml_file import Location, YamlFile, read_yaml
+
+LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp", "object", "array", "map")
+_DEPENDS_ON_LOGICAL_TYPE = ("logicalTypeOptions", "map")
+
+
+def read_odcs(path: Path) -> tuple[YamlFile, OpenDataContractStandard | None]:
+    """The file and its model; no model when the file has problems."""
+    file = read_yaml(path)
+    if not file.problems:
+        _check(file)
+    if file.problems:
+        return file, None
+    try:
+        return file, OpenDataContractStandard.model_validate(file.data)
+    except ModelError as error:
+        for found in error.errors():
+            file.report(found["loc"], f"{found['msg']}, not {shown(found['input'])}: see the standard {_version()}")
+    return file, None
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(OpenDataContractStandard.json_schema())  # type: ignore[no-untyped-call]
+    return schema
+
+
+def _version() -> str:
+    return str(_schema()["properties"]["apiVersion"]["default"])
+
+
+def _check(file: YamlFile) -> None:
+    errors = sorted(Draft201909Validator(_schema()).iter_errors(file.data), key=lambda error: str(error.json_path))
+    found = {(location, reason): None for error in errors for location, reason in _explain(file.data, error)}
+    for location, reason in found:
+        file.report(location, reason)
+    for error in errors:
+        # A sub-schema that fails leaves its keys "unevaluated"; only where nothing else is wrong is that the fault.
+        location = tuple(error.absolute_path)
+        if error.validator == "unevaluatedProperties" and not any(
+            other[: len(location)] == location for other, _ in found
+        ):
+            file.report(location, f"{error.message}: these keys do not go together here")
+
+
+def _explain(data: Any, error: ValidationError) -> Iterator[tuple[Location, str]]:
+    location: Location = tuple(error.absolute_path)
+    instance: Any = error.instance
+    wanted: Any = error.validator_value
+    if _lacks_logical_type(data, location):
+        return
+    match error.validator:
+        case "unevaluatedProperties" | "additionalProperties":
+            known = _known_keys(error.schema)
+            for key in instance.keys() - known:
+                yield (*location, key), f"unknown key {shown(key)}: {nearest(key, known)}"
+        case "required":
+            for key in wanted:
+                if key == "map" and "logicalType" not in instance:
+                    yield location, f"'logicalType' is missing: add one of {', '.join(LOGICAL_TYPES)}"
+                elif key not in instance:
+                    yield location, f"{key!r} is missing: add it"
+        case _:
+            yield location, _sentence(location, error)
+
+
+def _sentence(location: Location, error: ValidationError) -> str:
+    wanted: Any = error.validator_value
+    key, value = location[-1] if location else "the file", shown(error.instance)
+    alternatives = [part.get("required") for part in wanted] if error.validator == "oneOf" else []
+    if alternatives and all(alternatives):
+        return f"say exactly one of {', '.join(names[0] for names in alternatives)}"
+    if key in ("to", "from") or "relationships" in location[-2:]:
+        return f"{value} is not a relationship: write `to: dataset.column`; lists of them only beside an equal `from`"
+    match error.validator:
+        case "type":
+            return f"{key!r} must be of type {wanted}, not {value}"
+        case "enum":
+            return f"{value} is no {key}: {nearest(str(error.instance), map(str, wanted))}"
+        case "oneOf" | "anyOf":
+            deepest = best_match([error])
+            return f"{key!r} is not as the standard says: {shown(deepest.message if deepest else error.message)}"
+        case _:
+            return f"{key!r} is not as the standard says ({error.validator}: {shown(wanted)}), but {value}"
+
+
+def _lacks_logical_type(data: Any, location: Location) -> bool:
+    """Whether the error is in what logicalType gives its meaning; the standard's `if` also holds where it is absent."""
+    for key in location:
+        if key in _DEPENDS_ON_LOGICAL_TYPE and isinstance(data, Mapping) and "logicalType" not in data:
+            return True
+        data = data[key]
+    return False
+
+
+def _known_keys(schema: Any) -> set[str]:
+    """All keys that a schema names, whatever its conditions."""
+    if not isinstance(schema, Mapping):
+        return set()
+    known = set(schema.get("properties", ()))
+    for word in ("allOf", "anyOf", "oneOf"):
+        for part in schema.get(word, ()):
+            known |= _known_keys(part)
+    known |= _known_keys(schema.get("then"))
+    if "$ref" in schema:
+        known |= _known_keys(_schema()["$defs"][schema["$ref"].rpartition("/")[2]])
+    return known

@@ -1,0 +1,98 @@
+"""Reads pipeline.yaml: what the Open Data Contract Standard has no word for."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from nightlake.core.frozen import Frozen
+from nightlake.core.pipeline import BusinessDate, Schedule
+from nightlake.core.source import AnySource, CsvSource, JsonLinesSource, JsonSource, ParquetSource
+from nightlake.core.wording import nearest, shown
+from nightlake.core.yaml_file import Location, YamlFile, read_yaml
+
+FORMATS: dict[str, type[CsvSource | JsonSource | JsonLinesSource | ParquetSource]] = {
+    "csv": CsvSource,
+    "json": JsonSource,
+    "jsonl": JsonLinesSource,
+    "parquet": ParquetSource,
+}
+KINDS_TO_COME = ("http", "postgres")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class PipelineFile(Frozen):
+    """The file's own keys; each source is checked by itself, by the model of its kind and format."""
+
+    schedule: Schedule = Field(Schedule(), description="When the night starts.")
+    business_date: BusinessDate = Field(BusinessDate(), description="Which day a night is about.")
+    sources: dict[str, dict[str, Any]] = Field(description="One source per dataset, under the dataset's name.")
+    merge: tuple[str, ...] = Field(
+        (), description="Tables made from the datasets, in this order, each by `sql/<pipeline>/merge/<name>.sql`."
+    )
+
+
+def read_pipeline_file(path: Path) -> tuple[YamlFile, PipelineFile | None, tuple[AnySource, ...]]:
+    """The file, its own keys and its sources; without them where the file has problems."""
+    file = read_yaml(path)
+    if file.problems:
+        return file, None, ()
+    content = _validated(file, (), PipelineFile, file.data)
+    raw = file.data.get("sources")
+    sources = [_source(file, name, body) for name, body in raw.items()] if isinstance(raw, Mapping) else []
+    return file, content, tuple(source for source in sources if source is not None)
+
+
+def _source(file: YamlFile, name: str, body: object) -> AnySource | None:
+    location: Location = ("sources", name)
+    if not isinstance(body, Mapping):
+        return None  # reported with the file's own keys
+    kind, form = body.get("from"), body.get("format")
+    if kind in KINDS_TO_COME:
+        file.report((*location, "from"), f"from: {kind!r} is not available yet: land the data as files and use s3")
+    elif kind != "s3":
+        file.report((*location, "from"), f"{shown(kind)} is no kind of source: write from: s3")
+    elif not isinstance(form, str) or form not in FORMATS:
+        file.report((*location, "format"), f"{shown(form)} is no format: use {', '.join(FORMATS)}")
+    elif "dataset" in body:
+        file.report((*location, "dataset"), "the dataset is the key that the source stands under: remove this")
+    else:
+        return _validated(file, location, FORMATS[form], {**body, "dataset": name})
+    return None
+
+
+def _validated(file: YamlFile, location: Location, model: type[Model], data: object) -> Model | None:
+    try:
+        return model.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        for found in error.errors():
+            where = found["loc"]
+            file.report((*location, *where), _sentence(_model_at(model, where[:-1]), found))
+    return None
+
+
+def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel]:
+    """The model of a mapping inside a model, to know its keys."""
+    for key in location:
+        field = model.model_fields.get(str(key))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            break
+        model = field.annotation
+    return model
+
+
+def _sentence(model: type[BaseModel], found: ErrorDetails) -> str:
+    key = found["loc"][-1] if found["loc"] else "the file"
+    match found["type"]:
+        case "missing":
+            return f"{key!r} is missing: add it"
+        case "extra_forbidden":
+            known = [field.alias or name for name, field in model.model_fields.items() if name != "dataset"]
+            return f"unknown key {shown(key)}: {nearest(str(key), known)}"
+        case "value_error":
+            return str(found["ctx"]["error"])
+        case _:
+            return f"{key!r}: {found['msg'].replace('Input s', 's')}, not {shown(found['input'])}"
