@@ -11,10 +11,12 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.dead_letters import dead_letter_queue
+from infra.lint import accept_own_role_dependency
 from infra.nag import acknowledge
 from infra.settings import FunctionName, Settings
 
-_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+PYTHON = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
 
 class Function(Construct):
@@ -68,8 +70,8 @@ class Function(Construct):
             "Function",
             function_name=physical_name,
             description=description,
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=_ARCHITECTURES[settings.architecture],
+            runtime=PYTHON,
+            architecture=ARCHITECTURES[settings.architecture],
             code=code,
             layers=[layer] if layer else None,
             handler=f"nightlake.handlers.{name}.handler",
@@ -90,6 +92,7 @@ class Function(Construct):
             # A night in flight finishes on the version it began with, also while the next one is deployed.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
+        accept_own_role_dependency(self.function)
         acknowledge(
             self.function,
             {"L1": "The layer is built and tested for Python 3.13; the runtime moves together with its wheels."},

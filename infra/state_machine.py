@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 from nightlake.core.errors import NightlakeError
 
+from infra.lint import accept_own_role_dependency
 from infra.nag import acknowledge, wildcard
 from infra.settings import Settings
 from infra.state_machine_role import Reach, statements

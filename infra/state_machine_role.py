@@ -10,6 +10,7 @@ Sources: Step Functions developer guide, "IAM policies for integrated services",
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from nightlake.core.errors import NightlakeError
@@ -100,9 +101,8 @@ def statements(definition: Mapping[str, Any], reach: Reach) -> tuple[Statement, 
     Log delivery and X-Ray depend on the machine's settings, not on its states: CDK's StateMachine adds those.
     Raises RoleError for an integration outside the table and for a resource that cannot be told from the definition.
     """
-    return _merged(
-        statement for name, state in _states(definition) for part in _parts(name, state, reach) for statement in part
-    )
+    derived = (part for name, state in _states(definition) for part in _parts(name, state, reach))
+    return tuple(dict.fromkeys(chain.from_iterable(derived)))
 
 
 def _states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -271,17 +271,6 @@ def _write_results(part: _Part) -> Iterator[Statement]:
         part.reach.objects(bucket, patterns),
     )
     yield from part.reach.encrypted((bucket,), _WRITE_KEY)
-
-
-def _merged(parts: Iterator[Statement]) -> tuple[Statement, ...]:
-    """Actions on the same resources become one statement, then resources of the same actions; order is stable."""
-    by_resources: dict[tuple[Any, ...], dict[str, None]] = {}
-    for part in parts:
-        by_resources.setdefault((part.resources, part.conditions), {}).update(dict.fromkeys(part.actions))
-    by_actions: dict[tuple[Any, ...], dict[str, None]] = {}
-    for (resources, conditions), actions in by_resources.items():
-        by_actions.setdefault((tuple(sorted(actions)), conditions), {}).update(dict.fromkeys(resources))
-    return tuple(Statement(actions, tuple(resources), when) for (actions, when), resources in by_actions.items())
 
 
 Integration = Callable[[_Part], Iterator[Statement]]
