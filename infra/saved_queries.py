@@ -31,16 +31,15 @@ class SavedQueries(Construct):
         for pipeline in pipelines:
             for dataset in pipeline.datasets:
                 for query in saved_queries(dataset):
-                    saved = athena.CfnNamedQuery(
+                    athena.CfnNamedQuery(
                         self,
                         f"{pipeline.name} {query.name}",
                         name=f"{pipeline.name}: {query.name}",
                         description=query.description,
                         database=catalog.database,
                         query_string=query.sql,
-                        work_group=catalog.bi_workgroup.name,
+                        work_group=catalog.bi_workgroup.ref,
                     )
-                    saved.add_dependency(catalog.bi_workgroup)
 
 
 def saved_queries(dataset: Dataset) -> tuple[SavedQuery, ...]:

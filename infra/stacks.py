@@ -8,6 +8,7 @@ from nightlake.core.pipeline import Pipeline
 from infra import nag
 from infra.settings import load_settings
 from infra.stateful_stack import StatefulStack
+from infra.stateless_stack import StatelessStack
 
 
 def build(pipelines: Sequence[Pipeline], context: Mapping[str, object] | None = None) -> App:
@@ -30,6 +31,7 @@ def add_stage(app: App, stage: object, pipelines: Sequence[Pipeline]) -> None:
     """
     settings = load_settings(stage, app.node.try_get_context(f"nightlake:{stage}"))
     stateful = StatefulStack(app, settings=settings, pipelines=pipelines)
-    for stack in (stateful,):
+    stateless = StatelessStack(app, settings=settings, pipelines=pipelines, stateful=stateful)
+    for stack in (stateful, stateless):
         Tags.of(stack).add("application", "nightlake")
         Tags.of(stack).add("stage", settings.stage)

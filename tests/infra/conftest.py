@@ -25,9 +25,9 @@ def pipelines() -> tuple[Pipeline, ...]:
 
 @pytest.fixture(scope="session")
 def context() -> dict[str, object]:
-    """What the CDK command line passes to the app."""
+    """What the CDK command line passes to the app; assets are left where they are instead of being copied each time."""
     context: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return context
+    return {**context, "aws:cdk:disable-asset-staging": True}
 
 
 @pytest.fixture(scope="session")
