@@ -85,6 +85,7 @@ class StateMachine(Construct):
             ),
             tracing_enabled=True,
         )
+        accept_own_role_dependency(self.machine)
         acknowledge(
             self.role,
             {"IAM5[Resource::*]": "Log delivery and X-Ray have no resources to name: AWS demands * for both."},
