@@ -71,7 +71,8 @@ def physical_names(template: Template) -> Iterator[str]:
         properties = resource.get("Properties", {})
         named = properties.get("DatabaseInput", properties)
         for key in NAMING & set(named) if resource["Type"] not in INNER else ():
-            yield f"{resource['Type']} {json.dumps(named[key])}"
+            if "Ref" not in named[key]:  # that would be the name of another resource
+                yield f"{resource['Type']} {json.dumps(named[key])}"
 
 
 def test_two_stages_in_one_account_share_no_name(template: Templates) -> None:
