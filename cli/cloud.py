@@ -14,6 +14,9 @@ from cli.paths import HOME
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
+GOOD_STACK = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+"""A stack that is as its template says; anything else was rolled back, failed, or is still at it."""
+
 
 class Stage(StrEnum):
     """Where the template is deployed to. `local` is this machine."""

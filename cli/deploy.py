@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.cloud import Cloud, Stage, connect, describe_stack
+from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
 from cli.output import Json, answer, errors_told, progress
 from cli.paths import BUILD, ROOT
@@ -43,11 +43,16 @@ def deploy(
 
 def _bootstrap(cloud: Cloud) -> None:
     """CDK's own bucket and roles: made once in the local AWS; in an account that is its owner's decision."""
-    if cloud.stage is not Stage.LOCAL or describe_stack(cloud.client("cloudformation"), "CDKToolkit") is not None:
+    if cloud.stage is not Stage.LOCAL:
+        return
+    toolkit = describe_stack(cloud.client("cloudformation"), "CDKToolkit")
+    if toolkit is not None and toolkit["StackStatus"] in GOOD_STACK:
         return
     progress.print("Bootstrapping the local AWS for CDK")
     if run_cdk(["bootstrap", LOCAL_ENVIRONMENT, "--app", ""], cloud.environment()):
-        raise DeployFailedError("cdk bootstrap failed: its words stand above. Start afresh: make clean deploy")
+        raise DeployFailedError(
+            "cdk bootstrap failed: its words stand above. Start afresh: nightlake down --forget, then make deploy"
+        )
 
 
 def _deploy(cloud: Cloud) -> None:

@@ -16,7 +16,7 @@ import typer
 from local import aws as local_aws
 from rich.table import Table
 
-from cli.cloud import Cloud, Stage, connect, describe_stack
+from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.output import FAILED, Json, answer, errors_told
 from cli.paths import BUILD, HOME, ROOT
 from cli.tools import pinned_node_packages, pinned_python_packages, version_of
@@ -175,7 +175,7 @@ def _stacks(cloud: Cloud) -> Iterator[Finding]:
         if stack is None:
             yield Finding(name, Verdict.WARN, "not deployed", f"Deploy it: make deploy STAGE={cloud.stage}")
         else:
-            good = stack["StackStatus"].endswith("_COMPLETE") and "ROLLBACK" not in stack["StackStatus"]
+            good = stack["StackStatus"] in GOOD_STACK
             advice = "" if good else "Read its events in CloudFormation, mend the cause, deploy again."
             yield Finding(name, Verdict.OK if good else Verdict.FAIL, stack["StackStatus"], advice)
 

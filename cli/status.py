@@ -8,11 +8,9 @@ from local import aws as local_aws
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from cli.cloud import Cloud, Stage, connect, describe_stack
+from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.output import FAILED, NOT_READY, Json, answer, errors_told
 from cli.paths import HOME
-
-GOOD_STACK = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 def status(

@@ -38,7 +38,7 @@ def lint_sql(path: Path) -> tuple[Problem, ...]:
     return tuple(_problems(path, statements[0]))
 
 
-def _problems(path: Path, statement: exp.Expression) -> list[Problem]:
+def _problems(path: Path, statement: exp.Expr) -> list[Problem]:
     if not isinstance(statement, (exp.Query, exp.Create, exp.Insert)):
         first = statement.sql(dialect="athena").split()[0]
         return [Problem(str(path), 1, f"starts with {first!r}; a file is one SELECT, WITH, CREATE or INSERT statement")]
