@@ -218,17 +218,41 @@ def _delete_validator(physical_id: str, properties: Properties) -> None:
         client("apigateway").delete_request_validator(restApiId=properties["RestApiId"], requestValidatorId=physical_id)
 
 
-def configure_method(properties: Properties) -> None:
+def configure_method(_physical_id: str, _old: Properties, new: Properties) -> None:
     """Bind a method to the request validator of the template, which the emulator's own handler forgets."""
-    if "RequestValidatorId" in properties:
+    if "RequestValidatorId" in new:
         client("apigateway").update_method(
-            restApiId=properties["RestApiId"],
-            resourceId=properties["ResourceId"],
-            httpMethod=properties["HttpMethod"],
-            patchOperations=[
-                {"op": "replace", "path": "/requestValidatorId", "value": properties["RequestValidatorId"]}
-            ],
+            restApiId=new["RestApiId"],
+            resourceId=new["ResourceId"],
+            httpMethod=new["HttpMethod"],
+            patchOperations=[{"op": "replace", "path": "/requestValidatorId", "value": new["RequestValidatorId"]}],
         )
+
+
+# Lambda functions: what the emulator's own handler leaves out.
+
+_FUNCTION_SETTINGS: dict[str, tuple[str, Any]] = {
+    "DeadLetterConfig": ("DeadLetterConfig", {}),
+    "KmsKeyArn": ("KMSKeyArn", ""),
+    "VpcConfig": ("VpcConfig", {}),
+}
+"""Property of the template -> setting of the API, and its value when the template has none."""
+
+
+def configure_function(name: str, old: Properties, new: Properties) -> None:
+    """Apply reserved concurrency, dead-letter queue, key and network of the template."""
+    functions = client("lambda")
+    if "ReservedConcurrentExecutions" in new:
+        functions.put_function_concurrency(FunctionName=name, **_only(new, "ReservedConcurrentExecutions"))
+    elif "ReservedConcurrentExecutions" in old:
+        functions.delete_function_concurrency(FunctionName=name)
+    changes = {
+        setting: new.get(property_name, absent)
+        for property_name, (setting, absent) in _FUNCTION_SETTINGS.items()
+        if new.get(property_name) != old.get(property_name)
+    }
+    if changes:
+        functions.update_function_configuration(FunctionName=name, **changes)
 
 
 # Athena, CloudWatch, Secrets Manager.

@@ -64,6 +64,10 @@ PATCHED: dict[str, str] = {
     "services.cloudformation.provisioners:_apigw_method_create": "9460bc3fd7ff",
     "services.cloudformation.provisioners:_apigw_method_update": "dcfd9124eea1",
     "services.cloudformation.provisioners:_apigw_request_validator_create": "f9fe42d289fd",
+    "services.cloudformation.provisioners:_lambda_create": "8b2cf80e961d",
+    "services.cloudformation.provisioners:_lambda_update": "4855410e37d7",
+    "services.cloudformation.provisioners:_sfn_state_machine_create": "d2ffde42cb0e",
+    "services.cloudformation.provisioners:_sfn_state_machine_update": "e6b56ee6ad59",
     "services.cloudformation.provisioners:_s3_create": "477b78a3cb15",
     "services.cloudformation.provisioners:_s3_delete": "52bcaf59bd5b",
     "services.cloudformation.provisioners:_s3_update": "1d4f3f6390bb",
@@ -704,31 +708,83 @@ def _proxy_failures() -> None:
 # CloudFormation
 
 
+def _handlers() -> dict[str, dict[str, Any]]:
+    """Resource type -> the emulator's create, update and delete."""
+    handlers: dict[str, dict[str, Any]] = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    return handlers
+
+
+def _also(kind: str, configure: Callable[[str, Any, Any], None]) -> None:
+    """After the emulator made or changed a resource, call `configure(physical id, old properties, new properties)`."""
+    handler = _handlers()[kind]
+    create, update = handler["create"], handler["update"]
+
+    def make(logical_id: str, properties: Any, stack: str) -> Any:
+        made = create(logical_id, properties, stack)
+        configure(made[0], {}, properties)
+        return made
+
+    def change(physical_id: str, old: Any, new: Any, *stack_and_id: str) -> Any:
+        made = update(physical_id, old, new, *stack_and_id)
+        configure(made[0], old if made[0] == physical_id else {}, new)
+        return made
+
+    handler |= {"create": make, "update": change}
+    _on_threads.add(kind)
+
+
 @_seam(
     "CloudFormation: S3 buckets",
     emulator="encryption, lifecycle, tags, logging and ownership are dropped; a bucket with objects is deleted",
     aws="they are applied; a bucket that is not empty fails the deletion",
 )
 def _bucket_properties() -> None:
-    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS["AWS::S3::Bucket"]
-    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
-
-    def make(logical_id: str, properties: Any, stack: str) -> Any:
-        bucket, attributes = create(logical_id, properties, stack)
-        resources.configure_bucket(bucket, {}, properties)
-        return bucket, attributes
-
-    def change(physical_id: str, old: Any, new: Any, stack: str) -> Any:
-        bucket, attributes = update(physical_id, old, new, stack)
-        resources.configure_bucket(bucket, old if bucket == physical_id else {}, new)
-        return bucket, attributes
+    _also("AWS::S3::Bucket", resources.configure_bucket)
+    handler = _handlers()["AWS::S3::Bucket"]
+    delete = handler["delete"]
 
     def remove(physical_id: str, properties: Any) -> None:
         resources.delete_bucket(physical_id)
         delete(physical_id, properties)
 
-    handlers |= {"create": make, "update": change, "delete": remove}
-    _on_threads.add("AWS::S3::Bucket")
+    handler["delete"] = remove
+
+
+@_seam(
+    "CloudFormation: functions",
+    emulator="reserved concurrency, dead-letter queue and network of the template are dropped",
+    aws="they are applied",
+)
+def _function_properties() -> None:
+    _also("AWS::Lambda::Function", resources.configure_function)
+
+
+@_seam(
+    "CloudFormation: state machines' logging",
+    emulator="stored in the template's spelling, which its own API cannot read",
+    aws="the API shows it",
+)
+def _machine_logging() -> None:
+    handler = _handlers()["AWS::StepFunctions::StateMachine"]
+    create, update = handler["create"], handler["update"]
+
+    def spelled(properties: Any) -> Any:
+        name = "LoggingConfiguration"
+        return {**properties, name: _lower_camel(properties[name])} if name in properties else properties
+
+    def make(logical_id: str, properties: Any, stack: str) -> Any:
+        return create(logical_id, spelled(properties), stack)
+
+    def change(physical_id: str, old: Any, new: Any, stack: str, logical_id: str | None = None) -> Any:
+        return update(physical_id, spelled(old), spelled(new), stack, logical_id)
+
+    handler |= {"create": make, "update": change}
+
+
+def _lower_camel(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _lower_camel(item) for key, item in value.items()}
+    return [_lower_camel(item) for item in value] if isinstance(value, list) else value
 
 
 @_seam(
@@ -737,23 +793,10 @@ def _bucket_properties() -> None:
     aws="400 for a missing parameter or a body that breaks its model",
 )
 def _request_validators() -> None:
-    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    handlers = _handlers()
     handlers |= resources.REPLACED_TYPES
-    method = handlers["AWS::ApiGateway::Method"]
-    create, update = method["create"], method["update"]
-
-    def make(logical_id: str, properties: Any, stack: str) -> Any:
-        made = create(logical_id, properties, stack)
-        resources.configure_method(properties)
-        return made
-
-    def change(physical_id: str, old: Any, new: Any, stack: str) -> Any:
-        made = update(physical_id, old, new, stack)
-        resources.configure_method(new)
-        return made
-
-    method |= {"create": make, "update": change}
-    _on_threads.update({"AWS::ApiGateway::Method", *resources.REPLACED_TYPES})
+    _on_threads.update(resources.REPLACED_TYPES)
+    _also("AWS::ApiGateway::Method", resources.configure_method)
 
 
 @_seam(
@@ -762,7 +805,7 @@ def _request_validators() -> None:
     aws="they exist",
 )
 def _missing_types() -> None:
-    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    handlers = _handlers()
     known = sorted(handlers.keys() & resources.MISSING_TYPES.keys())
     if known:
         raise EmulatorDiffersError(f"The emulator now knows {', '.join(known)}: re-verify local/resources.py")
@@ -777,8 +820,8 @@ def _missing_types() -> None:
 )
 def _secret_reference() -> None:
     secrets = _module("services.secretsmanager")
-    handlers = _module("services.cloudformation.provisioners")._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
-    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+    handler = _handlers()["AWS::SecretsManager::Secret"]
+    create, update, delete = handler["create"], handler["update"], handler["delete"]
 
     def key(physical_id: str) -> str:
         return secrets._resolve(physical_id)[0] or physical_id
@@ -794,7 +837,7 @@ def _secret_reference() -> None:
     def remove(physical_id: str, properties: Any) -> None:
         delete(key(physical_id), properties)
 
-    handlers |= {"create": make, "update": change, "delete": remove}
+    handler |= {"create": make, "update": change, "delete": remove}
 
 
 _LEFT: tuple[Difference, ...] = ()
