@@ -1,0 +1,154 @@
+"""The daily state machine as it is deployed: the real definition, full logs, and rights for exactly what it does."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.table import tables
+
+from infra.settings import Settings
+from infra.state_machine import DefinitionError, StateMachine
+
+DAILY = Path(__file__).parents[2] / "statemachines" / "daily.asl.json"
+
+Templates = Callable[[str, str], dict[str, Any]]
+
+
+def flat(value: Any) -> str:
+    """An ARN as text, with `<LogicalId>` or `<LogicalId.Attribute>` where it is known only at deployment."""
+    match value:
+        case {"Ref": name}:
+            return {"AWS::Partition": "aws", "AWS::Region": "region", "AWS::AccountId": "account"}.get(
+                name, f"<{name}>"
+            )
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(flat, parts))
+        case _:
+            return str(value)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def only(template: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    ((logical_id, resource),) = [(n, r) for n, r in template["Resources"].items() if r["Type"] == kind]
+    return logical_id, resource["Properties"]
+
+
+def rights(template: dict[str, Any], role: dict[str, Any]) -> dict[str, set[str]]:
+    """Action -> resources of all policies of a role."""
+    granted: dict[str, set[str]] = {}
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::IAM::Policy" and {"Ref": role["Fn::GetAtt"][0]} in resource["Properties"]["Roles"]:
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                for action in listed(statement["Action"]):
+                    granted.setdefault(action, set()).update(map(flat, listed(statement["Resource"])))
+    return granted
+
+
+@pytest.fixture(scope="module")
+def prod(template: Templates) -> dict[str, Any]:
+    return template("prod", "stateless")
+
+
+@pytest.fixture(scope="module")
+def machine(prod: dict[str, Any]) -> dict[str, Any]:
+    return only(prod, "AWS::StepFunctions::StateMachine")[1]
+
+
+def test_the_definition_is_the_file_itself_with_its_names_bound(prod: dict[str, Any], machine: dict[str, Any]) -> None:
+    assert json.loads(machine["DefinitionString"]) == json.loads(DAILY.read_text())
+    bound = {name: flat(value) for name, value in machine["DefinitionSubstitutions"].items()}
+    assert bound["Pipeline"] == "sales"
+    functions = {
+        each["Properties"]["FunctionName"]: logical_id
+        for logical_id, each in prod["Resources"].items()
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+    prepare = functions["nightlake-prod-prepare"]
+    (version,) = [
+        logical_id
+        for logical_id, each in prod["Resources"].items()
+        if each["Type"] == "AWS::Lambda::Version" and each["Properties"]["FunctionName"] == {"Ref": prepare}
+    ]
+    assert bound["PrepareFunction"] == f"<{prepare}.Arn>:<{version}.Version>"
+
+
+def test_its_role_may_do_exactly_what_its_states_do(
+    prod: dict[str, Any], machine: dict[str, Any], pipelines: tuple[Pipeline, ...]
+) -> None:
+    granted = rights(prod, machine["RoleArn"])
+    (sales,) = pipelines
+    names = [table.name for dataset in sales.datasets for table in tables(dataset)]
+    databases = ("nightlake_prod", "nightlake_prod_staging")
+    glue = {
+        "arn:aws:glue:region:account:catalog",
+        *(f"arn:aws:glue:region:account:database/{database}" for database in databases),
+        *(f"arn:aws:glue:region:account:table/{database}/{name}" for database in databases for name in names),
+    }
+    prepare = flat(machine["DefinitionSubstitutions"]["PrepareFunction"]).rpartition(":")[0]
+    topic, _ = only(prod, "AWS::SNS::Topic")
+    key, _ = only(prod, "AWS::KMS::Key")
+    everything = {"*"}
+    assert granted == {
+        "lambda:InvokeFunction": {f"{prepare}:*"},
+        "glue:GetTable": glue,
+        "glue:CreateTable": glue,
+        "sns:Publish": {f"<{topic}>"},
+        "kms:Decrypt": {f"<{key}.Arn>"},
+        "kms:GenerateDataKey*": {f"<{key}.Arn>"},
+        **{f"logs:{verb}LogDelivery": everything for verb in ("Create", "Get", "Update", "Delete")},
+        "logs:ListLogDeliveries": everything,
+        "logs:PutResourcePolicy": everything,
+        "logs:DescribeResourcePolicies": everything,
+        "logs:DescribeLogGroups": everything,
+        "xray:PutTraceSegments": everything,
+        "xray:PutTelemetryRecords": everything,
+        "xray:GetSamplingRules": everything,
+        "xray:GetSamplingTargets": everything,
+    }
+
+
+def test_only_step_functions_of_this_account_may_take_the_role(prod: dict[str, Any], machine: dict[str, Any]) -> None:
+    role = prod["Resources"][machine["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "states.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert flat(trust["Condition"]["ArnLike"]["aws:SourceArn"]) == "arn:aws:states:region:account:stateMachine:*"
+
+
+@pytest.mark.parametrize(("stage", "with_data"), [("dev", True), ("prod", False)])
+def test_everything_is_logged_and_traced_and_data_stays_out_of_prods_log(
+    template: Templates, stage: str, with_data: bool
+) -> None:
+    synthesized = template(stage, "stateless")
+    _, machine = only(synthesized, "AWS::StepFunctions::StateMachine")
+    assert machine["StateMachineName"] == f"nightlake-{stage}-sales-daily"
+    assert machine["StateMachineType"] == "STANDARD"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    logging = machine["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", with_data)
+    group = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
+    name = synthesized["Resources"][group]["Properties"]["LogGroupName"]
+    assert name == f"/aws/vendedlogs/states/nightlake-{stage}-sales-daily"
+
+
+def test_a_name_that_the_stack_does_not_know_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="uses Unknown, which the stack does not know: it knows Pipeline"):
+        StateMachine(
+            Stack(App(), "Stack"),
+            "Daily",
+            settings=Settings(stage="dev"),
+            name="daily",
+            definition='{"StartAt": "${Unknown}", "States": {}}',
+            substitutions={"Pipeline": "sales"},
+            tables={},
+            keys={},
+        )
