@@ -1,0 +1,129 @@
+"""What the stateless stack composes: who may do what, what every function is told, and what others look up."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from nightlake.core.pipeline import Pipeline
+
+from infra.stacks import build
+
+Template = dict[str, Any]
+Templates = Callable[[str, str], Template]
+
+LOGS_AND_TRACES = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+}
+
+
+def functions(template: Template) -> dict[str, Template]:
+    return {
+        each["Properties"]["FunctionName"].rpartition("-")[2]: each["Properties"]
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+
+
+def rights(template: Template, function: Template) -> dict[str, Any]:
+    """Action -> resource of everything that a function's role may do."""
+    role = {"Ref": function["Role"]["Fn::GetAtt"][0]}
+    return {
+        action: statement["Resource"]
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::IAM::Policy" and role in each["Properties"]["Roles"]
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+
+
+@pytest.fixture(scope="module")
+def with_webhooks(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Template:
+    """The dev stage with a Slack channel in cdk.json."""
+    webhook = {"name": "ops", "kind": "slack", "secret_name": "nightlake/ops"}
+    assembly = build(pipelines, {**context, "stage": "dev", "nightlake:dev": {"webhooks": [webhook]}}).synth()
+    synthesized: Template = assembly.get_stack_by_name("nightlake-dev-stateless").template
+    return synthesized
+
+
+@pytest.mark.parametrize("name", ["prepare", "query"])
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
+    template: Templates, stage: str, name: str
+) -> None:
+    stateless = template(stage, "stateless")
+    assert set(rights(stateless, functions(stateless)[name])) == LOGS_AND_TRACES
+
+
+@pytest.mark.parametrize("name", ["prepare", "query"])
+def test_every_function_is_told_where_everything_is(template: Templates, name: str) -> None:
+    variables = functions(template("dev", "stateless"))[name]["Environment"]["Variables"]
+    assert variables["STAGE"] == "dev"
+    assert (variables["DATABASE"], variables["STAGING_DATABASE"]) == ("nightlake_dev", "nightlake_dev_staging")
+    assert (variables["QUARANTINE_DATABASE"], variables["PIPELINE_WORKGROUP"]) == (
+        "nightlake_dev_quarantine",
+        "nightlake-dev-pipeline",
+    )
+    buckets = {f"{bucket}_BUCKET" for bucket in ("RAW", "LAKE", "QUARANTINE", "RESULTS")}
+    assert buckets <= set(variables)
+    assert {variable for variable in variables if variable.startswith("POWERTOOLS_")} == {
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_LOG_LEVEL",
+    }
+
+
+def test_functions_carry_the_layer_where_the_runtime_lacks_its_packages(template: Templates) -> None:
+    for stage, carried in (("local", False), ("dev", True), ("prod", True)):
+        for function in functions(template(stage, "stateless")).values():
+            assert ("Layers" in function) is carried, stage
+
+
+def test_nobody_is_notified_in_a_chat_that_the_settings_do_not_name(template: Templates) -> None:
+    assert set(functions(template("prod", "stateless"))) == {"prepare", "query"}
+
+
+def test_the_notifier_may_read_its_own_secrets_only(with_webhooks: Template) -> None:
+    notify = functions(with_webhooks)["notify"]
+    granted = rights(with_webhooks, notify)
+    assert set(granted) == LOGS_AND_TRACES | {
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:DescribeSecret",
+        "sqs:SendMessage",
+    }
+    assert granted["secretsmanager:GetSecretValue"]["Fn::Join"][1][-1] == ":secret:nightlake/ops-??????"
+    assert json.loads(notify["Environment"]["Variables"]["WEBHOOKS"]) == [
+        {"name": "ops", "kind": "slack", "secret_name": "nightlake/ops"}
+    ]
+
+
+def test_the_notifier_hears_the_topic_and_what_it_cannot_deliver_is_kept(with_webhooks: Template) -> None:
+    resources = with_webhooks["Resources"]
+    (subscription,) = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::SNS::Subscription"]
+    assert subscription["Protocol"] == "lambda"
+    assert resources[subscription["Endpoint"]["Ref"]]["Type"] == "AWS::Lambda::Alias"
+    queue = functions(with_webhooks)["notify"]["DeadLetterConfig"]["TargetArn"]
+    assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": queue}
+    alarms = {
+        each["Properties"]["AlarmName"]: each["Properties"]
+        for each in resources.values()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    (dimension,) = alarms["nightlake-dev-notify-dead-letters"]["Dimensions"]
+    assert dimension["Value"]["Fn::GetAtt"] == [queue["Fn::GetAtt"][0], "QueueName"]
+
+
+@pytest.mark.parametrize("stage", ["local", "dev", "prod"])
+def test_the_outputs_that_everything_outside_looks_up_have_fixed_names(template: Templates, stage: str) -> None:
+    assert set(template(stage, "stateless")["Outputs"]) == {
+        "ApiUrl",
+        "ApiId",
+        "ApiStage",
+        "ApiKeyId",
+        "AlertTopic",
+        "Dashboard",
+        "StateMachineSales",
+    }
