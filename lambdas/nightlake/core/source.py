@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -15,8 +16,11 @@ _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _WHOLE_DATES = ({"Y", "m", "d"}, {"Y", "j"})
 
 
+_time_zones = cache(available_timezones)  # it walks through folders
+
+
 def _time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise ValueError(f"{name!r} is not an IANA time zone: write one such as 'UTC' or 'Europe/Berlin'")
     return name
 
@@ -133,7 +137,7 @@ class TextSource(S3Source):
 class CsvSource(TextSource):
     """Delimited text."""
 
-    format: Literal["csv"]
+    format: Literal["csv"] = Field(description="How the objects are written.")
     delimiter: str = Field(",", pattern=r'^[^\r\n"\\]$', description="One character between fields.")
     header: bool = Field(True, description="Whether the first line names the columns; else they stand in order.")
     nulls: tuple[str, ...] = Field(("",), description="Spellings of a missing value.")
@@ -142,19 +146,19 @@ class CsvSource(TextSource):
 class JsonSource(TextSource):
     """One JSON array of objects per file."""
 
-    format: Literal["json"]
+    format: Literal["json"] = Field(description="How the objects are written.")
 
 
 class JsonLinesSource(TextSource):
     """One JSON object per line."""
 
-    format: Literal["jsonl"]
+    format: Literal["jsonl"] = Field(description="How the objects are written.")
 
 
 class ParquetSource(S3Source):
     """Parquet files."""
 
-    format: Literal["parquet"]
+    format: Literal["parquet"] = Field(description="How the objects are written.")
 
 
 AnySource = Annotated[CsvSource | JsonSource | JsonLinesSource | ParquetSource, Field(discriminator="format")]

@@ -4,21 +4,18 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from sqlglot.dialects.trino import Trino
+
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _MAX_IDENTIFIER = 128
 _MAX_SHOWN = 60
 
-# https://trino.io/docs/current/language/reserved.html: each would need quotes in every query
-_RESERVED_WORDS = frozenset(
-    """
-    alter and as between by case cast constraint create cross cube current_catalog current_date current_path
-    current_role current_schema current_time current_timestamp current_user deallocate delete describe distinct drop
-    else end escape except exists execute extract false for from full group grouping having in inner insert
-    intersect into is join json_array json_exists json_object json_query json_table json_value left like listagg
-    localtime localtimestamp natural normalize not null on or order outer prepare recursive right rollup select skip
-    table then trim true uescape union unnest using values when where with
-    """.split()
-)
+# Words that need quotes in every query; sqlglot's list lacks the second line's.
+# https://trino.io/docs/current/language/reserved.html
+_RESERVED_WORDS = frozenset(Trino.generator_class.RESERVED_KEYWORDS) | {
+    *("cube", "current_date", "current_user", "grouping", "json_table", "json_value", "listagg", "localtime"),
+    *("localtimestamp", "normalize", "recursive", "rollup", "skip", "trim", "uescape", "unnest"),
+}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

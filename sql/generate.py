@@ -1,0 +1,48 @@
+"""Writes `sql/<pipeline>/tables/*.sql` from the contracts; with `--check` only names what is stale and ends with 1."""
+
+import sys
+from pathlib import Path
+
+from nightlake.core.contract import CONTRACT_FILE, load_pipelines
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.table import ddl, empty_location, tables
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACEHOLDER_BUCKET = "lake"  # the stage's own bucket is put into the parsed statement when it runs
+
+
+def statements(pipeline: Pipeline) -> dict[Path, str]:
+    """The file and the CREATE TABLE statement of every table that the pipeline publishes."""
+    note = f"-- Generated from pipelines/{pipeline.name}/{CONTRACT_FILE} by sql/generate.py; do not edit.\n"
+    return {
+        ROOT / "sql" / pipeline.name / "tables" / f"{table.name}.sql": note
+        + ddl(table, empty_location(PLACEHOLDER_BUCKET, pipeline, table))
+        for dataset in pipeline.datasets
+        for table in tables(dataset)
+    }
+
+
+def main() -> int:
+    """Brings the files in line with the contracts, and removes those of tables that are no more."""
+    check = "--check" in sys.argv[1:]
+    fresh = {
+        path: text for pipeline in load_pipelines(ROOT / "pipelines") for path, text in statements(pipeline).items()
+    }
+    found = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("sql/*/tables/*.sql")}
+    stale = sorted(path for path in fresh.keys() | found.keys() if fresh.get(path) != found.get(path))
+    for path in stale:
+        sys.stdout.write(
+            f"{path.relative_to(ROOT)} {'is stale: run sql/generate.py' if check else 'brought in line'}\n"
+        )
+        if check:
+            continue
+        if path in fresh:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(fresh[path], encoding="utf-8")
+        else:
+            path.unlink()
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
