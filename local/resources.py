@@ -8,6 +8,7 @@ the API does not know, so that nothing of a template is dropped in silence.
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -181,6 +182,13 @@ def _put_ownership(bucket: str, configuration: Properties) -> None:
     client("s3").put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=dict(configuration))
 
 
+def _put_acl(bucket: str, canned: str) -> None:
+    if canned == "Private":
+        # What every bucket is; asking for it is refused where ownership is enforced.
+        return
+    client("s3").put_bucket_acl(Bucket=bucket, ACL=re.sub(r"(?<!^)(?=[A-Z])", "-", canned).lower())
+
+
 _BUCKET_PROPERTIES: dict[str, tuple[Callable[[str, Any], None], Callable[[str], Any]]] = {
     "BucketEncryption": (_put_encryption, lambda bucket: client("s3").delete_bucket_encryption(Bucket=bucket)),
     "LifecycleConfiguration": (_put_lifecycle, lambda bucket: client("s3").delete_bucket_lifecycle(Bucket=bucket)),
@@ -194,6 +202,8 @@ _BUCKET_PROPERTIES: dict[str, tuple[Callable[[str, Any], None], Callable[[str], 
     ),
     "Tags": (_put_tags, lambda bucket: client("s3").delete_bucket_tagging(Bucket=bucket)),
     "VersioningConfiguration": (_put_versioning, lambda bucket: _put_versioning(bucket, {"Status": "Suspended"})),
+    # After the ownership, which decides whether access control lists are allowed.
+    "AccessControl": (_put_acl, lambda bucket: client("s3").put_bucket_acl(Bucket=bucket, ACL="private")),
 }
 
 

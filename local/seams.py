@@ -81,6 +81,7 @@ PATCHED: dict[str, str] = {
     "services.eventbridge:_pattern_event_view": "a472224bb7b0",
     "services.lambda_svc:_execute_function_warm": "62b9218bef5b",
     "services.lambda_svc:_get_func_record_for_ref": "492b4efe8f90",
+    "services.s3:_resolve_sse_write_headers": "2affef5a7d37",
     "services.scheduler:_tick_schedules": "0ece514e9120",
     "services.secretsmanager:_resolve": "457901fe05e6",
     "services.stepfunctions:_add_event": "b1db143ccd21",
@@ -703,6 +704,30 @@ def _proxy_failures() -> None:
         return run
 
     _wrap("services.apigateway_v1:_lambda_proxy_response", shape)
+
+
+# S3
+
+
+@_seam(
+    "S3: encryption with the account's key",
+    emulator="`aws:kms` without a key id is refused",
+    aws="it means the managed key `aws/s3`",
+)
+def _managed_key() -> None:
+    algorithm, key = "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"
+
+    def resolve(original: Any) -> Any:
+        def run(headers: dict[str, str], bucket: str) -> Any:
+            if headers.get(algorithm) == "aws:kms" and not headers.get(key):
+                scope = _module("core.responses")
+                arn = f"arn:aws:kms:{scope.get_region()}:{scope.get_account_id()}:alias/aws/s3"
+                headers = {**headers, key: arn}
+            return original(headers, bucket)
+
+        return run
+
+    _wrap("services.s3:_resolve_sse_write_headers", resolve)
 
 
 # CloudFormation
