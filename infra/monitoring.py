@@ -128,7 +128,7 @@ class Monitoring(Construct):
                 f"{name}-dead-letters",
                 _Watch(
                     f"The function {name} gave up on events: they lie in its dead-letter queue.",
-                    "alerts-do-not-reach-the-chat",
+                    "a-function-gave-up-on-events",
                     _waiting(function.dead_letters),
                 ),
             )

@@ -109,9 +109,7 @@ class StateMachine(Construct):
                 iam.PolicyStatement(
                     actions=list(statement.actions),
                     resources=list(statement.resources),
-                    conditions={
-                        operator: {key: list(values) for key, values in keys} for operator, keys in statement.conditions
-                    },
+                    conditions={"StringLike": {"s3:prefix": list(statement.prefixes)}} if statement.prefixes else None,
                 )
             )
             narrowest = "The narrowest form that AWS offers: see the integration in infra/state_machine_role.py."

@@ -26,11 +26,11 @@ class RoleError(NightlakeError):
 
 @dataclass(frozen=True)
 class Statement:
-    """One Allow statement. `conditions` is IAM's condition block as JSON-like data."""
+    """One Allow statement; `prefixes` are the key patterns that a listing of a bucket is limited to."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    conditions: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = ()
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +95,9 @@ class _Part:
         return declared[bucket]
 
 
+Integration = Callable[[_Part], Iterator[Statement]]
+
+
 def statements(definition: Mapping[str, Any], reach: Reach) -> tuple[Statement, ...]:
     """The Allow statements of the role that runs `definition` (ASL whose `${Name}`s are already bound).
 
@@ -122,7 +125,7 @@ def _parts(name: str, state: Mapping[str, Any], reach: Reach) -> Iterator[Iterat
                 yield _integration(_Part(name, part["Resource"], part.get("Parameters", {}), reach), table)
 
 
-def _integration(part: _Part, table: "Mapping[str, Integration]") -> Iterator[Statement]:
+def _integration(part: _Part, table: Mapping[str, Integration]) -> Iterator[Statement]:
     called = re.fullmatch(r"arn:[^:]+:states:::(.+)", part.resource)
     if called is None or called[1] not in table:
         known = ", ".join(sorted(table))
@@ -178,7 +181,7 @@ def _run_execution(part: _Part) -> Iterator[Statement]:
     yield Statement(("events:DescribeRule", "events:PutRule", "events:PutTargets"), (part.reach.arn("events", rule),))
 
 
-def _athena(*actions: str) -> "Integration":
+def _athena(*actions: str) -> Integration:
     def derive(part: _Part) -> Iterator[Statement]:
         workgroup = part.reach.arn("athena", f"workgroup/{part.literal('WorkGroup')}")
         yield Statement(actions, (workgroup,))
@@ -257,8 +260,7 @@ def _read_object(part: _Part) -> Iterator[Statement]:
 def _list_objects(part: _Part) -> Iterator[Statement]:
     bucket = part.literal("Bucket")
     patterns = part.patterns(bucket, "Prefix", part.reach.read)
-    only = (("StringLike", (("s3:prefix", patterns),)),)
-    yield Statement(("s3:ListBucket",), (part.reach.bucket(bucket),), only)
+    yield Statement(("s3:ListBucket",), (part.reach.bucket(bucket),), prefixes=patterns)
     yield Statement(("s3:GetObject",), part.reach.objects(bucket, patterns))
     yield from part.reach.encrypted((bucket,), _READ_KEY)
 
@@ -272,8 +274,6 @@ def _write_results(part: _Part) -> Iterator[Statement]:
     )
     yield from part.reach.encrypted((bucket,), _WRITE_KEY)
 
-
-Integration = Callable[[_Part], Iterator[Statement]]
 
 INTEGRATIONS: Mapping[str, Integration] = {
     "lambda:invoke": _invoke_function,

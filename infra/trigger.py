@@ -5,7 +5,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as event_targets
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 from nightlake.core.pipeline import Schedule
@@ -21,7 +20,7 @@ class Trigger(Construct):
     """Starts `machine` on `schedule` with `{"scheduled_time": "<ISO 8601, UTC>"}`.
 
     The scheduled time, not the time of delivery, so that a retried delivery means the same business date. Delivery is
-    at least once: Prepare knows a duplicate by its scheduled time.
+    at least once.
 
     Attributes:
         dead_letters: Where a start goes that could not be delivered.
@@ -32,10 +31,12 @@ class Trigger(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(self, "DeadLetters", name=f"{name}-dead-letters")
-        add = self._add_rule if schedule.timezone == "UTC" else self._add_schedule
-        add(name=name, schedule=schedule, machine=machine, dead_letters=self.dead_letters)
+        if schedule.timezone == "UTC":
+            self._add_rule(name, schedule, machine)
+        else:
+            self._add_schedule(name, schedule, machine)
 
-    def _add_rule(self, *, name: str, schedule: Schedule, machine: sfn.IStateMachine, dead_letters: sqs.IQueue) -> None:
+    def _add_rule(self, name: str, schedule: Schedule, machine: sfn.IStateMachine) -> None:
         events.Rule(
             self,
             "Rule",
@@ -46,16 +47,14 @@ class Trigger(Construct):
                 event_targets.SfnStateMachine(
                     machine,
                     input=events.RuleTargetInput.from_object({"scheduled_time": events.EventField.time}),
-                    dead_letter_queue=dead_letters,
+                    dead_letter_queue=self.dead_letters,
                     max_event_age=_MAX_EVENT_AGE,
                     retry_attempts=_RETRY_ATTEMPTS,
                 )
             ],
         )
 
-    def _add_schedule(
-        self, *, name: str, schedule: Schedule, machine: sfn.IStateMachine, dead_letters: sqs.IQueue
-    ) -> None:
+    def _add_schedule(self, name: str, schedule: Schedule, machine: sfn.IStateMachine) -> None:
         """A rule knows UTC only. The group is the pipeline's own, because Scheduler's metrics are kept by group."""
         scheduler.Schedule(
             self,
@@ -71,7 +70,7 @@ class Trigger(Construct):
                 input=scheduler.ScheduleTargetInput.from_object(
                     {"scheduled_time": scheduler.ContextAttribute.scheduled_time}
                 ),
-                dead_letter_queue=dead_letters,
+                dead_letter_queue=self.dead_letters,
                 max_event_age=_MAX_EVENT_AGE,
                 retry_attempts=_RETRY_ATTEMPTS,
             ),

@@ -10,6 +10,7 @@ from aws_cdk import App, Stack
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.table import tables
 
+from infra import nag
 from infra.settings import Settings
 from infra.state_machine import DefinitionError, StateMachine
 
@@ -138,6 +139,44 @@ def test_everything_is_logged_and_traced_and_data_stays_out_of_prods_log(
     group = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
     name = synthesized["Resources"][group]["Properties"]["LogGroupName"]
     assert name == f"/aws/vendedlogs/states/nightlake-{stage}-sales-daily"
+
+
+def test_a_distributed_map_may_start_itself_and_list_its_prefix_without_a_finding_of_cdk_nag() -> None:
+    files = {
+        "Type": "Map",
+        "Label": "Files",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:listObjectsV2",
+            "Parameters": {"Bucket": "raw", "Prefix": "sales/"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Seen",
+            "States": {"Seen": {"Type": "Pass", "End": True}},
+        },
+        "End": True,
+    }
+    app = App()
+    nag.check(app)
+    StateMachine(
+        Stack(app, "Stack"),
+        "Daily",
+        settings=Settings(stage="dev"),
+        name="daily",
+        definition=json.dumps({"StartAt": "Files", "States": {"Files": files}}),
+        substitutions={},
+        tables={},
+        keys={},
+    )
+    template = app.synth().get_stack_by_name("Stack").template
+    _, machine = only(template, "AWS::StepFunctions::StateMachine")
+    _, policy = only(template, "AWS::IAM::Policy")
+    granted = rights(template, machine["RoleArn"])
+    own = "arn:aws:states:region:account"
+    assert granted["states:StartExecution"] == {f"{own}:stateMachine:daily"}
+    assert granted["states:RedriveExecution"] == {f"{own}:execution:daily/Files:*"}
+    (listing,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "s3:ListBucket"]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["sales/*"]}}
 
 
 def test_a_name_that_the_stack_does_not_know_is_refused() -> None:
