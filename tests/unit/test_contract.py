@@ -284,7 +284,7 @@ def test_what_is_missing_is_refused_where_it_belongs(tmp_path: Path, old: str, n
         ("format: jsonl", "format: xml", "'xml' is no format: use csv, json, jsonl, parquet"),
         ("schedule:", "schedul:", "did you mean 'schedule'?"),
         ("15 4 * * ? *", "15 4 * * *", "has 5 fields"),
-        ("15 4 * * ? *", "15 24 * * ? *", "'24' is not a hour"),
+        ("15 4 * * ? *", "15 24 * * ? *", "'24' is no hour"),
         ("15 4 * * ? *", "15 4 * * * *", "must have ? as day of month or as day of week"),
         (
             "timezone: Europe/Berlin}\nbusiness",
