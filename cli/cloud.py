@@ -65,7 +65,7 @@ class Cloud:
         )
 
     def outputs(self) -> dict[str, str]:
-        """The outputs of both stacks by their logical ids.
+        """The outputs of both stacks by their logical ids, without those by which one stack refers to the other.
 
         Raises:
             NotDeployedError: a stack is missing or was never finished.
@@ -75,7 +75,8 @@ class Cloud:
             described = describe_stack(self.client("cloudformation"), stack)
             if described is None:
                 raise NotDeployedError(f"Stack {stack} is not deployed. Deploy it: make deploy STAGE={self.stage}")
-            found |= {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+            own = (output for output in described.get("Outputs", []) if "ExportName" not in output)
+            found |= {output["OutputKey"]: output["OutputValue"] for output in own}
         return found
 
     def api_url(self, outputs: Mapping[str, str]) -> str:

@@ -3,14 +3,13 @@
 import hashlib
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
-from cli.output import Json, answer, errors_told, progress
+from cli.output import Json, answer, errors_told, facts_table, progress
 from cli.paths import BUILD, ROOT
 from cli.tools import run_cdk
 
@@ -33,10 +32,11 @@ def deploy(
         _bootstrap(cloud)
         _deploy(cloud)
         outputs = cloud.outputs()
+        facts = outputs | {"ApiUrl": cloud.api_url(outputs)}
         seconds = round(time.monotonic() - started, 1)
     answer(
-        {"stage": stage, "seconds": seconds, "stacks": cloud.stacks, "outputs": outputs},
-        view=_view(stage, outputs, seconds),
+        {"stage": stage, "seconds": seconds, "stacks": cloud.stacks, "outputs": facts},
+        view=facts_table(sorted(facts.items()), title=f"Stage {stage} deployed in {seconds} s"),
         as_json=as_json,
     )
 
@@ -80,10 +80,3 @@ def _digest_of_inputs(root: Path) -> str:
                 digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _view(stage: Stage, outputs: dict[str, Any], seconds: float) -> Table:
-    table = Table(title=f"Stage {stage} deployed in {seconds} s", title_justify="left", show_header=False)
-    for key in sorted(outputs):
-        table.add_row(key, outputs[key])
-    return table

@@ -5,7 +5,7 @@ Exit codes: 0 all is well; 1 the command found or met something wrong; 2 wrong u
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 from nightlake.core.errors import NightlakeError
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.table import Table
 
 from cli.errors import NotReadyError
 
@@ -24,6 +25,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 screen = Console()
 progress = Console(stderr=True)
 """Progress goes to standard error, so that standard output is the answer alone."""
+
+
+def facts_table(facts: Iterable[tuple[str, str]], *, title: str | None = None) -> Table:
+    """Names beside values; a long value is folded, never cut: an address must be whole to be of use."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, escape(value))
+    return table
 
 
 def answer(data: Mapping[str, Any], *, view: RenderableType, as_json: bool, code: int = 0) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.cloud import Cloud, Stage, connect
 from cli.errors import PipelineUnknownError
-from cli.output import FAILED, Json, answer, errors_told, progress
+from cli.output import FAILED, Json, answer, errors_told, facts_table, progress
 
 _POLL_SECONDS = 0.5
 
@@ -34,10 +34,11 @@ def run(
         "execution": execution["executionArn"],
         "status": execution["status"],
         "seconds": round((execution["stopDate"] - execution["startDate"]).total_seconds(), 1),
-        "output": json.loads(execution["output"]) if "output" in execution else None,
-        "error": execution.get("error"),
-        "cause": execution.get("cause"),
     }
+    if execution["status"] == "SUCCEEDED":
+        result["output"] = json.loads(execution["output"])
+    else:
+        result |= {"error": execution.get("error"), "cause": _reason(execution.get("cause", ""))}
     good = result["status"] == "SUCCEEDED"
     answer(result, view=_view(pipeline, result), as_json=as_json, code=0 if good else FAILED)
 
@@ -71,13 +72,17 @@ def _entered(client: Any, arn: str) -> list[str]:
     return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
 
+def _reason(cause: str) -> str:
+    """What a person wants of a cause: a Lambda's is JSON with the message and the trace, others are text."""
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(told.get("errorMessage", cause)) if isinstance(told, dict) else cause
+
+
 def _view(pipeline: str, result: dict[str, Any]) -> Table:
-    table = Table(
-        title=f"{pipeline}: {result['status']} in {result['seconds']} s", title_justify="left", show_header=False
-    )
-    for key, value in (result["output"] or {}).items():
-        table.add_row(key, value if isinstance(value, str) else json.dumps(value))
-    for key in ("error", "cause"):
-        if result[key]:
-            table.add_row(key, result[key])
-    return table
+    facts = {key: value for key, value in result.items() if key in ("error", "cause")} | result.get("output", {})
+    tables = [f"{table['database']}.{table['name']}" for table in facts.pop("tables", [])]
+    rows = [(key, str(value)) for key, value in facts.items()] + [("tables", ", ".join(tables))] * bool(tables)
+    return facts_table(rows, title=f"{pipeline}: {result['status']} in {result['seconds']} s")

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import typer
 from local import aws as local_aws
-from rich.console import Group, RenderableType
 from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
-from cli.output import FAILED, NOT_READY, Json, answer, errors_told
+from cli.output import FAILED, NOT_READY, Json, answer, errors_told, facts_table
 from cli.paths import HOME
 
 
@@ -69,23 +68,21 @@ def _last_execution(client: Any, machine: str) -> dict[str, Any]:
     }
 
 
-def _view(facts: Mapping[str, Any]) -> RenderableType:
-    table = Table(show_header=False, box=None)
+def _view(facts: Mapping[str, Any]) -> Table:
+    rows: list[tuple[str, str]] = []
     if facts["emulator"]:
         emulator = facts["emulator"]
         memory = f"{emulator['memory_bytes'] / 2**20:.0f} MiB"
         health = "healthy" if emulator["healthy"] else "not answering"
-        table.add_row(
-            "Local AWS", f"{emulator['endpoint']['url']} (pid {emulator['endpoint']['pid']}, {health}, {memory})"
+        rows.append(
+            ("local AWS", f"{emulator['endpoint']['url']} (pid {emulator['endpoint']['pid']}, {health}, {memory})")
         )
-    for stack in facts["stacks"]:
-        table.add_row(stack["name"], stack["status"] or "not deployed")
+    rows += [(stack["name"], stack["status"] or "not deployed") for stack in facts["stacks"]]
     for pipeline in facts["pipelines"]:
-        name = pipeline["state_machine"].rpartition(":")[2]
         ended = (
             f"{pipeline['status']} {pipeline['started']:%Y-%m-%d %H:%M}" if pipeline["status"] else "has not run yet"
         )
-        table.add_row(name, ended)
+        rows.append((pipeline["state_machine"].rpartition(":")[2], ended))
     if facts["api"]:
-        table.add_row("API", facts["api"])
-    return Group(table)
+        rows.append(("API", facts["api"]))
+    return facts_table(rows)
