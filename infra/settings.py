@@ -78,7 +78,7 @@ class Settings(_Model):
 
     architecture: Literal["arm64", "x86_64"] = "arm64"
     layer: bool = True
-    functions: dict[FunctionName, FunctionSettings] = {}
+    functions: dict[FunctionName, FunctionSettings] = {"query": FunctionSettings(memory_mb=1769)}
     log_retention_days: Literal[1, 3, 7, 14, 30, 90, 180, 365, 731] = 30
     log_execution_data: bool = True
 
@@ -110,7 +110,6 @@ _STAGES = {
         termination_protection=True,
         log_retention_days=365,
         log_execution_data=False,
-        functions={"query": FunctionSettings(memory_mb=1769)},
     ),
 }
 

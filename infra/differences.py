@@ -1,0 +1,79 @@
+"""Everything that the template of stage `local` has unlike that of stage `prod`; a test holds both to this list."""
+
+from typing import NamedTuple
+
+
+class Difference(NamedTuple):
+    """One difference: `value` of `properties` in resources of `types`, locally and in prod, and why it must be.
+
+    A property path is dotted; the path `*` is the resource itself, whose value is "absent" or "present".
+    """
+
+    types: frozenset[str]
+    properties: tuple[str, ...]
+    local: str
+    prod: str
+    reason: str
+
+
+DIFFERENCES = (
+    Difference(
+        frozenset({"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key"})
+        | {"AWS::Glue::Database", "AWS::Athena::WorkGroup"},
+        ("DeletionPolicy", "UpdateReplacePolicy"),
+        "Delete",
+        "Retain",
+        "A trial is thrown away as a whole; prod keeps its data when its stack goes.",
+    ),
+    Difference(
+        frozenset({"AWS::Athena::WorkGroup"}),
+        ("Properties.RecursiveDeleteOption",),
+        "true",
+        "false",
+        "Follows from the one above: a workgroup with a history of queries is deleted only so.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::LayerVersion"}),
+        ("*",),
+        "absent",
+        "present",
+        "The emulator runs functions in its own interpreter, which has the same pinned packages for its own processor.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::Function"}),
+        ("Properties.Layers",),
+        "absent",
+        "present",
+        "Follows from the one above.",
+    ),
+    Difference(
+        frozenset({"AWS::Logs::LogGroup"}),
+        ("Properties.RetentionInDays",),
+        "1",
+        "365",
+        "Logs of a trial are of no use a day later.",
+    ),
+    Difference(
+        frozenset({"AWS::StepFunctions::StateMachine"}),
+        ("Properties.LoggingConfiguration.IncludeExecutionData",),
+        "true",
+        "false",
+        "Inputs and outputs in the log help who develops; in prod they could show what is not for who reads logs.",
+    ),
+)
+
+
+def differences_table() -> str:
+    """The list as a table for docs/fidelity.md."""
+    rows = [
+        (
+            ", ".join(sorted(kind.removeprefix("AWS::") for kind in difference.types)),
+            ", ".join(path.removeprefix("Properties.") for path in difference.properties).replace("*", "itself"),
+            difference.local,
+            difference.prod,
+            difference.reason,
+        )
+        for difference in DIFFERENCES
+    ]
+    head = [("resource", "property", "local", "prod", "why"), ("---",) * 5]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [*head, *rows])
