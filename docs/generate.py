@@ -51,9 +51,25 @@ def template_differences() -> str:
     return differences_table()
 
 
+def contract_words() -> str:
+    """What the words of the standard mean in a contract."""
+    from contract_reference import contract_words
+
+    return contract_words()
+
+
+def pipeline_keys() -> str:
+    """The keys of pipeline.yaml."""
+    from contract_reference import pipeline_keys
+
+    return pipeline_keys()
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "states": states,
     "errors": errors,
+    "contract words": contract_words,
+    "pipeline keys": pipeline_keys,
     "seams": seams,
     "template differences": template_differences,
 }

@@ -42,6 +42,7 @@ def read_odcs(path: Path) -> tuple[YamlFile, OpenDataContractStandard | None]:
 def _schema() -> dict[str, Any]:
     # The model's own json_schema() warns: it reads the file by a deprecated function.
     schema: dict[str, Any] = json.loads((files(open_data_contract_standard) / "schema.json").read_text("utf-8"))
+    schema["properties"]["description"]["additionalProperties"] = False  # left open there, and dropped by the model
     return schema
 
 
@@ -57,10 +58,10 @@ def _check(file: YamlFile) -> None:
     for error in errors:
         # A sub-schema that fails leaves its keys "unevaluated"; only where nothing else is wrong is that the fault.
         location = tuple(error.absolute_path)
-        if error.validator == "unevaluatedProperties" and not any(
-            other[: len(location)] == location for other, _ in found
-        ):
-            file.report(location, f"{error.message}: these keys do not go together here")
+        if error.validator == "unevaluatedProperties" and not any(at[: len(location)] == location for at, _ in found):
+            keys = error.message.partition("(")[2].rpartition(" w")[0]
+            advice = "name the `metric`" if "quality" in location[-2:] else f"see the standard, {_version()}"
+            file.report(location, f"{keys} cannot stand beside the other keys here: {advice}, or remove it")
 
 
 def _explain(data: Any, error: ValidationError) -> Iterator[tuple[Location, str]]:
@@ -87,6 +88,7 @@ def _explain(data: Any, error: ValidationError) -> Iterator[tuple[Location, str]
 def _sentence(location: Location, error: ValidationError) -> str:
     wanted: Any = error.validator_value
     key, value = location[-1] if location else "the file", shown(error.instance)
+    key = f"item {key + 1}" if isinstance(key, int) else key
     alternatives = [part.get("required") for part in wanted] if error.validator == "oneOf" else []
     if alternatives and all(alternatives):
         return f"say exactly one of {', '.join(names[0] for names in alternatives)}"

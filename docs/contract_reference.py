@@ -1,0 +1,92 @@
+"""What may be written in a pipeline's two files as Markdown tables, from the code that checks it."""
+
+import json
+import types
+from collections.abc import Iterable
+from typing import Any, Literal, Union, get_args, get_origin
+
+from nightlake.core.dataset_compiler import OPEN_CLASSES, PHYSICAL_TYPES, PRIVATE_CLASSES
+from nightlake.core.pipeline import BusinessDate, Schedule
+from nightlake.core.pipeline_file import PipelineFile
+from nightlake.core.rule_compiler import ARGUMENTS, OPTIONS, ROW_METRICS
+from nightlake.core.service_level import LATENCY_UNITS, RETENTION_UNITS
+from nightlake.core.source import CsvSource, Ready, S3Source, TextSource
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
+    ("The file", PipelineFile, None),
+    ("`schedule`", Schedule, None),
+    ("`business_date`", BusinessDate, None),
+    ("A source with `from: s3`", S3Source, None),
+    ("Its `ready`", Ready, None),
+    ("More with `format: csv`, `json` or `jsonl`", TextSource, S3Source),
+    ("More with `format: csv`", CsvSource, TextSource),
+)
+
+
+def contract_words() -> str:
+    """One table for each word of the standard that Nightlake gives a meaning of its own."""
+    types = [(f"`{logical}`", _words(physical)) for logical, physical in PHYSICAL_TYPES.items()]
+    checks = [
+        (
+            f"`{metric}`",
+            _words(arguments),
+            _words(("warn", *(("quarantine",) if metric in ROW_METRICS else ()), "fail")),
+        )
+        for metric, arguments in ARGUMENTS.items()
+    ]
+    classes = [("all readers", _words(OPEN_CLASSES)), ("readers of the private table", _words(PRIVATE_CLASSES))]
+    levels = [("`latency`", _words(LATENCY_UNITS)), ("`retention`", _words(RETENTION_UNITS))]
+    return "\n".join(
+        [
+            _table("Types", ("`logicalType`", "`physicalType`, the first is the default except for `number`"), types),
+            _table("Checks under `quality`", ("`metric`", "`arguments`", "`severity`"), checks),
+            f"`logicalTypeOptions` may hold {_words(OPTIONS)}.\n",
+            _table("Who may see a column", ("seen by", "`classification`"), classes),
+            _table("`slaProperties`", ("`property`", "`unit`"), levels),
+        ]
+    )
+
+
+def pipeline_keys() -> str:
+    """One table for each part of the file: key, value, default and meaning."""
+    return "\n".join(_section(title, model, base) for title, model, base in SECTIONS)
+
+
+def _section(title: str, model: type[BaseModel], base: type[BaseModel] | None) -> str:
+    hidden = {"dataset", "format", *(base.model_fields if base else ())}
+    rows = [
+        (f"`{field.alias or name}`", _value(field.annotation), _default(field.default), field.description or "")
+        for name, field in model.model_fields.items()
+        if name not in hidden
+    ]
+    return _table(title, ("key", "value", "default", "meaning"), rows)
+
+
+def _table(title: str, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, ("---",) * len(header), *rows)]
+    return "\n".join([f"### {title}", "", *lines, ""])
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _value(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return _words(arguments)
+    if origin in (Union, types.UnionType):
+        return ", ".join(_value(argument) for argument in arguments if argument is not type(None))
+    if origin is tuple:
+        return "mapping" if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel) else "list of texts"
+    return {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(annotation, "mapping")
+
+
+def _default(default: Any) -> str:
+    if default is PydanticUndefined:
+        return "required"
+    if isinstance(default, BaseModel):
+        return ", ".join(f"`{name}: {value}`" for name, value in default.model_dump().items())
+    return "" if default in (None, ()) else f"`{json.dumps(default)}`"
