@@ -109,5 +109,5 @@ class Function(Construct):
 
     @cached_property
     def live(self) -> lambda_.Alias:
-        """An alias on that version, for callers that keep an ARN over deployments (API Gateway, SNS)."""
+        """An alias on that version, for a caller that keeps an ARN over deployments (API Gateway)."""
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)

@@ -119,7 +119,7 @@ class StatelessStack(Stack):
             secret = secretsmanager.Secret.from_secret_name_v2(self, f"Webhook-{webhook.name}", webhook.secret_name)
             secret.grant_read(notify.role)
         self._alerts.topic.add_subscription(
-            subscriptions.LambdaSubscription(notify.live, dead_letter_queue=notify.dead_letters)
+            subscriptions.LambdaSubscription(notify.function, dead_letter_queue=notify.dead_letters)
         )
 
     def _night(self, pipeline: Pipeline) -> Night:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import cfnlint.api
 import pytest
 from nightlake.core.pipeline import Pipeline
 
@@ -104,8 +105,9 @@ def test_the_notifier_hears_the_topic_and_what_it_cannot_deliver_is_kept(with_we
     resources = with_webhooks["Resources"]
     (subscription,) = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::SNS::Subscription"]
     assert subscription["Protocol"] == "lambda"
-    assert resources[subscription["Endpoint"]["Ref"]]["Type"] == "AWS::Lambda::Alias"
-    queue = functions(with_webhooks)["notify"]["DeadLetterConfig"]["TargetArn"]
+    notify = functions(with_webhooks)["notify"]
+    assert resources[subscription["Endpoint"]["Fn::GetAtt"][0]]["Properties"] == notify
+    queue = notify["DeadLetterConfig"]["TargetArn"]
     assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": queue}
     alarms = {
         each["Properties"]["AlarmName"]: each["Properties"]
@@ -114,6 +116,10 @@ def test_the_notifier_hears_the_topic_and_what_it_cannot_deliver_is_kept(with_we
     }
     (dimension,) = alarms["nightlake-dev-notify-dead-letters"]["Dimensions"]
     assert dimension["Value"]["Fn::GetAtt"] == [queue["Fn::GetAtt"][0], "QueueName"]
+
+
+def test_a_stage_with_webhooks_has_no_finding_of_cfn_lint_either(with_webhooks: Template) -> None:
+    assert [f"{match.rule.id} {match.path}" for match in cfnlint.api.lint(json.dumps(with_webhooks))] == []
 
 
 @pytest.mark.parametrize("stage", ["local", "dev", "prod"])
