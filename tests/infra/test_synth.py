@@ -84,6 +84,28 @@ def test_two_stages_in_one_account_share_no_name(template: Templates) -> None:
     assert names["dev"] & names["prod"] == set()
 
 
+def statements(node: object) -> Iterator[Template]:
+    """Every policy statement anywhere in a template."""
+    match node:
+        case {"Effect": _, "Action": _}:
+            yield node
+        case dict():
+            for child in node.values():
+                yield from statements(child)
+        case list():
+            for child in node:
+                yield from statements(child)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_nobody_unknown_is_allowed_anything(template: Templates, stack: str) -> None:
+    allowed = [found for found in statements(template("prod", stack)) if found["Effect"] == "Allow"]
+    assert allowed
+    for statement in allowed:
+        assert statement.get("Principal") not in ("*", {"AWS": "*"}), statement
+        assert "NotPrincipal" not in statement, statement
+
+
 def test_two_stages_can_stand_in_one_app(context: dict[str, object], pipelines: tuple[Pipeline, ...]) -> None:
     app = App(context=context)
     add_stage(app, "dev", pipelines)
