@@ -27,6 +27,7 @@ class Function(Construct):
     Attributes:
         function: The function.
         role: Its own role.
+        timeout: After which Lambda kills it.
         dead_letters: Where events go that an asynchronous function failed on; None for a synchronous one.
     """
 
@@ -45,6 +46,7 @@ class Function(Construct):
         asynchronous: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.timeout = timeout
         physical_name = f"nightlake-{settings.stage}-{name}"
         capacity = settings.function(name)
         log_group = logs.LogGroup(

@@ -94,8 +94,7 @@ class Monitoring(Construct):
 
     def watch_function(self, name: str, function: Function, *, errors_notify: bool) -> None:
         """A function's errors, throttles and duration; `errors_notify` is off where a state machine tells of errors."""
-        watched = function.function
-        timeout = watched.timeout or Duration.seconds(3)
+        watched, timeout = function.function, function.timeout
         self._alarm(
             f"{name}-errors",
             _Watch(

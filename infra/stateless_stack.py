@@ -70,7 +70,8 @@ class StatelessStack(Stack):
             )
             self._subscribe(functions["notify"])
         nights = [self._night(pipeline) for pipeline in pipelines]
-        self._alerts.watch([night.machine for night in nights])
+        if nights:
+            self._alerts.watch([night.machine for night in nights])
         api = Api(self, "Api", settings=settings, handler=query.live)
         dashboard = self._monitor(nights, functions, api)
 
@@ -152,7 +153,7 @@ class StatelessStack(Stack):
         return Night(pipeline.name, daily.machine, trigger.dead_letters, pipeline.latency_minutes)
 
     def _monitor(self, nights: Sequence[Night], functions: dict[str, Function], api: Api) -> Dashboard:
-        workgroups = self._stateful.catalog
+        catalog = self._stateful.catalog
         monitoring = Monitoring(self, "Monitoring", settings=self._settings, topic=self._alerts.topic)
         for night in nights:
             monitoring.watch_night(night)
@@ -161,7 +162,7 @@ class StatelessStack(Stack):
             monitoring.watch_function(name, function, errors_notify=function is not self._prepare)
         monitoring.watch_api(api.rest_api)
         monitoring.watch_bi(
-            workgroup=workgroups.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000
+            workgroup=catalog.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000
         )
         return Dashboard(
             self,
@@ -171,7 +172,7 @@ class StatelessStack(Stack):
             nights=nights,
             functions=functions,
             api=api.rest_api,
-            workgroups=[workgroups.pipeline_workgroup.name, workgroups.bi_workgroup.name],
+            workgroups=[catalog.pipeline_workgroup.name, catalog.bi_workgroup.name],
         )
 
 

@@ -122,6 +122,14 @@ def test_a_stage_with_webhooks_has_no_finding_of_cfn_lint_either(with_webhooks: 
     assert [f"{match.rule.id} {match.path}" for match in cfnlint.api.lint(json.dumps(with_webhooks))] == []
 
 
+def test_a_lake_without_pipelines_yet_is_an_api_that_nobody_is_woken_for(context: dict[str, object]) -> None:
+    empty = build((), {**context, "stage": "dev"}).synth().get_stack_by_name("nightlake-dev-stateless").template
+    kinds = {each["Type"] for each in empty["Resources"].values()}
+    assert "AWS::ApiGateway::RestApi" in kinds
+    assert kinds & {"AWS::StepFunctions::StateMachine", "AWS::Events::Rule", "AWS::CloudWatch::CompositeAlarm"} == set()
+    assert cfnlint.api.lint(json.dumps(empty)) == []
+
+
 @pytest.mark.parametrize("stage", ["local", "dev", "prod"])
 def test_the_outputs_that_everything_outside_looks_up_have_fixed_names(template: Templates, stage: str) -> None:
     assert set(template(stage, "stateless")["Outputs"]) == {
