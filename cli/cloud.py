@@ -48,21 +48,8 @@ class Cloud:
     def client(self, service: str) -> Any:
         """A boto3 client of this AWS."""
         import boto3
-        from botocore.config import Config
 
-        config = Config(retries={"mode": "standard"}, connect_timeout=5)
-        if self.endpoint is None:
-            return boto3.client(service, config=config)  # type: ignore[call-overload]
-        known = self.endpoint.environment()
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint.url,
-            region_name=known["AWS_REGION"],
-            aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
-            verify=str(self.endpoint.ca_bundle) if self.endpoint.ca_bundle else None,
-            config=config,
-        )
+        return self.endpoint.client(service) if self.endpoint else boto3.client(service)  # type: ignore[call-overload]
 
     def outputs(self) -> dict[str, str]:
         """The outputs of both stacks by their logical ids, without those by which one stack refers to the other.

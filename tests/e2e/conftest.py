@@ -1,8 +1,12 @@
 """An own local AWS for the e2e tests: IAM enforced, over TLS, on a free port, gone with the test process."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +15,50 @@ from local import aws
 
 Template = dict[str, Any]
 Deploy = Callable[[str, Template], dict[str, str]]
+Nightlake = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every e2e test shares one local AWS, so one worker runs them all."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("local-aws"))
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.Endpoint]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tests' own local AWS."""
+    return tmp_path_factory.mktemp("local-aws")
+
+
+@pytest.fixture(scope="session")
+def cloud(home: Path) -> Iterator[aws.Endpoint]:
     """A running local AWS; `cloud.client(service)` is its root user's boto3 client."""
-    home = tmp_path_factory.mktemp("local-aws")
     try:
         yield aws.start(home, port=0, iam=True, detached=False)
     finally:
         aws.clean(home)
+
+
+@pytest.fixture(scope="session")
+def nightlake(home: Path, cloud: aws.Endpoint) -> Nightlake:
+    """nightlake("status", "--json"): the command, for the tests' own local AWS."""
+    environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def outputs(nightlake: Nightlake) -> dict[str, str]:
+    """Both stacks of stage `local`, deployed once by `nightlake deploy`: their outputs."""
+    done = nightlake("deploy", "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str] = json.loads(done.stdout)["outputs"]
+    return found
 
 
 @pytest.fixture(scope="session")
