@@ -89,6 +89,7 @@ PATCHED: dict[str, str] = {
     "services.stepfunctions:_call_lambda": "25830369b126",
     "services.stepfunctions:_emit_execution_status_event": "9c89e45693e3",
     "services.stepfunctions:_error_matches": "519b9dc729c5",
+    "services.stepfunctions:_evaluate_rule": "728e6547c8ca",
     "services.stepfunctions:_execute_task": "53c818d247db",
     "services.stepfunctions:_fail_execution": "e6da895fa0b7",
     "services.stepfunctions:_find_matching_retrier": "cb494ae8503c",
@@ -324,15 +325,21 @@ def _retry_delays() -> None:
             retrier, index = original(retriers, error, counts)
             if retrier is None:
                 return retrier, index
-            delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
-            delay = min(delay, retrier.get("MaxDelaySeconds", delay))
-            if retrier.get("JitterStrategy") == "FULL":
-                delay = random.uniform(0, delay)  # noqa: S311 (nothing secret)
+            delay = _delay(retrier, counts.get(index, 0))
             return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1}, index
 
         return run
 
     _wrap("services.stepfunctions:_find_matching_retrier", find)
+
+
+def _delay(retrier: dict[str, Any], retries: int) -> float:
+    """Seconds before the next try, after so many retries."""
+    delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** retries
+    delay = min(delay, retrier.get("MaxDelaySeconds", delay))
+    if retrier.get("JitterStrategy") == "FULL":
+        return random.uniform(0, delay)  # noqa: S311 (nothing secret)
+    return float(delay)
 
 
 @_seam(
@@ -422,6 +429,30 @@ def _is_missing(path: str, data: Any) -> bool:
             return False
         data = data[key]
     return False
+
+
+@_seam(
+    "Step Functions: choices",
+    emulator="a missing variable is a false comparison; `IsPresent` is false for a null",
+    aws="`States.Runtime`: the path references an invalid value; a null is present",
+)
+def _choices() -> None:
+    def evaluate(original: Any) -> Any:
+        def run(rule: dict[str, Any], data: Any, ctx: Any = None) -> bool:
+            variable = rule.get("Variable", "$")
+            missing = _is_missing(variable, data)
+            if "IsPresent" in rule:
+                return bool(missing != rule["IsPresent"])
+            if missing:
+                raise _fail(
+                    "States.Runtime",
+                    f"Invalid path '{variable}': The choice state's condition path references an invalid value.",
+                )
+            return bool(original(rule, data, ctx))
+
+        return run
+
+    _wrap("services.stepfunctions:_evaluate_rule", evaluate)
 
 
 @_seam(
@@ -784,6 +815,11 @@ def _function_properties() -> None:
     _also("AWS::Lambda::Function", resources.configure_function)
 
 
+@_seam("CloudFormation: topics", emulator="the key of the template is dropped", aws="the topic is encrypted with it")
+def _topic_properties() -> None:
+    _also("AWS::SNS::Topic", resources.configure_topic)
+
+
 @_seam(
     "CloudFormation: state machines' logging",
     emulator="stored in the template's spelling, which its own API cannot read",
@@ -865,4 +901,173 @@ def _secret_reference() -> None:
     handler |= {"create": make, "update": change, "delete": remove}
 
 
-_LEFT: tuple[Difference, ...] = ()
+_LEFT = (
+    Difference(
+        "API Gateway: access logs",
+        "the stage's log group stays empty",
+        "one line a request",
+        "open",
+        "template tests assert the setting",
+    ),
+    Difference(
+        "API Gateway: time limit",
+        "an answer after 29 s still arrives",
+        "504",
+        "open",
+        "the query function's own timeout is 29 s",
+    ),
+    Difference(
+        "API Gateway: TLS policy and endpoint access mode",
+        "ignored, like its address in the stack's outputs",
+        "enforced",
+        "open",
+        "`nightlake status` shows the local address",
+    ),
+    Difference(
+        "Athena: what it runs",
+        "plain SELECTs and DDL; CTAS, INSERT, UNLOAD and views are lost, partitions' locations not honoured",
+        "Trino",
+        "open",
+        "nothing deployed here runs them yet",
+    ),
+    Difference(
+        "CloudFormation: state before a kill",
+        "saved when it is stopped: after `kill -9` buckets are there, stacks deployed since are not",
+        "never lost",
+        "open",
+        "`nightlake down --forget`, then `nightlake deploy`",
+    ),
+    Difference(
+        "CloudWatch: metrics of services",
+        "only AWS/Lambda and AWS/States exist; metric filters give nothing",
+        "every service has its own",
+        "open",
+        "template tests assert the alarms on other namespaces",
+    ),
+    Difference(
+        "EC2: networks",
+        "subnets, security groups and flow logs are shown and keep nothing out",
+        "traffic is filtered and logged",
+        "recorded",
+        "cfn-lint, cdk-nag and template tests",
+    ),
+    Difference(
+        "EventBridge: failing targets",
+        "only a target that does not exist reaches the dead-letter queue; retry policies are ignored",
+        "every delivery that keeps failing does",
+        "open",
+        "template tests assert queue and policy",
+    ),
+    Difference(
+        "Glue: actions",
+        "no UpdatePartition and no GetTableVersions",
+        "they exist",
+        "open",
+        "nothing of ours calls them",
+    ),
+    Difference(
+        "IAM: keys",
+        "KMS through S3, SNS and SQS is not evaluated, nothing is encrypted",
+        "key policies and grants decide",
+        "open",
+        "cdk-nag and template tests assert key policies and grants",
+    ),
+    Difference(
+        "IAM: roles of services",
+        "roles of state machines, rules and schedules are not evaluated; the test suite enforces those of functions",
+        "every call is checked",
+        "open",
+        "policy simulation of the state machine's role, action by action",
+    ),
+    Difference(
+        "IAM: the local stage of `nightlake up`",
+        "nothing is checked unless it is started with `--iam`",
+        "always checked",
+        "open",
+        "the e2e tests run with IAM over TLS",
+    ),
+    Difference(
+        "Lambda: environment",
+        "this machine's Python and architecture, all installed packages importable, one shared /tmp, no memory limit",
+        "the declared runtime, the function's own layer, /tmp and memory",
+        "open",
+        "the layer's closure, platform and size are tested",
+    ),
+    Difference(
+        "S3: access logs",
+        "configured, never delivered",
+        "delivered within hours",
+        "recorded",
+        "template tests",
+    ),
+    Difference(
+        "S3: conditional copies",
+        "CopyObject ignores If-None-Match",
+        "412",
+        "open",
+        "nothing of ours copies to create",
+    ),
+    Difference(
+        "S3: lifecycle",
+        "rules are shown, never run",
+        "run daily",
+        "recorded",
+        "template tests assert the rules",
+    ),
+    Difference(
+        "Scheduler: time zones",
+        "cron expressions are evaluated in UTC, roles and retry policies ignored",
+        "in the schedule's zone",
+        "open",
+        "template tests assert zone and expression; pipelines in UTC use a rule",
+    ),
+    Difference(
+        "Secrets Manager: rotation",
+        "the schedule is shown, the function is never called; ExcludePunctuation is ignored",
+        "the function rotates the secret",
+        "recorded",
+        "no secret of ours rotates yet",
+    ),
+    Difference(
+        "Step Functions: definitions",
+        "invalid definitions are accepted",
+        "refused when created",
+        "open",
+        "asl-validator, statelint and our own structural tests",
+    ),
+    Difference(
+        "Step Functions: Distributed Map results",
+        "ResultWriter and ItemBatcher are ignored, the output is the plain array, its limit is checked only as output",
+        "a pointer to the results",
+        "open",
+        "no state of ours reads a Map's output",
+    ),
+    Difference(
+        "Step Functions: error names of integrations",
+        "`SNS.PublishFailed` and `S3.S3Exception` where AWS names the fault; S3 objects cannot be read or written",
+        "the service's exception",
+        "open",
+        "no state catches them by name; S3 is used in functions only",
+    ),
+    Difference(
+        "Step Functions: long delays",
+        "a retry waits 60 s at most; `Assign` is ignored in JSONPath states",
+        "as declared",
+        "open",
+        "no retry of ours waits longer, no state assigns variables",
+    ),
+    Difference(
+        "Step Functions: Parallel",
+        "a failed branch lets its sisters run to their end",
+        "they are aborted",
+        "open",
+        "no definition of ours has branches yet",
+    ),
+    Difference(
+        "X-Ray",
+        "no traces; the state machine's tracing is dropped",
+        "traces",
+        "open",
+        "template tests assert tracing",
+    ),
+)
