@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from nightlake.core.errors import NightlakeError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 FunctionName = Literal["prepare", "query", "notify"]
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -85,6 +85,14 @@ class Settings(_Model):
     alarm_emails: tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     api: ApiSettings = ApiSettings()
+
+    @field_validator("raw_expiry_days")
+    @classmethod
+    def _expires_after_it_is_archived(cls, days: int, info: ValidationInfo) -> int:
+        archived = info.data.get("raw_archive_days", 0)
+        if days <= archived:
+            raise ValueError(f"S3 expires an object only after it is archived: give more than {archived} days")
+        return days
 
     def function(self, name: FunctionName) -> FunctionSettings:
         """Capacity of the function called `name`."""

@@ -58,6 +58,7 @@ def test_an_override_replaces_one_value_and_leaves_its_neighbours() -> None:
         ({"functions": {"query": {"memory_mb": 64}}}, r"functions\.query\.memory_mb = 64: .*greater"),
         ({"bi_readers": ["someone"]}, r"bi_readers\.0 = 'someone'"),
         ({"alarm_emails": ["nobody"]}, r"alarm_emails\.0 = 'nobody'"),
+        ({"raw_expiry_days": 30}, r"raw_expiry_days = 30: .*give more than 30 days"),
         ({"stage": "dev"}, r"without `stage`"),
         ("retain", r"must be an object of settings"),
     ],
