@@ -37,6 +37,7 @@ def test_a_type_has_one_spelling(text: str, canonical: str) -> None:
         "varchar(3)",
         "int;",
         "array<int>>",
+        pytest.param("array<" * 5000 + "int" + ">" * 5000, id="deep"),
     ],
 )
 def test_what_is_no_type_is_refused_in_a_sentence(text: str) -> None:

@@ -259,6 +259,29 @@ def test_a_faulty_contract_is_refused_at_its_line(tmp_path: Path, old: str, new:
     assert [problem.line for problem in found if reason in problem.reason] == [line], found
 
 
+@pytest.mark.parametrize("pattern", [r"^[+*]+\d$", r"\++1", r"^(?P<year>[0-9]{4})$", r"[^\]+]+x", r"\\\\1"])
+def test_patterns_that_re2_knows_are_kept(tmp_path: Path, pattern: str) -> None:
+    contract = changed(CONTRACT, "{minLength: 2, maxLength: 2}", f"{{pattern: '{pattern}'}}")
+    rules = load_pipeline(write(tmp_path, contract)).datasets[1].rules
+    assert [rule.valid.pattern for rule in rules if rule.id.endswith("pattern") and rule.valid] == [pattern]
+
+
+def test_deep_nesting_is_compiled_in_time_linear_in_its_depth(tmp_path: Path) -> None:
+    inner = "{logicalType: string}"
+    for _ in range(30):
+        inner = f"{{logicalType: array, items: {inner}}}"
+    contract = changed(CONTRACT, "- {name: sku, logicalType: string}", f"- {{name: sku, {inner[1:]}")
+    orders = load_pipeline(write(tmp_path, contract)).datasets[0]
+    assert orders.columns[-1].type == f"array<struct<sku:{'array<' * 30}string{'>' * 30},pieces:int>>"
+
+
+def test_a_fault_deep_inside_is_found_at_its_line(tmp_path: Path) -> None:
+    contract = changed(CONTRACT, "{name: pieces, logicalType: integer", "{name: pieces, logicaltype: integer")
+    assert ("contract.odcs.yaml", 25, "unknown key 'logicaltype': did you mean 'logicalType'?") in [
+        (Path(problem.file).name, problem.line, problem.reason) for problem in problems(write(tmp_path, contract))
+    ]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "at", "reason"),
     [

@@ -43,7 +43,7 @@ def damage(data: Any, how: str, chance: random.Random, value: Any) -> None:
     if how == "drop":
         del container[key]
     elif how == "rename" and isinstance(container, dict):
-        container[chance.choice([f"{key}s", key[1:], *KEYS])] = container.pop(key)
+        container[chance.choice([f"{key}s", key[1:], "", *KEYS])] = container.pop(key)
     elif how == "repeat" and isinstance(container, list):
         container.append(copy.deepcopy(container[key]))
     else:
@@ -144,6 +144,7 @@ def test_any_mapping(folder: Path, data: dict[str, Any]) -> None:
         (b"a: 1\n---\nb: 1\n", 2, "single document"),
         (b"a" * (MAX_BYTES + 1), 1, "larger than 1,000,000 bytes"),
     ],
+    ids=lambda value: value[:20] if isinstance(value, bytes) else None,
 )
 def test_what_cannot_be_read_is_said_with_its_line(tmp_path: Path, content: bytes, line: int, reason: str) -> None:
     path = tmp_path / "some.yaml"

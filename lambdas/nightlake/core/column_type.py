@@ -10,6 +10,7 @@ INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 FLOATS = ("float", "double")
 PLAIN = (*INTEGER_BITS, *FLOATS, "boolean", "string", "date", "timestamp")
 MAX_PRECISION = 38
+MAX_NESTING = 40
 _TOKEN = re.compile(r"[a-z0-9_]+|[<>(),:]")
 _HINTS = {
     "integer": "int",
@@ -70,7 +71,7 @@ def parse(text: str) -> ColumnType:
     """The type that a text names, in any case and spacing; raises ValueError that says what to write."""
     compact = re.sub(r"\s+", "", text.lower())
     tokens = _TOKEN.findall(compact)
-    if "".join(tokens) != compact or not tokens:
+    if "".join(tokens) != compact or tokens.count("<") > MAX_NESTING:
         raise ValueError(_unknown(text))
     kind = _take(tokens, text)
     if tokens:

@@ -51,31 +51,37 @@ def load_pipeline(directory: Path) -> Pipeline:
     """
     contract_file, contract = read_odcs(directory / CONTRACT_FILE)
     pipeline_file, content, sources = read_pipeline_file(directory / PIPELINE_FILE)
-    pipeline = None
     if contract is not None:
         _check_identity(contract_file, contract, directory.resolve().name)
         datasets = compile_datasets(contract_file, contract)
         latency, retention = compile_service_levels(contract_file, contract)
         if content is not None:
-            compiled = _compile_sources(pipeline_file, contract_file, sources, datasets)
+            _check_sources(pipeline_file, contract_file, sources, datasets)
             _check_merge(pipeline_file, content, datasets, directory)
-            if not contract_file.problems and not pipeline_file.problems:
-                pipeline = Pipeline(
-                    name=str(contract.id),
-                    version=str(contract.version),
-                    description=(contract.description.purpose if contract.description else None) or "",
-                    schedule=content.schedule,
-                    business_date=content.business_date,
-                    datasets=datasets,
-                    sources=compiled,
-                    merge=content.merge,
-                    latency_minutes=latency,
-                    retention_days=retention,
-                )
-    if pipeline is None:
-        problems = {*contract_file.problems, *pipeline_file.problems}
+    problems = {*contract_file.problems, *pipeline_file.problems}
+    if problems or contract is None or content is None:
         raise ContractError(tuple(sorted(problems)))
-    return pipeline
+    by_name = {source.dataset: source for source in sources}
+    return Pipeline(
+        name=str(contract.id),
+        version=str(contract.version),
+        description=(contract.description.purpose if contract.description else None) or "",
+        schedule=content.schedule,
+        business_date=content.business_date,
+        datasets=datasets,
+        sources=tuple(_with_all_columns(by_name[dataset.name], dataset) for dataset in datasets),
+        merge=content.merge,
+        latency_minutes=latency,
+        retention_days=retention,
+    )
+
+
+def _with_all_columns(source: AnySource, dataset: Dataset) -> AnySource:
+    """The source with a name in it for every column, in the order of the dataset."""
+    renamed = {mapping.column: mapping.source for mapping in source.columns}
+    names = [column.name for column in dataset.columns]
+    mappings = tuple(ColumnMapping(column=name, source=renamed.get(name, name)) for name in names)
+    return source.model_copy(update={"columns": mappings})
 
 
 def _check_identity(file: YamlFile, contract: OpenDataContractStandard, folder: str) -> None:
@@ -90,33 +96,30 @@ def _check_identity(file: YamlFile, contract: OpenDataContractStandard, folder: 
         file.report(("id",), f"the id is longer than {MAX_NAME} characters: shorten it and its folder")
 
 
-def _compile_sources(
+def _check_sources(
     file: YamlFile, contract_file: YamlFile, sources: Sequence[AnySource], datasets: Sequence[Dataset]
-) -> tuple[AnySource, ...]:
-    """The sources in the order of their datasets, with a source name for every column."""
-    written = file.data.get("sources") or {}
-    names = [dataset.name for dataset in datasets]
+) -> None:
+    written = file.data["sources"]
+    by_name = {dataset.name: dataset for dataset in datasets}
     for name in written:
-        if name not in names:
-            file.report(("sources", name), f"the contract has no dataset {shown(name)}: {nearest(name, names)}")
-    for index, name in enumerate(names):
-        if name not in written:
-            reason = f"the dataset {shown(name)} has no source: add it under `sources` in {PIPELINE_FILE}"
+        if name not in by_name:
+            file.report(("sources", name), f"the contract has no dataset {shown(name)}: {nearest(name, by_name)}")
+    for index, dataset in enumerate(datasets):
+        if dataset.name not in written:
+            reason = f"the dataset {shown(dataset.name)} has no source: add it under `sources` in {PIPELINE_FILE}"
             contract_file.report(("schema", index, "name"), reason)
-    by_name = {source.dataset: source for source in sources}
-    return tuple(
-        _compile_source(file, by_name[dataset.name], dataset) for dataset in datasets if dataset.name in by_name
-    )
+    for source in sources:
+        if source.dataset in by_name:
+            _check_source(file, source, by_name[source.dataset])
 
 
-def _compile_source(file: YamlFile, source: AnySource, dataset: Dataset) -> AnySource:
+def _check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
     location = ("sources", source.dataset)
     columns = {column.name: column for column in dataset.columns}
-    renamed = {mapping.column: mapping.source for mapping in source.columns}
-    for name in renamed:
-        if name not in columns:
-            reason = f"{dataset.name} has no column {shown(name)}: {nearest(name, columns)}"
-            file.report((*location, "columns", name), reason)
+    for mapping in source.columns:
+        if mapping.column not in columns:
+            reason = f"{dataset.name} has no column {shown(mapping.column)}: {nearest(mapping.column, columns)}"
+            file.report((*location, "columns", mapping.column), reason)
     if source.partition_by != BUSINESS_DATE:
         column = columns.get(source.partition_by)
         if column is None or column.type not in ("date", "timestamp") or column.private or not column.required:
@@ -127,8 +130,6 @@ def _compile_source(file: YamlFile, source: AnySource, dataset: Dataset) -> AnyS
             )
     if isinstance(source, CsvSource):
         _check_csv(file, source, dataset)
-    mappings = tuple(ColumnMapping(column=name, source=renamed.get(name, name)) for name in columns)
-    return source.model_copy(update={"columns": mappings})
 
 
 def _check_csv(file: YamlFile, source: CsvSource, dataset: Dataset) -> None:

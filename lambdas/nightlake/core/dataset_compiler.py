@@ -142,10 +142,11 @@ def _refuse(
 
 
 def _primary_key(file: YamlFile, location: Location, properties: Sequence[SchemaProperty]) -> tuple[str, ...]:
-    keys = []
+    keys: list[tuple[int | None, int, str]] = []
     for index, column in enumerate(properties):
         if column.primaryKey:
-            keys.append((column.primaryKeyPosition or index, column.name or ""))
+            position = column.primaryKeyPosition
+            keys.append((index + 1 if position in (None, -1) else position, index, column.name or ""))
             where = (*location, "properties", index)
             if not column.required:
                 file.report(where, f"{column.name!r} is of the primary key: add `required: true`")
@@ -155,7 +156,7 @@ def _primary_key(file: YamlFile, location: Location, properties: Sequence[Schema
                 file.report(where, f"{column.name!r} is nested and cannot be of the primary key")
         elif column.primaryKeyPosition not in (None, -1):
             file.report((*location, "properties", index, "primaryKeyPosition"), "add `primaryKey: true` or remove this")
-    return tuple(name for _, name in sorted(keys))
+    return tuple(name for _, _, name in sorted(keys))
 
 
 def _type(file: YamlFile, location: Location, column: SchemaProperty) -> ColumnType:

@@ -20,6 +20,8 @@ from nightlake.core.wording import nearest, shown
 from nightlake.core.yaml_file import Location, YamlFile, read_yaml
 
 LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp", "object", "array", "map")
+_DEFINITION = "#/$defs/"
+_NODES = ("SchemaBaseProperty", "SchemaItemProperty")
 _DEPENDS_ON_LOGICAL_TYPE = ("logicalTypeOptions", "map")
 
 
@@ -43,7 +45,23 @@ def _schema() -> dict[str, Any]:
     # The model's own json_schema() warns: it reads the file by a deprecated function.
     schema: dict[str, Any] = json.loads((files(open_data_contract_standard) / "schema.json").read_text("utf-8"))
     schema["properties"]["description"]["additionalProperties"] = False  # left open there, and dropped by the model
+    for name in _NODES:
+        schema["$defs"][name] = _without_descent(schema["$defs"][name])
     return schema
+
+
+def _without_descent(schema: Any) -> Any:
+    """The schema of a node without those of the nodes in it, which `_nested` finds.
+
+    "unevaluatedProperties" looks at what is inside a node once more at every level: time would grow with 3 ** depth.
+    """
+    if isinstance(schema, list):
+        return [_without_descent(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if str(schema.get("$ref")).removeprefix(_DEFINITION) in ("SchemaProperty", "SchemaItemProperty"):
+        return {"type": "object"}
+    return {key: _without_descent(part) for key, part in schema.items()}
 
 
 def _version() -> str:
@@ -51,21 +69,58 @@ def _version() -> str:
 
 
 def _check(file: YamlFile) -> None:
-    errors = sorted(Draft201909Validator(_schema()).iter_errors(file.data), key=lambda error: str(error.json_path))
-    found = {(location, reason): None for error in errors for location, reason in _explain(file.data, error)}
+    errors = _errors(file.data)
+    found = {problem: None for location, error in errors for problem in _explain(file.data, location, error)}
     for location, reason in found:
         file.report(location, reason)
-    for error in errors:
+    for location, error in errors:
         # A sub-schema that fails leaves its keys "unevaluated"; only where nothing else is wrong is that the fault.
-        location = tuple(error.absolute_path)
         if error.validator == "unevaluatedProperties" and not any(at[: len(location)] == location for at, _ in found):
             keys = error.message.partition("(")[2].rpartition(" w")[0]
             advice = "name the `metric`" if "quality" in location[-2:] else f"see the standard, {_version()}"
             file.report(location, f"{keys} cannot stand beside the other keys here: {advice}, or remove it")
 
 
-def _explain(data: Any, error: ValidationError) -> Iterator[tuple[Location, str]]:
-    location: Location = tuple(error.absolute_path)
+def _errors(data: Any) -> list[tuple[Location, ValidationError]]:
+    """Every error with its location: of the document, and of each property inside another."""
+    schema = _schema()
+    parts = [((), schema, data)] + [
+        (location, {"$ref": _DEFINITION + name, "$defs": schema["$defs"]}, node)
+        for location, name, node in _nested(data)
+    ]
+    return [
+        ((*location, *error.absolute_path), error)
+        for location, part, node in parts
+        for error in Draft201909Validator(part).iter_errors(node)
+    ]
+
+
+def _nested(data: Any) -> Iterator[tuple[Location, str, Any]]:
+    """The properties inside properties, each with its location and the name of its definition in the schema."""
+    for index, schema in _items(data, "schema"):
+        for number, column in _items(schema, "properties"):
+            yield from _inside(column, ("schema", index, "properties", number))
+
+
+def _inside(node: Any, location: Location) -> Iterator[tuple[Location, str, Any]]:
+    parts = [((*location, "properties", index), "SchemaProperty", part) for index, part in _items(node, "properties")]
+    if isinstance(node, Mapping):
+        pair = node.get("map")
+        inner: dict[Location, Any] = {("items",): node.get("items")}
+        if isinstance(pair, Mapping):
+            inner |= {("map", key): pair.get(key) for key in ("key", "value")}
+        parts += [((*location, *path), "SchemaItemProperty", part) for path, part in inner.items() if part is not None]
+    for part in parts:
+        yield part
+        yield from _inside(part[2], part[0])
+
+
+def _items(node: Any, key: str) -> list[tuple[int, Any]]:
+    items = node.get(key) if isinstance(node, Mapping) else None
+    return list(enumerate(items)) if isinstance(items, list) else []
+
+
+def _explain(data: Any, location: Location, error: ValidationError) -> Iterator[tuple[Location, str]]:
     instance: Any = error.instance
     wanted: Any = error.validator_value
     if _lacks_logical_type(data, location):
@@ -125,5 +180,5 @@ def _known_keys(schema: Any) -> set[str]:
             known |= _known_keys(part)
     known |= _known_keys(schema.get("then"))
     if "$ref" in schema:
-        known |= _known_keys(_schema()["$defs"][schema["$ref"].rpartition("/")[2]])
+        known |= _known_keys(_schema()["$defs"][schema["$ref"].removeprefix(_DEFINITION)])
     return known
