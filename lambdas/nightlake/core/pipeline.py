@@ -6,7 +6,6 @@ library and no pyarrow come with it.
 
 import hashlib
 import json
-from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, computed_field
@@ -126,7 +125,7 @@ class Pipeline(Frozen):
     retention_days: int
 
     @computed_field  # type: ignore[prop-decorator]
-    @cached_property
+    @property
     def contract_hash(self) -> str:
         """SHA-256, in hex, of the canonical JSON of all other fields."""
         fields = self.model_dump(mode="json", exclude={"contract_hash"})

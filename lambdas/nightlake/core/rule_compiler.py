@@ -81,6 +81,7 @@ class RuleCompiler:
             else:
                 advice = _ELSEWHERE.get(option, f"remove it, or use {', '.join(OPTIONS)}")
                 self.file.report(where, f"{option!r} is not checked by Nightlake: {advice}")
+        self._check_order((*location, "logicalTypeOptions"), name, column.logicalTypeOptions or {})
         for index, check in enumerate(column.quality or ()):
             yield from self._check((*location, "quality", index), check, name)
 
@@ -113,6 +114,7 @@ class RuleCompiler:
         valid = None
         if check.metric == "invalidValues" and column is not None:
             valid = self._valid((*location, "arguments"), column, arguments)
+            self._check_order((*location, "arguments"), column, arguments)
         if len(self.file.problems) > before:
             return None
         return Rule.model_validate(
@@ -168,6 +170,8 @@ class RuleCompiler:
             isinstance(number, int | float) and not isinstance(number, bool) for number in operands
         ):
             self.file.report((*location, operator), f"{shown(value)} is no bound of a count: write a number")
+        elif list(operands) != sorted(operands):
+            self.file.report((*location, operator), f"{shown(value)} is empty: write the smaller number first")
         return operator, operands
 
     def _severity(self, location: Location, check: DataQuality, *, is_zero: bool) -> str:
@@ -195,6 +199,15 @@ class RuleCompiler:
             except ValueError as error:
                 self.file.report((*location, key), str(error))
         return ValidValues(**fields)
+
+    def _check_order(self, location: Location, column: str, options: Mapping[str, Any]) -> None:
+        for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):
+            bounds = [options[key] for key in (low, high) if key in options]
+            comparable = all(isinstance(bound, int | float) for bound in bounds)
+            if not comparable and self.types[column].name in ("date", "timestamp"):
+                comparable = all(isinstance(bound, str) for bound in bounds)
+            if comparable and bounds != sorted(bounds):
+                self.file.report((*location, high), f"{high} is below {low}, so that no value is valid: swap them")
 
 
 def snake(name: str) -> str:
