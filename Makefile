@@ -4,9 +4,6 @@ STAGE ?= local
 PIPELINE ?= sales
 BIN := .venv/bin
 SHELL := /bin/bash
-export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
-export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up run deploy test lint format check docs down clean lock synth

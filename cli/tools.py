@@ -10,13 +10,6 @@ from pathlib import Path
 from cli.errors import ToolMissingError
 from cli.paths import ROOT
 
-QUIET_NODE = {
-    "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
-    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-}
-"""jsii warns about Node 20, which works: the words would bury what a command has to say."""
-
 
 def node_tool(name: str) -> Path:
     """The path of a program that package.json pins.
@@ -57,7 +50,5 @@ def version_of(command: Sequence[str]) -> str | None:
 def run_cdk(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs the pinned CDK command line in the checkout, its words to standard error; returns its exit code."""
     cdk = node_tool("cdk")
-    started = subprocess.run(
-        [str(cdk), *arguments], cwd=ROOT, env={**environment, **QUIET_NODE}, stdout=2, stderr=2, check=False
-    )
+    started = subprocess.run([str(cdk), *arguments], cwd=ROOT, env=environment, stdout=2, stderr=2, check=False)
     return started.returncode
