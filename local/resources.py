@@ -276,6 +276,14 @@ def configure_topic(arn: str, old: Properties, new: Properties) -> None:
         )
 
 
+# Schedules: what the emulator's own handler leaves out.
+
+
+def configure_schedule(name: str, _old: Properties, new: Properties) -> None:
+    """Apply every property of the template: time zone, dates, key and what happens after completion are dropped."""
+    client("scheduler").update_schedule(**(dict(new) | {"Name": name}))
+
+
 # Athena, CloudWatch, Secrets Manager.
 
 

@@ -15,7 +15,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from local import resources
 from local.errors import EmulatorDiffersError
@@ -66,6 +67,7 @@ PATCHED: dict[str, str] = {
     "services.cloudformation.provisioners:_apigw_request_validator_create": "f9fe42d289fd",
     "services.cloudformation.provisioners:_lambda_create": "8b2cf80e961d",
     "services.cloudformation.provisioners:_lambda_update": "4855410e37d7",
+    "services.cloudformation.provisioners:_scheduler_schedule_create": "76f27cf333eb",
     "services.cloudformation.provisioners:_sfn_state_machine_create": "d2ffde42cb0e",
     "services.cloudformation.provisioners:_sfn_state_machine_update": "e6b56ee6ad59",
     "services.cloudformation.provisioners:_s3_create": "477b78a3cb15",
@@ -75,13 +77,19 @@ PATCHED: dict[str, str] = {
     "services.cloudformation.provisioners:_sm_secret_delete": "4ff615ac8289",
     "services.cloudformation.provisioners:_sm_secret_update": "e87220a5ff35",
     "services.cloudformation.provisioners:_update_resource": "21b9b1207f59",
+    "services.cloudformation.provisioners:_sns_create": "0a96666a036a",
+    "services.cloudformation.provisioners:_sns_update": "a29cbf08e7b5",
+    "services.cloudformation.provisioners:_scheduler_schedule_update": "70e0243c9de1",
     "services.cloudformation.stacks:_runs_on_worker_thread": "23955511141f",
     "services.cloudwatch:record_metric": "7f777bfbe523",
+    "services.eventbridge:_cron_next_fire": "6c0efd26b612",
     "services.eventbridge:_invoke_target": "550e304af080",
+    "services.eventbridge:_parse_cron_fields": "c88b90c1864d",
     "services.eventbridge:_pattern_event_view": "a472224bb7b0",
     "services.lambda_svc:_execute_function_warm": "62b9218bef5b",
     "services.lambda_svc:_get_func_record_for_ref": "492b4efe8f90",
     "services.s3:_resolve_sse_write_headers": "2affef5a7d37",
+    "services.scheduler:_at_time_epoch": "6f3f5ab6fca1",
     "services.scheduler:_tick_schedules": "0ece514e9120",
     "services.secretsmanager:_resolve": "457901fe05e6",
     "services.stepfunctions:_add_event": "b1db143ccd21",
@@ -694,6 +702,74 @@ def _with_context(text: str, event: dict[str, Any], schedule: dict[str, Any]) ->
     return text
 
 
+@_seam(
+    "Scheduler: time zones",
+    emulator="`cron` and `at` expressions are evaluated in UTC",
+    aws="in the schedule's time zone",
+)
+def _schedule_zones() -> None:
+    def tick(original: Any) -> Any:
+        def run() -> None:
+            for schedule in _module("services.scheduler")._schedules._data.values():
+                zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
+                schedule["ScheduleExpression"] = _in_zone(_ZonedText(schedule["ScheduleExpression"]), zone)
+            original()
+
+        return run
+
+    _wrap("services.scheduler:_tick_schedules", tick)
+    _wrap("services.scheduler:_at_time_epoch", _at_in_zone)
+    _wrap("services.eventbridge:_parse_cron_fields", _cron_in_zone)
+    _wrap("services.eventbridge:_cron_next_fire", _next_in_zone)
+
+
+class _ZonedText(str):
+    """A schedule's expression that knows its time zone, which the emulator's functions are not given."""
+
+    zone: ZoneInfo
+
+
+class _ZonedFields(tuple[Any, ...]):
+    """The parsed fields of a zoned cron expression."""
+
+    zone: ZoneInfo
+
+
+_Zoned = TypeVar("_Zoned", _ZonedText, _ZonedFields)
+
+
+def _in_zone(value: _Zoned, zone: ZoneInfo) -> _Zoned:
+    value.zone = zone
+    return value
+
+
+def _cron_in_zone(original: Any) -> Any:
+    def parse(expression: str) -> Any:
+        fields = original(expression)
+        return (
+            _in_zone(_ZonedFields(fields), expression.zone) if fields and isinstance(expression, _ZonedText) else fields
+        )
+
+    return parse
+
+
+def _next_in_zone(original: Any) -> Any:
+    def following(fields: Any, after: datetime) -> Any:
+        return original(fields, after.astimezone(fields.zone) if isinstance(fields, _ZonedFields) else after)
+
+    return following
+
+
+def _at_in_zone(original: Any) -> Any:
+    def epoch(expression: str) -> float | None:
+        seconds: float | None = original(expression)
+        if seconds is None or not isinstance(expression, _ZonedText):
+            return seconds
+        return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=expression.zone).timestamp()
+
+    return epoch
+
+
 # API Gateway
 
 
@@ -777,7 +853,12 @@ def _also(kind: str, configure: Callable[[str, Any, Any], None]) -> None:
 
     def make(logical_id: str, properties: Any, stack: str) -> Any:
         made = create(logical_id, properties, stack)
-        configure(made[0], {}, properties)
+        try:
+            configure(made[0], {}, properties)
+        except BaseException:
+            # The engine deletes only what was created without an error.
+            handler["delete"](made[0], properties)
+            raise
         return made
 
     def change(physical_id: str, old: Any, new: Any, *stack_and_id: str) -> Any:
@@ -813,6 +894,15 @@ def _bucket_properties() -> None:
 )
 def _function_properties() -> None:
     _also("AWS::Lambda::Function", resources.configure_function)
+
+
+@_seam(
+    "CloudFormation: schedules",
+    emulator="time zone, start and end, key and completion of the template are dropped",
+    aws="they are applied",
+)
+def _schedule_properties() -> None:
+    _also("AWS::Scheduler::Schedule", resources.configure_schedule)
 
 
 @_seam("CloudFormation: topics", emulator="the key of the template is dropped", aws="the topic is encrypted with it")
@@ -1013,13 +1103,6 @@ _LEFT = (
         "run daily",
         "recorded",
         "template tests assert the rules",
-    ),
-    Difference(
-        "Scheduler: time zones",
-        "cron expressions are evaluated in UTC, roles and retry policies ignored",
-        "in the schedule's zone",
-        "open",
-        "template tests assert zone and expression; pipelines in UTC use a rule",
     ),
     Difference(
         "Secrets Manager: rotation",

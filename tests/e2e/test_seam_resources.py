@@ -4,8 +4,9 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError
@@ -95,9 +96,11 @@ def test_what_leaves_the_template_leaves_the_bucket(cloud: aws.Endpoint, deploy:
     assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Suspended"
 
 
-def test_a_bucket_property_that_nobody_applies_fails_the_stack(deploy: Deploy) -> None:
+def test_a_bucket_property_that_nobody_applies_fails_the_stack(cloud: aws.Endpoint, deploy: Deploy) -> None:
     with pytest.raises(AssertionError, match="does not apply AccelerateConfiguration"):
-        deploy("unknown", bucket(AccelerateConfiguration={"AccelerationStatus": "Enabled"}))
+        deploy("unknown", bucket(BucketName="half-made", AccelerateConfiguration={"AccelerationStatus": "Enabled"}))
+
+    assert "half-made" not in [known["Name"] for known in cloud.client("s3").list_buckets()["Buckets"]]
 
 
 def test_a_bucket_with_objects_survives_its_stack(cloud: aws.Endpoint, deploy: Deploy, until: Until) -> None:
@@ -476,8 +479,9 @@ def test_an_event_for_a_missing_target_lands_in_the_queue(cloud: aws.Endpoint, d
     assert attributes["ERROR_CODE"] == "NO_RESOURCE"
 
 
-def test_a_schedule_tells_its_time(cloud: aws.Endpoint, deploy: Deploy, until: Until) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0, tzinfo=None)
+def test_a_schedule_fires_in_its_zone_and_tells_its_time(cloud: aws.Endpoint, deploy: Deploy, until: Until) -> None:
+    kolkata = ZoneInfo("Asia/Kolkata")
+    soon = (datetime.now(kolkata) + timedelta(seconds=2)).replace(microsecond=0)
     outputs = deploy(
         "schedule",
         template(
@@ -486,7 +490,8 @@ def test_a_schedule_tells_its_time(cloud: aws.Endpoint, deploy: Deploy, until: U
                 "Schedule": {
                     "Type": "AWS::Scheduler::Schedule",
                     "Properties": {
-                        "ScheduleExpression": f"at({soon.isoformat()})",
+                        "ScheduleExpression": f"at({soon.replace(tzinfo=None).isoformat()})",
+                        "ScheduleExpressionTimezone": kolkata.key,
                         "FlexibleTimeWindow": {"Mode": "OFF"},
                         "Target": {
                             "Arn": {"Fn::GetAtt": ["Queue", "Arn"]},
@@ -503,4 +508,4 @@ def test_a_schedule_tells_its_time(cloud: aws.Endpoint, deploy: Deploy, until: U
     message = until(lambda: sqs.receive_message(QueueUrl=outputs["Queue"]).get("Messages"))[0]
 
     told = datetime.fromisoformat(json.loads(message["Body"])["time"])
-    assert abs(told - soon.replace(tzinfo=UTC)) < timedelta(minutes=1)
+    assert abs(told - soon) < timedelta(minutes=1)

@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import json
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -117,6 +119,22 @@ def test_jitter_draws_from_the_whole_delay() -> None:
 
     assert all(0 <= delay <= 10 for delay in delays)
     assert len(set(delays)) > 100
+
+
+@pytest.mark.parametrize(
+    ("after", "following"),
+    [
+        (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 1, 1, tzinfo=UTC)),
+        (datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 1, 2, tzinfo=UTC)),
+    ],
+)
+def test_three_in_berlin_is_another_hour_in_summer_than_in_winter(after: datetime, following: datetime) -> None:
+    from ministack.services import eventbridge
+
+    text = seams._in_zone(seams._ZonedText("cron(0 3 * * ? *)"), ZoneInfo("Europe/Berlin"))
+    fields = seams._cron_in_zone(eventbridge._parse_cron_fields)(text)
+
+    assert seams._next_in_zone(eventbridge._cron_next_fire)(fields, after) == following
 
 
 def test_a_scheduled_time_is_the_minute_that_the_expression_names() -> None:
