@@ -56,7 +56,8 @@ format: setup  ## ruff's formatting and safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup  ## write the generated parts of docs/ anew
+docs: setup  ## write what is generated from code and contracts anew: parts of docs/, sql/*/tables
+	$(BIN)/python sql/generate.py
 	$(BIN)/python docs/generate.py
 
 down:  ## stop the local AWS

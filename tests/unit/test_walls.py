@@ -16,6 +16,8 @@ BREACHES = [
     ("lambdas/nightlake/core", "import pyarrow"),
     ("lambdas/nightlake/adapters", "from nightlake.handlers import prepare"),
     ("lambdas/nightlake/adapters", "import infra"),
+    ("lambdas/nightlake/adapters", "import nightlake.core.contract"),
+    ("lambdas/nightlake/handlers", "from nightlake.core.contract import load_pipelines"),
     ("lambdas/nightlake/handlers", "import boto3"),
     ("lambdas/nightlake/handlers", "import duckdb"),
     ("infra", "import boto3"),
