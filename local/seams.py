@@ -56,8 +56,8 @@ def _seam(name: str, *, emulator: str, aws: str) -> Callable[[Callable[[], None]
 
 
 PATCHED: dict[str, str] = {
-    "core.lambda_runtime:_PYTHON_WORKER_SCRIPT": "368800addf4d",
     "core.lambda_runtime:Worker": "a0bd1819a704",
+    "core.lambda_runtime:_PYTHON_WORKER_SCRIPT": "368800addf4d",
     "services.apigateway_v1:_api_key_from_request": "6b0bb5f515d3",
     "services.apigateway_v1:_build_lambda_event_v1": "c7ac97b91f6e",
     "services.apigateway_v1:_lambda_proxy_response": "3a5b91b76870",
@@ -67,19 +67,19 @@ PATCHED: dict[str, str] = {
     "services.cloudformation.provisioners:_apigw_request_validator_create": "f9fe42d289fd",
     "services.cloudformation.provisioners:_lambda_create": "8b2cf80e961d",
     "services.cloudformation.provisioners:_lambda_update": "4855410e37d7",
-    "services.cloudformation.provisioners:_scheduler_schedule_create": "76f27cf333eb",
-    "services.cloudformation.provisioners:_sfn_state_machine_create": "d2ffde42cb0e",
-    "services.cloudformation.provisioners:_sfn_state_machine_update": "e6b56ee6ad59",
     "services.cloudformation.provisioners:_s3_create": "477b78a3cb15",
     "services.cloudformation.provisioners:_s3_delete": "52bcaf59bd5b",
     "services.cloudformation.provisioners:_s3_update": "1d4f3f6390bb",
+    "services.cloudformation.provisioners:_scheduler_schedule_create": "76f27cf333eb",
+    "services.cloudformation.provisioners:_scheduler_schedule_update": "70e0243c9de1",
+    "services.cloudformation.provisioners:_sfn_state_machine_create": "d2ffde42cb0e",
+    "services.cloudformation.provisioners:_sfn_state_machine_update": "e6b56ee6ad59",
     "services.cloudformation.provisioners:_sm_secret_create": "0bae0110fce2",
     "services.cloudformation.provisioners:_sm_secret_delete": "4ff615ac8289",
     "services.cloudformation.provisioners:_sm_secret_update": "e87220a5ff35",
-    "services.cloudformation.provisioners:_update_resource": "21b9b1207f59",
     "services.cloudformation.provisioners:_sns_create": "0a96666a036a",
     "services.cloudformation.provisioners:_sns_update": "a29cbf08e7b5",
-    "services.cloudformation.provisioners:_scheduler_schedule_update": "70e0243c9de1",
+    "services.cloudformation.provisioners:_update_resource": "21b9b1207f59",
     "services.cloudformation.stacks:_runs_on_worker_thread": "23955511141f",
     "services.cloudwatch:record_metric": "7f777bfbe523",
     "services.eventbridge:_cron_next_fire": "6c0efd26b612",
@@ -92,7 +92,9 @@ PATCHED: dict[str, str] = {
     "services.scheduler:_at_time_epoch": "6f3f5ab6fca1",
     "services.scheduler:_tick_schedules": "0ece514e9120",
     "services.secretsmanager:_resolve": "457901fe05e6",
+    "services.sqs:_queue_by_arn": "b4981875c818",
     "services.stepfunctions:_add_event": "b1db143ccd21",
+    "services.stepfunctions:_apply_input_path": "65be3f029517",
     "services.stepfunctions:_apply_output_path": "e9cfd0067244",
     "services.stepfunctions:_call_lambda": "25830369b126",
     "services.stepfunctions:_emit_execution_status_event": "9c89e45693e3",
@@ -107,7 +109,6 @@ PATCHED: dict[str, str] = {
     "services.stepfunctions:_resolve_state_machine_arn": "e054a309ee54",
     "services.stepfunctions:_run_execution": "996dff84e0e0",
     "services.stepfunctions:_with_retry_and_catch": "b351699db7b3",
-    "services.sqs:_queue_by_arn": "b4981875c818",
 }
 """`module:attribute` of the emulator -> its `digest`, for all that a seam replaces or relies on."""
 
@@ -400,7 +401,7 @@ def _payload_limit() -> None:
 
 @_seam(
     "Step Functions: missing paths",
-    emulator='`"a.$": "$.missing"` gives null',
+    emulator='`"a.$": "$.missing"`, InputPath and OutputPath give null',
     aws="`States.Runtime`: the JSONPath could not be found in the input",
 )
 def _missing_paths() -> None:
@@ -408,17 +409,34 @@ def _missing_paths() -> None:
         def run(template: Any, data: Any, ctx: Any = None) -> Any:
             if isinstance(template, dict):
                 for field, path in template.items():
-                    if field.endswith(".$") and isinstance(path, str) and _is_missing(path, data):
-                        raise _fail(
-                            "States.Runtime",
-                            f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input "
-                            f"'{json.dumps(data)[:500]}'",
-                        )
+                    if field.endswith(".$") and isinstance(path, str):
+                        _require(path, field, data)
             return original(template, data, ctx)
 
         return run
 
+    def apply(field: str) -> Callable[[Any], Any]:
+        def wrapper(original: Any) -> Any:
+            def run(state: dict[str, Any], data: Any, ctx: Any = None) -> Any:
+                _require(state.get(field) or "$", field, data)
+                return original(state, data, ctx)
+
+            return run
+
+        return wrapper
+
     _wrap("services.stepfunctions:_resolve_params_obj", resolve)
+    _wrap("services.stepfunctions:_apply_input_path", apply("InputPath"))
+    _wrap("services.stepfunctions:_apply_output_path", apply("OutputPath"))
+
+
+def _require(path: str, field: str, data: Any) -> None:
+    if _is_missing(path, data):
+        raise _fail(
+            "States.Runtime",
+            f"The JSONPath '{path}' specified for the field '{field}' could not be found in the input "
+            f"'{json.dumps(data)[:500]}'",
+        )
 
 
 def _is_missing(path: str, data: Any) -> bool:

@@ -236,6 +236,7 @@ def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
             "No": caught,
         },
         "Pathless": {"Try": {"Type": "Pass", "Parameters": {"a.$": "$.missing.field"}, "End": True}},
+        "Inputless": {"Try": {"Type": "Pass", "InputPath": "$.missing", "End": True}},
         "Nullable": {"Try": {"Type": "Pass", "Parameters": {"a.$": "$.there"}, "End": True}},
         "Choosing": {
             "Try": {
@@ -312,6 +313,12 @@ def test_a_path_to_nowhere_ends_the_execution(run: Run, machines: dict[str, str]
 
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
     assert "'$.missing.field' specified for the field 'a.$'" in ended["cause"]
+
+
+def test_an_input_path_to_nowhere_ends_the_execution(run: Run, machines: dict[str, str]) -> None:
+    ended = run(machines["Inputless"])
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
 
 
 def test_a_path_to_null_is_a_path_to_somewhere(run: Run, machines: dict[str, str]) -> None:
