@@ -29,6 +29,7 @@ ACCOUNT = "000000000000"
 _MARK = "NIGHTLAKE_LOCAL_AWS"
 """Variable that holds the home: the emulator and its Lambda workers carry it, a recycled pid does not."""
 _START_SECONDS = 60
+_PATIENCE_SECONDS = 20
 _STOP_SECONDS = 20
 _LOG_LINES = 15
 
@@ -112,9 +113,9 @@ def start(home: Path, port: int | None = None, *, iam: bool | None = None, detac
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     with _locked(home):
-        found = status(home)
-        if found.endpoint and found.healthy:
-            return _as_asked(found.endpoint, port, iam)
+        running = status(home).endpoint
+        if running and _answers(running):
+            return _as_asked(running, port, iam)
         _end(home)
         return _launch(home, port, iam=bool(iam), detached=detached)
 
@@ -206,6 +207,16 @@ def _launch(home: Path, port: int | None, *, iam: bool, detached: bool) -> Endpo
     return endpoint
 
 
+def _answers(endpoint: Endpoint) -> bool:
+    """Whether a running one answers in a while: a busy machine is no reason to end it."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not _health(endpoint):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
 def _await_health(endpoint: Endpoint, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -268,20 +279,17 @@ def _end(home: Path) -> bool:
     family = _family(home)
     for server in family:
         if endpoint and server.pid == endpoint.pid:
-            server.terminate()
-            _wait([server], _STOP_SECONDS)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                server.terminate()
+            psutil.wait_procs([server], timeout=_STOP_SECONDS)
     leftovers = _family(home)
     for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _wait(leftovers, _STOP_SECONDS)
+    psutil.wait_procs(leftovers, timeout=_STOP_SECONDS)
     (home / "endpoint.json").unlink(missing_ok=True)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     return bool(family)
-
-
-def _wait(processes: list[psutil.Process], seconds: float) -> None:
-    psutil.wait_procs(processes, timeout=seconds)
 
 
 def _family(home: Path) -> list[psutil.Process]:
