@@ -1,0 +1,105 @@
+"""Lints the error names of a definition: what must be retried is, and every name is one that somebody raises."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from nightlake.core import errors
+from nightlake.core.asl_states import Finding, State, as_list
+from nightlake.core.errors import NightlakeError, TransientError
+from nightlake.core.json_file import Location
+
+# Step Functions guide, "Handle Lambda service exceptions" and throttling, which it leaves to each definition.
+LAMBDA_ERRORS: Final = (
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+)
+# States language specification, appendix A, and the Step Functions guide, "Error names"; States.Runtime is never caught.
+RESERVED_ERRORS: Final = frozenset(
+    f"States.{name}"
+    for name in (
+        "ALL",
+        "BranchFailed",
+        "DataLimitExceeded",
+        "ExceedToleratedFailureThreshold",
+        "HeartbeatTimeout",
+        "Http.Socket",
+        "IntrinsicFailure",
+        "ItemReaderFailed",
+        "NoChoiceMatched",
+        "ParameterPathFailure",
+        "Permissions",
+        "QueryEvaluationError",
+        "ResultPathMatchFailure",
+        "ResultWriterFailed",
+        "TaskFailed",
+        "Timeout",
+    )
+)
+_ANY_TASK_FAILURE: Final = {"States.ALL", "States.TaskFailed"}
+
+
+def lint_errors(state: State) -> Iterator[Finding]:
+    """Findings on the Retry and Catch of one state."""
+    for key in ("Retry", "Catch"):
+        handlers = list(state.items(key))
+        for number, (location, handler) in enumerate(handlers, start=1):
+            names = _names(handler)
+            yield from ((location, f"state {state.name!r} {finding}") for finding in _unknown(key, names))
+            if "States.ALL" in names and (len(names) > 1 or number < len(handlers)):
+                reason = f"state {state.name!r} names States.ALL beside or before other errors in {key}"
+                yield location, f"{reason}; it stands alone and last"
+    yield from _result_paths(state)
+    yield from _unretried(state)
+
+
+def _unknown(key: str, names: list[str]) -> Iterator[str]:
+    for name in names:
+        if name.startswith("States."):
+            if name not in RESERVED_ERRORS:
+                yield f"names {name} in {key}, which Step Functions cannot match there; correct or remove it"
+        elif "." not in name and name not in _own_errors():
+            yield f"names {name} in {key}, which core/errors.py does not raise; use the name of one of its leaf classes"
+
+
+def _result_paths(state: State) -> Iterator[Finding]:
+    for location, catcher in state.items("Catch"):
+        if catcher.get("ResultPath", "$") in ("$", None):
+            reason = f"state {state.name!r} catches an error over its input or drops it"
+            yield location, f'{reason}; keep both with "ResultPath": "$.error"'
+
+
+def _unretried(state: State) -> Iterator[Finding]:
+    if not _calls_lambda(state):
+        return
+    transient = (name for name, error in _own_errors().items() if issubclass(error, TransientError))
+    retried = {
+        name for _, retrier in state.items("Retry") if retrier.get("MaxAttempts") != 0 for name in _names(retrier)
+    }
+    if retried & _ANY_TASK_FAILURE:
+        return
+    if missing := [name for name in (*LAMBDA_ERRORS, *transient) if name not in retried]:
+        location: Location = (*state.location, "Retry")
+        yield location, f"state {state.name!r} does not retry {', '.join(missing)}; add what is transient to its Retry"
+
+
+def _calls_lambda(state: State) -> bool:
+    resource = str(state.body.get("Resource"))
+    return state.kind == "Task" and (":states:::lambda:invoke" in resource or ":function:" in resource)
+
+
+def _own_errors() -> dict[str, type[NightlakeError]]:
+    """The classes of core/errors.py that are raised, by name."""
+    return {
+        name: error
+        for name, error in vars(errors).items()
+        if isinstance(error, type)
+        and issubclass(error, NightlakeError)
+        and error not in (NightlakeError, TransientError)
+    }
+
+
+def _names(handler: Mapping[str, Any]) -> list[str]:
+    return [name for name in as_list(handler.get("ErrorEquals")) if isinstance(name, str)]

@@ -1,0 +1,73 @@
+"""Lints single fields of a definition against our rules and limits of Step Functions that statelint does not know."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from nightlake.core.asl_states import Finding, Machine, State, as_dict
+from nightlake.core.json_file import Location
+
+# Step Functions guide, "Accessing the Context object".
+CONTEXT: Final = re.compile(
+    r"\$\$(\.Execution(\.(Id|Input([.\[].*)?|Name|RedriveCount|RedriveTime|RoleArn|StartTime))?"
+    r"|\.State(\.(EnteredTime|Name|RetryCount))?|\.StateMachine(\.(Id|Name))?|\.Task\.Token"
+    r"|\.Map\.Item\.(Index|Key|Source|Value([.\[].*)?))?"
+)
+_CONTEXT_PATH: Final = re.compile(r"\$\$[\w.\[\]]*")
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+def lint_outermost(machine: Machine) -> Iterator[Finding]:
+    """Findings on the fields that a whole definition has."""
+    for key in ("Comment", "TimeoutSeconds"):
+        if key not in machine.body:
+            yield (), f"{key} of the whole definition is missing; write it beside StartAt"
+
+
+def lint_fields(state: State) -> Iterator[Finding]:
+    """Findings on the fields of one state."""
+    if state.kind == "Task" and not {"TimeoutSeconds", "TimeoutSecondsPath"} & state.body.keys():
+        yield state.location, f"state {state.name!r} may wait for ever; give it TimeoutSeconds"
+    if state.body.get("QueryLanguage", "JSONPath") != "JSONPath":
+        location: Location = (*state.location, "QueryLanguage")
+        yield location, f"state {state.name!r} is not written in JSONPath, which our definitions are throughout"
+    for location, path in _paths(state.body, state.location):
+        for found in _CONTEXT_PATH.findall(path):
+            if not CONTEXT.fullmatch(found):
+                yield (
+                    location,
+                    f"state {state.name!r} reads {found}, which the context object does not have; correct it",
+                )
+
+
+def lint_labels(states: Sequence[State]) -> Iterator[Finding]:
+    """Findings on the labels of Distributed Maps, which name their Map Runs and the ARNs in the role."""
+    distributed = [
+        state
+        for state in states
+        if as_dict(as_dict(state.body.get("ItemProcessor")).get("ProcessorConfig")).get("Mode") == "DISTRIBUTED"
+    ]
+    uses = Counter(str(state.body.get("Label")) for state in distributed)
+    for state in distributed:
+        label, location = str(state.body.get("Label", "")), (*state.location, "Label")
+        if not _LABEL.fullmatch(label):
+            reason = f"state {state.name!r} is a Distributed Map labelled {label!r}"
+            yield location, f"{reason}; give it a Label of 1 to 40 letters, digits, - or _"
+        elif uses[label] > 1:
+            yield (
+                location,
+                f"state {state.name!r} shares its Label {label!r}; labels are unique in the whole definition",
+            )
+
+
+def _paths(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
+    """The strings in a state that are paths or calls of intrinsic functions; nested machines are not entered."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths(item, (*location, index))
+    for key, item in as_dict(value).items():
+        if isinstance(item, str) and (key.endswith((".$", "Path")) or key == "Variable"):
+            yield (*location, key), item
+        elif key not in ("States", "Branches"):
+            yield from _paths(item, (*location, key))
