@@ -1,0 +1,1 @@
+"""Athena on this machine: SQL that answers as AWS would, or refuses."""

@@ -1,0 +1,1 @@
+"""The functions a query may call; every other is refused."""
