@@ -1,7 +1,7 @@
 """Athena's SQL over any Glue catalog and S3 endpoint: a statement goes in, its result or Trino's error comes out.
 
-    engine = Engine(GlueCatalog(boto3.client("glue")), S3(boto3.client("s3")), access=Access(url="http://127.0.0.1:4566"))
-    engine.query("SELECT 1/2 AS half").table.to_pylist()   # [{'half': 0}]
+engine = Engine(GlueCatalog(boto3.client("glue")), S3(boto3.client("s3")), access=Access(url="http://127.0.0.1:4566"))
+engine.query("SELECT 1/2 AS half").table.to_pylist()   # [{'half': 0}]
 """
 
 import importlib.resources

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from local.athena.catalog import Catalog
-from local.athena.errors import QueryCancelledError, QueryError, ScanLimitError, from_duckdb
-from local.athena.session import Session
+from local.athena.errors import QueryError, from_duckdb
+from local.athena.session import QueryCancelledError, ScanLimitError, Session
 from local.athena.storage import ObjectStore
 from local.athena.types import Type
 
@@ -86,7 +86,7 @@ class Execution:
         self.planning_seconds += time.monotonic() - started
         limit = self.session.scan_limit
         if limit is not None and self.scanned_bytes > limit:
-            raise ScanLimitError("Bytes scanned limit was exceeded")
+            raise ScanLimitError
         return compiled
 
     def execute(self, sql: str) -> "duckdb.DuckDBPyConnection":
@@ -99,11 +99,11 @@ class Execution:
         import duckdb
 
         if self.session.cancellation.requested:
-            raise QueryCancelledError("Query was cancelled by user")
+            raise QueryCancelledError
         try:
             return self.connection.execute(sql)
         except duckdb.InterruptException as error:
-            raise QueryCancelledError("Query was cancelled by user") from error
+            raise QueryCancelledError from error
         except duckdb.Error as error:
             raise from_duckdb(error) from error
 

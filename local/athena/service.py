@@ -20,8 +20,8 @@ from uuid import uuid4
 from local.athena import results
 from local.athena.catalog import Catalog, Table
 from local.athena.execution import Result, Statement
-from local.athena.errors import QueryCancelledError, QueryError, ScanLimitError
-from local.athena.session import Cancellation, Session
+from local.athena.errors import NotSupportedError, QueryError, QuerySyntaxError
+from local.athena.session import Cancellation, QueryCancelledError, QueryStoppedError, Session
 from local.athena.storage import split
 
 Record = dict[str, Any]
@@ -165,12 +165,12 @@ class Athena:
         workgroup = self._workgroup(request.get("WorkGroup") or "primary")
         configuration = workgroup.get("Configuration") or {}
         context = request.get("QueryExecutionContext") or {}
-        output, encryption = _result_place(request, configuration)
+        output, encryption = _result_place(request, workgroup)
         session = Session(
             database=(context.get("Database") or "default").lower(),
             catalog=(context.get("Catalog") or "AwsDataCatalog").lower(),
             output=output,
-            enforced=bool(configuration.get("EnforceWorkGroupConfiguration", True)) and _has_output(configuration),
+            enforced=_enforced(workgroup),
             parameters=tuple(request.get("ExecutionParameters") or ()),
             prepared=self._prepared_of(workgroup["Name"]),
             scan_limit=configuration.get("BytesScannedCutoffPerQuery"),
@@ -179,7 +179,7 @@ class Athena:
         try:
             statement = self._engine().parse(sql, session)
         except QueryError as error:
-            if error.type_name != "SYNTAX_ERROR":
+            if not isinstance(error, QuerySyntaxError):
                 raise _invalid(str(error)) from error
             raise _invalid(str(error).removeprefix("SYNTAX_ERROR: "), "MALFORMED_QUERY") from error
         self._keep_quota(statement.type)
@@ -260,7 +260,7 @@ class Athena:
         try:
             with tempfile.TemporaryDirectory(prefix="athena-") as scratch:
                 if session.cancellation.requested:
-                    raise QueryCancelledError("Query was cancelled by user")  # noqa: TRY301 (one way to end)
+                    raise QueryCancelledError  # noqa: TRY301 (one way to end)
                 record["Status"]["State"] = "RUNNING"
                 csv = Path(scratch) / "result.csv"
                 result = self._engine().run(statement, session, csv)
@@ -269,7 +269,7 @@ class Athena:
                 _take(record, result)
                 self._write(record, result, csv)
             self._end(record, "SUCCEEDED", begun=begun)
-        except (QueryCancelledError, ScanLimitError) as error:
+        except QueryStoppedError as error:
             statistics["DataScannedInBytes"] = error.scanned_bytes
             self._end(record, "CANCELLED", str(error), begun=begun)
         except QueryError as error:
@@ -436,7 +436,9 @@ class Athena:
         statement = self._stores.prepared.get(key)
         if statement is None:
             name = request.get("StatementName")
-            raise RequestError("ResourceNotFoundException", f"PreparedStatement {name} was not found", ResourceName=str(name))
+            raise RequestError(
+                "ResourceNotFoundException", f"PreparedStatement {name} was not found", ResourceName=str(name)
+            )
         return key, statement
 
     def _create_prepared(self, request: Mapping[str, Any]) -> Record:
@@ -513,20 +515,24 @@ def shown(record: Record) -> Record:
     return {name: value for name, value in record.items() if not name.startswith("_")}
 
 
-def _has_output(configuration: Mapping[str, Any]) -> bool:
-    return bool((configuration.get("ResultConfiguration") or {}).get("OutputLocation"))
+def _enforced(workgroup: Mapping[str, Any]) -> bool:
+    """Whether the workgroup's output location overrides its users'.
+
+    Workgroups made without a word on it enforce, but for the account's own `primary`.
+    """
+    configuration = workgroup.get("Configuration") or {}
+    asked = configuration.get("EnforceWorkGroupConfiguration", workgroup["Name"] != "primary")
+    return bool(asked and (configuration.get("ResultConfiguration") or {}).get("OutputLocation"))
 
 
-def _result_place(request: Mapping[str, Any], configuration: Mapping[str, Any]) -> tuple[str, Record]:
+def _result_place(request: Mapping[str, Any], workgroup: Mapping[str, Any]) -> tuple[str, Record]:
     """The output folder and the encryption to echo: the workgroup's where it enforces them, else the caller's first.
 
     https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html
     """
     own = dict(request.get("ResultConfiguration") or {})
-    theirs = dict(configuration.get("ResultConfiguration") or {})
-    # An API caller who leaves EnforceWorkGroupConfiguration out gets true.
-    enforced = configuration.get("EnforceWorkGroupConfiguration", True) and _has_output(configuration)
-    chosen = theirs if enforced else {**theirs, **own}
+    theirs = dict((workgroup.get("Configuration") or {}).get("ResultConfiguration") or {})
+    chosen = theirs if _enforced(workgroup) else {**theirs, **own}
     location = chosen.get("OutputLocation")
     if not location:
         raise _invalid(
@@ -545,7 +551,7 @@ def _encryption_headers(encryption: Mapping[str, str] | None) -> dict[str, str]:
     if not encryption or encryption["EncryptionOption"] == "SSE_S3":
         return {"ServerSideEncryption": "AES256"} if encryption else {}
     if encryption["EncryptionOption"] == "CSE_KMS":
-        raise QueryError("NOT_SUPPORTED: client-side encryption of results (CSE_KMS): use SSE_KMS")
+        raise NotSupportedError("Client-side encryption of results (CSE_KMS): use SSE_KMS")
     key = {"SSEKMSKeyId": encryption["KmsKey"]} if encryption.get("KmsKey") else {}
     return {"ServerSideEncryption": "aws:kms", **key}
 

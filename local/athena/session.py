@@ -3,10 +3,31 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from uuid import uuid4
 
-CATALOG = "awsdatacatalog"
+from nightlake.core.errors import NightlakeError
+
+from local.athena.functions.registry import Session as CompilerSession
+
+
+class QueryStoppedError(NightlakeError):
+    """A query that ends as CANCELLED. `scanned_bytes` is what it had read until then."""
+
+    scanned_bytes: int = 0
+
+
+class QueryCancelledError(QueryStoppedError):
+    """Its caller stopped the query."""
+
+    def __init__(self) -> None:
+        super().__init__("Query was cancelled by user")
+
+
+class ScanLimitError(QueryStoppedError):
+    """The query would read more than its workgroup allows."""
+
+    def __init__(self) -> None:
+        super().__init__("Bytes scanned limit was exceeded")
 
 
 class Cancellation:
@@ -33,22 +54,17 @@ class Cancellation:
 
 
 @dataclass(frozen=True)
-class Session:
+class Session(CompilerSession):
     """One statement's surroundings.
 
     `output` is the folder (`s3://bucket/prefix/`) for its results, and `enforced` whether the workgroup insists on it.
-    `parameters` are SQL literals for the statement's question marks, as Athena's ExecutionParameters are written.
-    `started` is the one instant that current_timestamp and its siblings give, in UTC. `prepared` are the statements
-    that EXECUTE can name. `scan_limit` is the workgroup's cutoff in bytes.
+    `prepared` are the statements that EXECUTE can name, by their names in lower case. `scan_limit` is the workgroup's
+    cutoff in bytes. `now` is the one instant that current_timestamp and its siblings give.
     """
 
-    database: str = "default"
-    catalog: str = CATALOG
     output: str = ""
     enforced: bool = False
-    parameters: tuple[str, ...] = ()
     prepared: Mapping[str, str] = field(default_factory=dict)
     scan_limit: int | None = None
     query_id: str = field(default_factory=lambda: str(uuid4()))
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    cancellation: Cancellation = field(default_factory=Cancellation)
+    cancellation: Cancellation = field(default_factory=Cancellation, compare=False)
