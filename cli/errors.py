@@ -25,3 +25,7 @@ class DeployFailedError(NightlakeError):
 
 class PipelineUnknownError(NightlakeError):
     """The stage has no pipeline of that name; its message names those it has."""
+
+
+class QueryRefusedError(NightlakeError):
+    """Athena did not take the statement: it is malformed, or names a workgroup that is not there."""

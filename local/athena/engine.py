@@ -56,7 +56,6 @@ class Engine:
             divided by `AT_ONCE` unless given.
         threads: of one query; DuckDB's own choice unless given.
         folders: what DuckDB may read beside S3, for stores that are folders of this machine.
-        orphans: whether a failed CTAS, INSERT or UNLOAD leaves its files behind, as Athena may.
     """
 
     def __init__(
@@ -187,5 +186,5 @@ def _copy(compiled: "CompiledQuery", csv: Path) -> str:
         f"{results.rendered(kind, name)} AS {types.quote(shown)}"
         for name, (shown, kind) in zip(held, compiled.columns, strict=True)
     )
-    query = f"SELECT {printed} FROM ({compiled.sql}) AS q({', '.join(held)})"
+    query = f"SELECT {printed} FROM ({compiled.sql}) AS q({', '.join(held)})"  # noqa: S608 (compiled)
     return f"COPY ({query}) TO {types.literal(str(csv))} (FORMAT csv, HEADER, FORCE_QUOTE *, NULLSTR '')"

@@ -1,4 +1,4 @@
-"""The Athena API over the engine: query executions with their states and results, workgroups' rules, prepared statements.
+"""The Athena API over the engine: query executions, their states and results, workgroups, prepared statements.
 
 It knows no emulator and no HTTP: a request is a dictionary, an answer too, as the API's reference spells them
 (https://docs.aws.amazon.com/athena/latest/APIReference/). What it keeps lies in three mappings that its owner gives.
@@ -19,8 +19,8 @@ from uuid import uuid4
 
 from local.athena import results
 from local.athena.catalog import Catalog, Table
+from local.athena.errors import InternalError, NotSupportedError, QueryError, QuerySyntaxError
 from local.athena.execution import Result, Statement
-from local.athena.errors import NotSupportedError, QueryError, QuerySyntaxError
 from local.athena.session import Cancellation, QueryCancelledError, QueryStoppedError, Session
 from local.athena.storage import split
 
@@ -91,7 +91,7 @@ class Athena:
         stores: Stores,
         engine: Callable[[], Runner],
         s3: Callable[[], Any],
-        ended: Callable[[Record], None] = lambda record: None,
+        ended: Callable[[Record], None],
     ) -> None:
         self._stores = stores
         self._engine = engine
@@ -275,22 +275,21 @@ class Athena:
         except QueryError as error:
             statistics["DataScannedInBytes"] = error.scanned_bytes
             self._fail(record, error, begun)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever a query does, it ends with a state)
             _log.exception("Query %s failed by a defect of the engine", session.query_id)
             self._fail(record, error, begun)
         finally:
             self._live.pop(session.query_id, None)
 
     def _fail(self, record: Record, error: Exception, begun: float) -> None:
-        known = isinstance(error, QueryError)
-        message = str(error) if known else f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
+        told = error if isinstance(error, QueryError) else InternalError(f"{type(error).__name__}: {error}")
         record["Status"]["AthenaError"] = {
-            "ErrorCategory": error.category if known else 1,
-            "ErrorType": error.type_number if known else 0,
-            "Retryable": error.retryable if known else False,
-            "ErrorMessage": message,
+            "ErrorCategory": told.category,
+            "ErrorType": told.type_number,
+            "Retryable": told.retryable,
+            "ErrorMessage": str(told),
         }
-        self._end(record, "FAILED", message, begun=begun)
+        self._end(record, "FAILED", str(told), begun=begun)
 
     def _end(self, record: Record, state: str, reason: str | None = None, *, begun: float) -> None:
         now = time.time()

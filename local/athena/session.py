@@ -31,7 +31,7 @@ class ScanLimitError(QueryStoppedError):
 
 
 class Cancellation:
-    """A query's way to be stopped from another thread. What is running is interrupted, what comes later never starts."""
+    """A query's way to be stopped from another thread: what runs is interrupted, what comes later never starts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
