@@ -121,7 +121,7 @@ class Engine:
     def _connect(self, scratch: Path, folders: Sequence[Path]) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
-        from local.athena import udf
+        from local.athena import runtime
 
         connection = duckdb.connect(
             config={
@@ -133,7 +133,8 @@ class Engine:
             }
         )
         connection.execute("SET TimeZone = 'UTC'")
-        udf.install(connection)
+        runtime.prepare(connection)
+        connection.execute(results.MACROS)
         if self._access:
             connection.execute(f"LOAD {types.literal(str(httpfs_extension()))}")
             connection.execute(_secret(self._access))

@@ -10,11 +10,23 @@ from typing import Any
 
 from local.athena import types
 from local.athena.catalog import Table
+from local.athena.compiler.cast import as_text
+from local.athena.compiler.typed import Typed
 from local.athena.types import Type
 
 Columns = Sequence[tuple[str, Type]]
 Fetch = Callable[[int, int], bytes]
 """Reads the bytes of a result object from one offset to (not including) another."""
+
+MACROS = """
+CREATE OR REPLACE TEMP MACRO nightlake_printed(x) AS
+    -- as Java prints a double or a float: plain from 0.001 to 10,000,000; CAST(x AS varchar) is otherwise in Trino
+    CASE WHEN x = 0 THEN CASE WHEN signbit(x) THEN '-0.0' ELSE '0.0' END
+        WHEN isfinite(x) AND abs(x) >= 0.001 AND abs(x) < 10000000 THEN CAST(x AS VARCHAR)
+        WHEN isfinite(x) THEN CASE WHEN x < 0 THEN '-' ELSE '' END || nightlake_shortest(CAST(abs(x) AS VARCHAR))
+        ELSE nightlake_double_text(x) END;
+"""
+"""What `rendered` calls by name, beside the compiler's own macros."""
 
 _CHUNK = 256 * 1024
 _PRECISIONS = {
@@ -62,11 +74,17 @@ def rendered(kind: Type, sql: str) -> str:
         return f"('{{' || array_to_string(list_transform(map_entries({sql}), lambda e: {entry}), ', ') || '}}')"
     if isinstance(kind, types.Row):
         return _rendered_row(kind, sql)
+    return _rendered_scalar(kind, sql)
+
+
+def _rendered_scalar(kind: Type, sql: str) -> str:
     if kind == types.VARBINARY:
         return f"rtrim(regexp_replace(lower(hex({sql})), '(..)', '\\1 ', 'g'))"
-    if types.is_text(kind) or kind == types.JSON:
-        return sql
-    return as_text(kind, sql)
+    if kind == types.UNKNOWN:
+        return "CAST(NULL AS VARCHAR)"
+    if kind in (types.REAL, types.DOUBLE):
+        return f"nightlake_printed({sql})"
+    return sql if kind == types.JSON else as_text(Typed(sql, kind))
 
 
 def _inner(kind: Type, sql: str) -> str:
@@ -81,12 +99,6 @@ def _rendered_row(kind: types.Row, sql: str) -> str:
     ]
     inside = " || ', ' || ".join(parts)
     return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {inside} || '}}' END"
-
-
-def as_text(kind: Type, sql: str) -> str:
-    from local.athena.compiler.cast import to_text
-
-    return to_text(kind, sql)
 
 
 def csv_rows(fetch: Fetch, size: int, start: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
