@@ -149,9 +149,8 @@ def test_pyathenas_cursor_converts_values(connection: Any) -> None:
 
     rows = cursor.execute(TYPED).fetchall()
 
-    assert rows[0][:6] == (
-        1, "apple", Decimal("1.50"), datetime.datetime(2026, 1, 1, 10, 0, 0, 123000), datetime.date(2026, 1, 1), 0.5,
-    )  # fmt: skip
+    at, sold = pd.Timestamp("2026-01-01 10:00:00.123").to_pydatetime(), datetime.date(2026, 1, 1)
+    assert rows[0][:6] == (1, "apple", Decimal("1.50"), at, sold, 0.5)
     assert rows[1] == (2, None, Decimal("2.25"), None, None, None, None)
     assert [column[0] for column in cursor.description] == ["id", "name", "price", "at", "sold", "amount", "tags"]
 
@@ -183,7 +182,7 @@ def test_pyathena_unloads(connection: Any) -> None:
 
 
 def test_pyathena_raises_what_athena_says(connection: Any) -> None:
-    with pytest.raises(OperationalError, match="Table 'awsdatacatalog.athena_clients.nobody' does not exist"):
+    with pytest.raises(OperationalError, match=r"Table 'awsdatacatalog.athena_clients\.nobody' does not exist"):
         connection.cursor().execute("SELECT 1 FROM nobody")
 
 
