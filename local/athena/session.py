@@ -9,6 +9,9 @@ from nightlake.core.errors import NightlakeError
 
 from local.athena.functions.registry import Session as CompilerSession
 
+CATALOG = "awsdatacatalog"
+"""Glue's own catalog: the only one here."""
+
 
 class QueryStoppedError(NightlakeError):
     """A query that ends as CANCELLED. `scanned_bytes` is what it had read until then."""
