@@ -73,7 +73,7 @@ def test_a_view_knows_its_text_and_the_columns_it_promised() -> None:
     [
         ((), ("other", "shop", "sales"), CatalogNotFoundError),
         ((), ("awsdatacatalog", "nowhere", "sales"), SchemaNotFoundError),
-        ((Table("shop", "t", (Column("x", "uniontype<int>"),)),), ("awsdatacatalog", "shop", "t"), InvalidMetadataError),
+        ((Table("shop", "t", (Column("x", "union"),)),), ("awsdatacatalog", "shop", "t"), InvalidMetadataError),
         ((view("SELECT 1"),), ("awsdatacatalog", "shop", "v"), InvalidViewError),
         ((view(presto({"columns": []})),), ("awsdatacatalog", "shop", "v"), InvalidViewError),
     ],
