@@ -23,7 +23,6 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from local import aws
 from local.athena.engine import httpfs_extension
 
