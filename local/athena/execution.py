@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from local.athena.catalog import Catalog
 from local.athena.errors import QueryError, from_duckdb
-from local.athena.names import Names
 from local.athena.session import QueryCancelledError, ScanLimitError, Session
 from local.athena.storage import ObjectStore
 from local.athena.types import Type, quote
@@ -15,7 +14,6 @@ from local.athena.types import Type, quote
 if TYPE_CHECKING:
     import duckdb
 
-    from local.athena import compiler
     from local.athena.compiler import CompiledQuery
 
 StatementType = Literal["DML", "DDL", "UTILITY"]
@@ -76,29 +74,21 @@ class Execution:
             QueryError: Trino would refuse the query, or this engine cannot answer it faithfully.
             ScanLimitError: it would read more than the workgroup allows.
         """
+        from local.athena import scan
         from local.athena.compiler import compile_query
+        from local.athena.views import Tables
 
         started = time.monotonic()
-        names = Names(self.catalog)
-        compiled = compile_query(tree, names, self.session)
+        compiled = compile_query(tree, Tables(self.catalog), self.session)
         for each in compiled.scans:
-            self._read(each, names)
+            relation = scan.relation(each, self.catalog, self.store, self.connection)
+            self.scanned_bytes += relation.scanned_bytes
+            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(each.relation)} AS {relation.sql}")
         self.planning_seconds += time.monotonic() - started
         limit = self.session.scan_limit
         if limit is not None and self.scanned_bytes > limit:
             raise ScanLimitError
         return compiled
-
-    def _read(self, read: "compiler.Scan", names: Names) -> None:
-        from local.athena import scan
-
-        table = names.table(read.table.database, read.table.name)
-        assert table is not None  # noqa: S101 (the compiler was given it by the same names)
-        prune = (read.partition_filter,) if read.partition_filter else ()
-        wanted = scan.Scan(read.relation, table, frozenset(read.columns), prune)
-        relation = scan.relation(wanted, self.catalog, self.store, self.connection)
-        self.scanned_bytes += relation.scanned_bytes
-        self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(read.relation)} AS {relation.sql}")
 
     def execute(self, sql: str) -> "duckdb.DuckDBPyConnection":
         """Run DuckDB SQL to its end.
