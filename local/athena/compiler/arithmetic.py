@@ -1,0 +1,301 @@
+"""Operators over numbers, times and intervals, and comparisons, as exact as Trino's."""
+
+from local.athena.compiler.cast import coerce
+from local.athena.compiler.typed import Typed, let
+from local.athena.errors import NotSupportedError, TypeMismatchError, failing
+from local.athena.types import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    INTERVAL_DAY,
+    INTERVAL_YEAR,
+    MAX_DECIMAL,
+    REAL,
+    TIMESTAMP,
+    TIMESTAMP_TZ,
+    UNKNOWN,
+    Array,
+    Decimal,
+    Map,
+    Row,
+    Type,
+    as_decimal,
+    common_super_type,
+    decimal,
+    duckdb_fields,
+    is_integer,
+    is_numeric,
+    is_orderable,
+    quote,
+    to_duckdb,
+)
+
+Position = tuple[int, int] | None
+_WIDE = 18  # digits from which DuckDB holds a decimal in 128 bits
+_INTEGER_LIMIT = 37  # digits up to which twice a remainder fits 128 bits
+_DAY = 86_400_000
+
+
+def _mismatch(left: Type, operator: str, right: Type, position: Position) -> TypeMismatchError:
+    return TypeMismatchError(f"Cannot apply operator: {left} {operator} {right}", position)
+
+
+def arithmetic(operator: str, left: Typed, right: Typed, position: Position = None) -> Typed:
+    """`left operator right` of + - * / %. Raises TypeMismatchError."""
+    if left.type == UNKNOWN and is_numeric(right.type):
+        left = coerce(left, right.type)
+    elif right.type == UNKNOWN and is_numeric(left.type):
+        right = coerce(right, left.type)
+    once = left.once or right.once
+    if is_numeric(left.type) and is_numeric(right.type):
+        common = common_super_type(left.type, right.type)
+        if common in (REAL, DOUBLE):
+            left, right = coerce(left, common), coerce(right, common)
+            return Typed(f"({left.sql} {operator} {right.sql})", common, once=once)
+        if common is not None and is_integer(common):
+            return Typed(_integers(operator, coerce(left, common), coerce(right, common)), common, once=once)
+        return _decimals(operator, left, right)
+    timed = _times(operator, left, right)
+    if timed is None:
+        raise _mismatch(left.type, operator, right.type, position)
+    return Typed(timed[0], timed[1], once=once)
+
+
+def _by_zero(kind: Type) -> str:
+    return failing("DIVISION_BY_ZERO", "'Division by zero'", to_duckdb(kind))
+
+
+def _divides(right: Typed) -> bool:
+    """Whether a literal divisor is known not to be zero."""
+    return right.is_literal and right.value is not None and right.value != 0
+
+
+def _integers(operator: str, left: Typed, right: Typed) -> str:
+    kind = to_duckdb(left.type)
+    if operator in "+-*":
+        return f"CAST({left.sql} {operator} {right.sql} AS {kind})"
+    symbol = "//" if operator == "/" else "%"
+    if _divides(right):
+        return f"CAST({left.sql} {symbol} {right.sql} AS {kind})"
+    return let(
+        [left, right],
+        lambda a, b: f"CASE WHEN {b} = 0 THEN {_by_zero(left.type)} ELSE CAST({a} {symbol} {b} AS {kind}) END",
+    )
+
+
+def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
+    a, b = as_decimal(left.type), as_decimal(right.type)
+    assert a is not None  # noqa: S101
+    assert b is not None  # noqa: S101
+    left, right = coerce(left, a), coerce(right, b)
+    scale = max(a.scale, b.scale)
+    whole = max(a.precision - a.scale, b.precision - b.scale)
+    once = left.once or right.once
+    if operator in "+-":
+        kind = decimal(min(MAX_DECIMAL, whole + scale + 1), scale)
+        held = to_duckdb(kind)
+        return Typed(
+            f"CAST(CAST({left.sql} AS {held}) {operator} CAST({right.sql} AS {held}) AS {held})", kind, once=once
+        )
+    if operator == "*":
+        return Typed(*_product(left, a, right, b), once=once)
+    if operator == "/":
+        return Typed(*_quotient(left, a, right, b), once=once)
+    kind = decimal(min(MAX_DECIMAL, min(a.precision - a.scale, b.precision - b.scale) + scale), scale)
+    held = f"DECIMAL({min(MAX_DECIMAL, whole + scale)},{scale})"
+    sql = let(
+        [left, right],
+        lambda x, y: (
+            f"CASE WHEN {y} = 0 THEN {_by_zero(kind)}"
+            f" ELSE CAST(CAST({x} AS {held}) % CAST({y} AS {held}) AS {to_duckdb(kind)}) END"
+        ),
+    )
+    return Typed(sql, kind, once=once)
+
+
+def _product(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, Decimal]:
+    precision, scale = min(MAX_DECIMAL, a.precision + b.precision), a.scale + b.scale
+    if scale > MAX_DECIMAL:
+        raise TypeMismatchError(f"DECIMAL scale must be in range [0, precision ({precision})]: {scale}")
+    kind = decimal(precision, scale)
+    wide = max(a.precision, _WIDE + 1) if precision > _WIDE else a.precision
+    return f"CAST(CAST({left.sql} AS DECIMAL({wide},{a.scale})) * {right.sql} AS {to_duckdb(kind)})", kind
+
+
+def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, Decimal]:
+    """Rounded half up, by integers: `left * 10^(scale + b.scale)` by `right * 10^b.scale`."""
+    scale = max(a.scale, b.scale)
+    kind = decimal(min(MAX_DECIMAL, a.precision + b.scale + max(b.scale - a.scale, 0)), scale)
+    held = to_duckdb(kind)
+    if a.precision + scale + b.scale > _INTEGER_LIMIT or b.precision + b.scale > _INTEGER_LIMIT:
+        texts = [Typed(f"CAST({v.sql} AS VARCHAR)", UNKNOWN, once=v.once).sql for v in (left, right)]
+        quotient = f"nightlake_divide({texts[0]}, {texts[1]}, {scale})"
+        failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
+        checked = f"coalesce(TRY_CAST({quotient} AS {held}), CASE WHEN {quotient} IS NOT NULL THEN {failed} END)"
+        return f"CASE WHEN {right.sql} = 0 THEN {_by_zero(kind)} ELSE {checked} END", kind
+    dividend = Typed(_unscaled(left.sql, a, scale + b.scale), UNKNOWN, once=left.once)
+    divisor = Typed(_unscaled(right.sql, b, b.scale), UNKNOWN, once=right.once)
+    zero = "" if _divides(right) else f"WHEN {right.sql} = 0 THEN {_by_zero(kind)} "
+
+    def body(x: str, y: str) -> str:
+        up = f"CASE WHEN 2 * abs({x} % {y}) >= abs({y}) THEN CAST(sign({x}) * sign({y}) AS HUGEINT) ELSE 0 END"
+        whole = f"CAST({x} // {y} + {up} AS DECIMAL(38,0))"
+        smallest = f"0.{'1'.rjust(scale, '0')}"
+        scaled = f"{whole} * CAST('{smallest}' AS DECIMAL({scale},{scale}))" if scale else whole
+        return f"CASE {zero}WHEN {y} <> 0 THEN CAST({scaled} AS {held}) END"
+
+    return let([_hugeint(dividend), _hugeint(divisor)], body), kind
+
+
+class _HugeInt(Type):
+    """DuckDB's 128-bit integer, which Trino has no type for."""
+
+
+def _hugeint(value: Typed) -> Typed:
+    return value.as_type(_HugeInt("hugeint"))
+
+
+def _unscaled(sql: str, kind: Decimal, zeros: int) -> str:
+    """`sql * 10^zeros` as HUGEINT; it is whole as `zeros` is at least the scale."""
+    wide = max(kind.precision, _WIDE + 1)
+    return f"CAST(CAST({sql} AS DECIMAL({wide},{kind.scale})) * CAST({10**zeros} AS DECIMAL({zeros + 1},0)) AS HUGEINT)"
+
+
+def _times(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
+    intervals = (INTERVAL_DAY, INTERVAL_YEAR)
+    if operator == "+" and left.type in intervals and right.type not in intervals:
+        left, right = right, left
+    if operator == "*" and right.type in intervals:
+        left, right = right, left
+    if right.type in intervals and left.type == right.type and operator in "+-":
+        return f"({left.sql} {operator} {right.sql})", left.type
+    if left.type in intervals and is_numeric(right.type) and operator in "*/":
+        return _scaled_interval(operator, left, right)
+    if right.type in intervals and operator in "+-":
+        return _shifted(operator, left, right)
+    if (
+        operator == "-"
+        and left.type in (DATE, TIMESTAMP, TIMESTAMP_TZ)
+        and right.type in (DATE, TIMESTAMP, TIMESTAMP_TZ)
+    ):
+        return f"(({_micros(left)} - {_micros(right)}) // 1000)", INTERVAL_DAY
+    return None
+
+
+def _micros(value: Typed) -> str:
+    instant = f"({value.sql}).instant" if value.type == TIMESTAMP_TZ else f"CAST({value.sql} AS TIMESTAMP)"
+    return f"epoch_us({instant})"
+
+
+def _scaled_interval(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
+    if not (is_integer(right.type) or right.type == DOUBLE):
+        right = coerce(right, DOUBLE)
+    kind = to_duckdb(left.type)
+    if operator == "/":
+        by_zero = _by_zero(left.type)
+        divided = f"trunc({left.sql} / CAST({right.sql} AS DOUBLE))"
+        return f"CASE WHEN {right.sql} = 0 THEN {by_zero} ELSE CAST({divided} AS {kind}) END", left.type
+    if is_integer(right.type):
+        return f"CAST({left.sql} * {right.sql} AS {kind})", left.type
+    return f"CAST(trunc({left.sql} * {right.sql}) AS {kind})", left.type
+
+
+def _shifted(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
+    amount = f"to_milliseconds({right.sql})" if right.type == INTERVAL_DAY else f"to_months({right.sql})"
+    if left.type == TIMESTAMP:
+        return f"({left.sql} {operator} {amount})", TIMESTAMP
+    if left.type == DATE and right.type == INTERVAL_YEAR:
+        return f"CAST({left.sql} {operator} {amount} AS DATE)", DATE
+    if left.type == DATE:
+        message = "'Cannot add hour, minutes or seconds to a date'"
+        failed = failing("INVALID_FUNCTION_ARGUMENT", message, "DATE")
+        whole = f"CAST({left.sql} {operator} to_milliseconds({right.sql}) AS DATE)"
+        return f"CASE WHEN {right.sql} % {_DAY} <> 0 THEN {failed} ELSE {whole} END", DATE
+    if left.type == TIMESTAMP_TZ and right.type == INTERVAL_DAY:
+        moved = f"struct_pack(instant := ({left.sql}).instant {operator} {amount}, zone := ({left.sql}).zone)"
+        return f"CASE WHEN {left.sql} IS NOT NULL AND {right.sql} IS NOT NULL THEN {moved} END", TIMESTAMP_TZ
+    return None
+
+
+def negate(value: Typed, position: Position = None) -> Typed:
+    """`-value`. Raises TypeMismatchError."""
+    if value.type == UNKNOWN:
+        return value
+    if not is_numeric(value.type) and value.type not in (INTERVAL_DAY, INTERVAL_YEAR):
+        raise TypeMismatchError(f"Cannot negate {value.type}", position)
+    return Typed(f"CAST(-({value.sql}) AS {to_duckdb(value.type)})", value.type, once=value.once)
+
+
+def compare(operator: str, left: Typed, right: Typed, position: Position = None) -> Typed:
+    """`left operator right` of = <> < <= > >=. Raises TypeMismatchError."""
+    common = common_super_type(left.type, right.type)
+    if common is None or (operator not in ("=", "<>") and not is_orderable(common)):
+        raise _mismatch(left.type, operator, right.type, position)
+    sql = compare_as(common, operator, coerce(left, common), coerce(right, common))
+    return Typed(sql, BOOLEAN, once=left.once or right.once)
+
+
+def compare_as(kind: Type, operator: str, left: Typed, right: Typed) -> str:
+    """The comparison of two values of type `kind`."""
+    if kind in (DOUBLE, REAL):
+        return _compare_floats(operator, left, right)
+    if kind == TIMESTAMP_TZ:
+        return f"(({left.sql}).instant {operator} ({right.sql}).instant)"
+    if isinstance(kind, Row):
+        return let([left, right], lambda a, b: _compare_rows(kind, operator, a, b))
+    if isinstance(kind, Array):
+        if operator not in ("=", "<>"):
+            raise NotSupportedError(f"Comparing {kind} by {operator} is not supported here")
+        equal = let([left, right], lambda a, b: _equal_arrays(kind, a, b))
+        return equal if operator == "=" else f"(NOT {equal})"
+    if isinstance(kind, Map):
+        raise NotSupportedError(f"Comparing {kind} is not supported here")
+    return f"({left.sql} {operator} {right.sql})"
+
+
+def _compare_floats(operator: str, left: Typed, right: Typed) -> str:
+    """NaN is unequal to everything, also to itself; in DuckDB it equals itself and is the greatest."""
+    plain = f"({left.sql} {operator} {right.sql})"
+    checked = left if operator in (">", ">=", "=", "<>") else right
+    if checked.is_literal or (operator in ("=", "<>") and right.is_literal):
+        return plain
+    both = f"CASE WHEN {left.sql} IS NOT NULL AND {right.sql} IS NOT NULL THEN isnan({checked.sql}) END"
+    if operator == "<>":
+        return f"({plain} OR {both})"
+    return f"({plain} AND NOT {both})"
+
+
+def _compare_rows(kind: Row, operator: str, left: str, right: str) -> str:
+    if operator not in ("=", "<>"):
+        raise NotSupportedError(f"Comparing {kind} by {operator} is not supported here")
+    equal = " AND ".join(
+        compare_as(field, "=", Typed(f"({left}).{quote(name)}", field), Typed(f"({right}).{quote(name)}", field))
+        for name, (_, field) in zip(duckdb_fields(kind), kind.fields, strict=True)
+    )
+    whole = f"CASE WHEN {left} IS NOT NULL AND {right} IS NOT NULL THEN {equal} END"
+    return whole if operator == "=" else f"(NOT {whole})"
+
+
+def _equal_arrays(kind: Array, left: str, right: str) -> str:
+    each = compare_as(kind.element, "=", Typed("pair[1]", kind.element), Typed("pair[2]", kind.element))
+    pairs = f"list_transform(list_zip({left}, {right}), lambda pair: {each})"
+    return (
+        f"CASE WHEN len({left}) <> len({right}) THEN FALSE WHEN list_contains({pairs}, FALSE) THEN FALSE"
+        f" WHEN list_count({pairs}) < len({left}) THEN NULL WHEN {left} IS NOT NULL AND {right} IS NOT NULL THEN TRUE END"
+    )
+
+
+def distinct(left: Typed, right: Typed, position: Position = None) -> Typed:
+    """`left IS DISTINCT FROM right`. Raises TypeMismatchError."""
+    common = common_super_type(left.type, right.type)
+    if common is None:
+        raise _mismatch(left.type, "IS DISTINCT FROM", right.type, position)
+    one, other = coerce(left, common).sql, coerce(right, common).sql
+    if common == TIMESTAMP_TZ:
+        one, other = f"({one}).instant", f"({other}).instant"
+    return Typed(f"({one} IS DISTINCT FROM {other})", BOOLEAN, once=left.once or right.once)
+
+
+def bigint(number: int) -> Typed:
+    return Typed(f"CAST({number} AS BIGINT)", BIGINT, number, is_literal=True)

@@ -1,0 +1,1073 @@
+"""Expressions: every node is given its Trino type and DuckDB SQL, or refused by name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal as Number
+from typing import Protocol
+
+from sqlglot import exp
+
+from local.athena.compiler.arithmetic import arithmetic, compare, distinct, negate
+from local.athena.compiler.cast import as_text, cast, coerce
+from local.athena.compiler.scope import Scope
+from local.athena.compiler.typed import Typed, let, null, repeats, text_literal
+from local.athena.errors import (
+    ColumnNotFoundError,
+    ExpressionNotAggregateError,
+    ExpressionNotScalarError,
+    FunctionNotFoundError,
+    InvalidArgumentsError,
+    InvalidFunctionArgumentError,
+    InvalidLiteralError,
+    InvalidParameterUsageError,
+    InvalidWindowFrameError,
+    NestedAggregationError,
+    NestedWindowError,
+    NotSupportedError,
+    QueryError,
+    QuerySyntaxError,
+    TypeMismatchError,
+    TypeNotFoundError,
+    failing,
+)
+from local.athena.functions.registry import FUNCTIONS, Argument, Call, Function, Lambda, Match, Session
+from local.athena.parser import AthenaSql, parse, position
+from local.athena.runtime import canonical_zone, parse_zoned
+from local.athena.types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    INTEGER,
+    INTERVAL_DAY,
+    INTERVAL_YEAR,
+    TIMESTAMP,
+    TIMESTAMP_TZ,
+    UNKNOWN,
+    VARBINARY,
+    VARCHAR,
+    Array,
+    Map,
+    Row,
+    Type,
+    array,
+    common_type,
+    decimal,
+    duckdb_fields,
+    is_integer,
+    is_orderable,
+    is_text,
+    literal,
+    parse_type,
+    quote,
+    row,
+    to_duckdb,
+    varchar,
+)
+
+_OPERATORS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_MAX_INTEGER, _MAX_BIGINT = 2**31 - 1, 2**63 - 1
+_EXTRACT = {"DOW": "day_of_week", "DOY": "day_of_year", "YOW": "year_of_week"}
+_UNITS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000}
+
+
+class Queries(Protocol):
+    """What expressions need of the query compiler: subqueries."""
+
+    session: Session
+
+    def subquery(self, node: exp.Expr, scope: Scope) -> tuple[str, list[tuple[str | None, Type]]]:
+        """A nested query's SQL, whose columns are c0, c1..., and its columns."""
+
+
+class Expressions:
+    """Compiles expressions of one scope."""
+
+    def __init__(self, queries: Queries, scope: Scope, *, windows: bool = False) -> None:
+        self.queries = queries
+        self.scope = scope
+        self.windows = windows  # whether window functions may stand here
+        self.named_windows: dict[str, exp.Window] = {}
+        self._in_aggregate = False
+
+    def boolean(self, node: exp.Expr, clause: str) -> Typed:
+        """A condition. Raises TypeMismatchError, naming `clause`, if it is none."""
+        value = self.compile(node)
+        if value.type not in (BOOLEAN, UNKNOWN):
+            raise TypeMismatchError(f"{clause} must evaluate to a boolean: actual type {value.type}", position(node))
+        return coerce(value, BOOLEAN)
+
+    def compile(self, node: exp.Expr) -> Typed:
+        """The SQL and the type of `node`. Raises leaves of QueryError."""
+        key = self._group_key(node)
+        if key is not None:
+            return key
+        if type(node) in _OPERATORS:
+            return self._arithmetic(node)
+        if type(node) in _COMPARISONS:
+            return self._comparison(node)
+        method = _METHODS.get(type(node))
+        if method is None:
+            raise NotSupportedError(f"{_described(node)} is not supported", position(node))
+        return method(self, node)
+
+    def _group_key(self, node: exp.Expr) -> Typed | None:
+        """The GROUP BY key that `node` is, by its SQL before grouping."""
+        grouping = self.scope.grouping
+        if grouping is None or isinstance(node, exp.Literal | exp.Query | exp.Lambda | exp.Subquery):
+            return None
+        if not grouping.keys or node.find(exp.Query) or is_aggregate(node) or isinstance(node, exp.Window):
+            return None
+        if isinstance(node, exp.Paren):
+            return self._group_key(node.this)
+        try:
+            before = self._ungrouped().compile(node)
+        except QueryError:
+            return None
+        return grouping.keys.get(before.sql)
+
+    def _ungrouped(self) -> "Expressions":
+        scope = self.scope.inner({})
+        scope.grouping = None
+        return Expressions(self.queries, scope)
+
+    # names
+
+    def _column(self, node: exp.Expr) -> Typed:
+        if isinstance(node.this, exp.Star):
+            raise QuerySyntaxError("SELECT * is not allowed here", position(node))
+        parts = [part.name for part in node.parts] if isinstance(node, exp.Column) else [node.name]
+        return self._named(tuple(parts), node)
+
+    def _named(self, written: tuple[str, ...], node: exp.Expr) -> Typed:
+        parts = tuple(part.lower() for part in written)
+        if parts[0] in self.scope.names:
+            return self._fields_of(self.scope.names[parts[0]], written[1:], node)
+        found = self.scope.find(parts, position(node))
+        if found is None:
+            raise ColumnNotFoundError(
+                f"Column '{'.'.join(written)}' cannot be resolved or requester is not authorized to access requested"
+                " resources",
+                position(node),
+            )
+        field, taken, scope = found
+        value = field.value
+        if field.source is not None:
+            scope.used.add(field.source)
+        if scope.grouping is not None:
+            key = scope.grouping.keys.get(value.sql)
+            if key is None:
+                shown = ".".join(written)
+                raise ExpressionNotAggregateError(
+                    f"'{shown}' must be an aggregate expression or appear in GROUP BY clause", position(node)
+                )
+            value = key
+        return self._fields_of(value, written[taken:], node)
+
+    def _fields_of(self, value: Typed, names: Sequence[str], node: exp.Expr) -> Typed:
+        for name in names:
+            value = self._field(value, name, node)
+        return value
+
+    def _field(self, value: Typed, name: str, node: exp.Expr) -> Typed:
+        if not isinstance(value.type, Row):
+            raise TypeMismatchError(f"Expression {node.sql(dialect=AthenaSql)} is not of type ROW", position(node))
+        found = [i for i, (own, _) in enumerate(value.type.fields) if own and own.lower() == name.lower()]
+        if len(found) > 1:
+            raise InvalidArgumentsError(f"Ambiguous row field reference: {name}", position(node))
+        if not found:
+            raise ColumnNotFoundError(f"Column '{node.sql(dialect=AthenaSql)}' cannot be resolved", position(node))
+        held = duckdb_fields(value.type)[found[0]]
+        return Typed(f"({value.sql}).{quote(held)}", value.type.fields[found[0]][1], once=value.once)
+
+    def _dot(self, node: exp.Expr) -> Typed:
+        return self._field(self.compile(node.this), node.expression.name, node)
+
+    # literals
+
+    def _literal(self, node: exp.Expr) -> Typed:
+        text = str(node.this)
+        if node.is_string:
+            return text_literal(text, varchar(len(text)))
+        return number(text, position(node))
+
+    def _boolean(self, node: exp.Expr) -> Typed:
+        return Typed("TRUE" if node.this else "FALSE", BOOLEAN, bool(node.this), is_literal=True)
+
+    def _null(self, _: exp.Expr) -> Typed:
+        return null(UNKNOWN)
+
+    def _hex(self, node: exp.Expr) -> Typed:
+        text = str(node.this).replace(" ", "")
+        try:
+            bytes.fromhex(text)
+        except ValueError:
+            raise InvalidLiteralError("Binary literal must contain an even number of digits", position(node)) from None
+        return Typed(f"from_hex('{text}')", VARBINARY)
+
+    def _unicode(self, node: exp.Expr) -> Typed:
+        try:
+            text = str(node.this).encode("latin-1", "backslashreplace").decode("raw_unicode_escape")
+            text = _unescaped(str(node.this)) if "\\" in str(node.this) else text
+        except ValueError:
+            raise InvalidLiteralError("Incomplete escape sequence", position(node)) from None
+        return text_literal(text, varchar(len(text)))
+
+    def _interval(self, node: exp.Expr) -> Typed:
+        value, unit = node.this, node.args.get("unit")
+        negative = isinstance(value, exp.Neg)
+        text = (value.this if negative else value).name
+        if isinstance(unit, exp.IntervalSpan):
+            span = (unit.this.name.upper(), unit.expression.name.upper())
+        else:
+            span = (unit.name.upper(),) * 2 if unit is not None else ("", "")
+        amount, kind = _interval_amount(text, *span, position(node))
+        amount = -amount if negative else amount
+        return Typed(f"CAST({amount} AS {to_duckdb(kind)})", kind)
+
+    def _parameter(self, node: exp.Expr) -> Typed:
+        index = int(node.name)
+        given = self.queries.session.parameters
+        if index >= len(given):
+            raise InvalidParameterUsageError(
+                f"Incorrect number of parameters: expected {index + 1} but found {len(given)}", position(node)
+            )
+        tree = parse(f"SELECT {given[index]}")
+        return Expressions(self.queries, Scope()).compile(tree.expressions[0])
+
+    # operators
+
+    def _paren(self, node: exp.Expr) -> Typed:
+        value = self.compile(node.this)
+        return replace(value, sql=value.sql if value.is_literal else f"({value.sql})")
+
+    def _arithmetic(self, node: exp.Expr) -> Typed:
+        return arithmetic(
+            _OPERATORS[type(node)], self.compile(node.this), self.compile(node.expression), position(node)
+        )
+
+    def _negative(self, node: exp.Expr) -> Typed:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            return number(f"-{node.this.this}", position(node))
+        return negate(self.compile(node.this), position(node))
+
+    def _comparison(self, node: exp.Expr) -> Typed:
+        operator, right = _COMPARISONS[type(node)], node.expression
+        left = self.compile(node.this)
+        if isinstance(right, exp.Any | exp.All):
+            return self._quantified(operator, left, right)
+        return compare(operator, left, self.compile(right), position(node))
+
+    def _quantified(self, operator: str, left: Typed, node: exp.Expr) -> Typed:
+        word = "ANY" if isinstance(node, exp.Any) else "ALL"
+        column, kind = self._one_column(node.this)
+        common = common_type([left.type, kind])
+        if common is None or (operator not in ("=", "<>") and not is_orderable(common)):
+            raise TypeMismatchError(f"Cannot apply operator: {left.type} {operator} {kind}", position(node))
+        if common in (DOUBLE, TIMESTAMP_TZ) or isinstance(common, Array | Map | Row):
+            raise NotSupportedError(f"Quantified comparison of {common} is not supported", position(node))
+        inner = coerce(Typed("q.c0", kind), common).sql
+        sql = f"({coerce(left, common).sql} {operator} {word} (SELECT {inner} FROM ({column}) AS q))"
+        return Typed(sql, BOOLEAN, once=True)
+
+    def _one_column(self, node: exp.Expr) -> tuple[str, Type]:
+        sql, columns = self.queries.subquery(node, self.scope)
+        if len(columns) != 1:
+            raise QuerySyntaxError(
+                f"Multiple columns returned by subquery are not yet supported. Found {len(columns)}", position(node)
+            )
+        return sql, columns[0][1]
+
+    def _logical(self, node: exp.Expr) -> Typed:
+        word = "AND" if isinstance(node, exp.And) else "OR"
+        left, right = (self.boolean(part, "Logical expression term") for part in (node.this, node.expression))
+        return Typed(f"({left.sql} {word} {right.sql})", BOOLEAN, once=left.once or right.once)
+
+    def _not(self, node: exp.Expr) -> Typed:
+        value = self.boolean(node.this, "Value of logical NOT expression")
+        return Typed(f"(NOT {value.sql})", BOOLEAN, once=value.once)
+
+    def _is(self, node: exp.Expr) -> Typed:
+        value = self.compile(node.this)
+        if not isinstance(node.expression, exp.Null):
+            raise NotSupportedError("IS TRUE and IS FALSE are not supported", position(node))
+        return Typed(f"({value.sql} IS NULL)", BOOLEAN, once=value.once)
+
+    def _distinct_from(self, node: exp.Expr) -> Typed:
+        value = distinct(self.compile(node.this), self.compile(node.expression), position(node))
+        return value if isinstance(node, exp.NullSafeNEQ) else replace(value, sql=f"(NOT {value.sql})")
+
+    def _concat(self, node: exp.Expr) -> Typed:
+        return self._invoke("concat", [node.this, node.expression], node)
+
+    def _between(self, node: exp.Expr) -> Typed:
+        if node.args.get("symmetric"):
+            raise NotSupportedError("BETWEEN SYMMETRIC is not supported", position(node))
+        value, low, high = (self.compile(node.args[part]) for part in ("this", "low", "high"))
+        common = common_type([value.type, low.type, high.type])
+        if common is None or not is_orderable(common):
+            raise TypeMismatchError(
+                f"Cannot check if {value.type} is BETWEEN {low.type} and {high.type}", position(node)
+            )
+
+        def body(sql: str) -> str:
+            one = replace(value, sql=sql)
+            return f"({compare('>=', one, low).sql} AND {compare('<=', one, high).sql})"
+
+        return Typed(let([value], body), BOOLEAN, once=value.once or low.once or high.once)
+
+    def _in(self, node: exp.Expr) -> Typed:
+        value = self.compile(node.this)
+        query = node.args.get("query")
+        if query is not None:
+            return self._in_query(value, query, node)
+        items = [self.compile(item) for item in node.expressions]
+        common = self._unified([value, *items], "IN value and list items", node)
+        sided = [coerce(item, common) for item in items]
+        left = coerce(value, common)
+        if common in (DOUBLE, TIMESTAMP_TZ) or isinstance(common, Array | Map | Row):
+            sql = let(
+                [left],
+                lambda x: "(" + " OR ".join(compare("=", replace(left, sql=x), item).sql for item in sided) + ")",
+            )
+        else:
+            sql = f"({left.sql} IN ({', '.join(item.sql for item in sided)}))"
+        return Typed(sql, BOOLEAN, once=any(item.once for item in (value, *items)))
+
+    def _in_query(self, value: Typed, query: exp.Expr, node: exp.Expr) -> Typed:
+        column, kind = self._one_column(query)
+        common = common_type([value.type, kind])
+        if common is None:
+            raise TypeMismatchError(
+                f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}",
+                position(node),
+            )
+        if common in (DOUBLE, TIMESTAMP_TZ) or isinstance(common, Array | Map | Row):
+            raise NotSupportedError(f"IN over a subquery of {common} is not supported", position(node))
+        inner = coerce(Typed("q.c0", kind), common).sql
+        return Typed(f"({coerce(value, common).sql} IN (SELECT {inner} FROM ({column}) AS q))", BOOLEAN, once=True)
+
+    def _like(self, node: exp.Expr, escape: exp.Expr | None = None) -> Typed:
+        value, pattern = self.compile(node.this), self.compile(node.expression)
+        for side, part in (("Left side", value), ("Pattern", pattern)):
+            if not is_text(part.type) and part.type != UNKNOWN:
+                raise TypeMismatchError(
+                    f"{side} of LIKE expression must evaluate to a varchar (actual: {part.type})", position(node)
+                )
+        sql = f"{coerce(value, VARCHAR).sql} LIKE {coerce(pattern, VARCHAR).sql}"
+        if escape is not None:
+            symbol = self.compile(escape)
+            _check_escape(symbol, pattern, position(node))
+            sql += f" ESCAPE {symbol.sql}"
+        else:
+            sql += " ESCAPE ''"
+        once = value.once or pattern.once
+        return Typed(f"(NOT ({sql}))" if node.args.get("negate") else f"({sql})", BOOLEAN, once=once)
+
+    def _escape(self, node: exp.Expr) -> Typed:
+        return self._like(node.this, node.expression)
+
+    def _subscript(self, node: exp.Expr) -> Typed:
+        value = self.compile(node.this)
+        if len(node.expressions) != 1:
+            raise QuerySyntaxError("A subscript has one index", position(node))
+        index = self.compile(node.expressions[0])
+        if isinstance(value.type, Array):
+            return self._element(value, index, node)
+        if isinstance(value.type, Map):
+            return self._entry(value, index, node)
+        if isinstance(value.type, Row) and isinstance(index.value, int):
+            if not 1 <= index.value <= len(value.type.fields):
+                raise InvalidFunctionArgumentError(
+                    f"ROW subscript out of bounds: {index.value}. ROW has {len(value.type.fields)} fields",
+                    position(node),
+                )
+            held = duckdb_fields(value.type)[index.value - 1]
+            return Typed(f"({value.sql}).{quote(held)}", value.type.fields[index.value - 1][1], once=value.once)
+        raise TypeMismatchError(f"Cannot use {index.type} for subscript of {value.type}", position(node))
+
+    def _element(self, value: Typed, index: Typed, node: exp.Expr) -> Typed:
+        if not is_integer(index.type):
+            raise TypeMismatchError(f"Cannot use {index.type} for subscript of {value.type}", position(node))
+        assert isinstance(value.type, Array)  # noqa: S101
+        kind = to_duckdb(value.type.element)
+
+        def body(items: str, at: str) -> str:
+            bad = "INVALID_FUNCTION_ARGUMENT"
+            negative = f"'Array subscript is negative: ' || {at}"
+            long = f"'Array subscript must be less than or equal to array length: ' || {at} || ' > ' || len({items})"
+            return (
+                f"CASE WHEN {at} = 0 THEN {failing(bad, literal('SQL array indices start at 1'), kind)}"
+                f" WHEN {at} < 0 THEN {failing(bad, negative, kind)}"
+                f" WHEN {at} > len({items}) THEN {failing(bad, long, kind)}"
+                f" ELSE list_extract({items}, {at}) END"
+            )
+
+        once = value.once or index.once
+        return Typed(let([value, coerce(index, BIGINT)], body), value.type.element, once=once)
+
+    def _entry(self, value: Typed, index: Typed, node: exp.Expr) -> Typed:
+        assert isinstance(value.type, Map)  # noqa: S101
+        common = common_type([value.type.key, index.type])
+        if common != value.type.key:
+            raise TypeMismatchError(f"Cannot use {index.type} for subscript of {value.type}", position(node))
+        kind, key = to_duckdb(value.type.value), coerce(index, value.type.key)
+        try:
+            shown = as_text(replace(key, sql="\x01"))
+        except KeyError:
+            shown = "CAST(\x01 AS VARCHAR)"
+
+        def body(entries: str, at: str) -> str:
+            missing = failing(
+                "INVALID_FUNCTION_ARGUMENT", "'Key not present in map: ' || " + shown.replace("\x01", at), kind
+            )
+            return (
+                f"CASE WHEN {entries} IS NULL OR {at} IS NULL THEN NULL WHEN map_contains({entries}, {at})"
+                f" THEN map_extract({entries}, {at})[1] ELSE {missing} END"
+            )
+
+        return Typed(let([value, key], body), value.type.value, once=value.once or index.once)
+
+    def _at_time_zone(self, node: exp.Expr) -> Typed:
+        value, zone = self.compile(node.this), self.compile(node.args["zone"])
+        if value.type == TIMESTAMP:
+            value = coerce(value, TIMESTAMP_TZ)
+        if value.type != TIMESTAMP_TZ:
+            raise TypeMismatchError(
+                f"Type of value must be a time or timestamp with or without time zone (actual {value.type})",
+                position(node),
+            )
+        if not isinstance(zone.value, str):
+            raise NotSupportedError("AT TIME ZONE is supported with a literal zone only", position(node))
+        name = canonical_zone(zone.value)
+        if name is None:
+            raise InvalidFunctionArgumentError(f"'{zone.value}' is not a valid time zone")
+        sql = let(
+            [value],
+            lambda x: (
+                f"CASE WHEN {x} IS NOT NULL THEN struct_pack(instant := ({x}).instant, zone := {literal(name)}) END"
+            ),
+        )
+        return Typed(sql, TIMESTAMP_TZ, once=value.once)
+
+    # conditionals
+
+    def _unified(self, values: Sequence[Typed], what: str, node: exp.Expr) -> Type:
+        common: Type = UNKNOWN
+        for value in values:
+            both = common_type([common, value.type])
+            if both is None:
+                every = ", ".join(sorted({str(each.type) for each in values}))
+                raise TypeMismatchError(
+                    f"{what} must be the same type or coercible to a common type. Cannot find common type between"
+                    f" {common} and {value.type}, all types (without duplicates): [{every}]",
+                    position(node),
+                )
+            common = both
+        return common
+
+    def _case(self, node: exp.Expr) -> Typed:
+        branches = node.args["ifs"]
+        results = [self.compile(branch.args["true"]) for branch in branches]
+        if node.args.get("default") is not None:
+            results.append(self.compile(node.args["default"]))
+        common = self._unified(results, "All CASE results", node)
+        texts = [coerce(result, common).sql for result in results]
+        operand = self.compile(node.this) if node.this is not None else None
+        whens = [self.compile(branch.this) for branch in branches]
+
+        def body(sql: str = "") -> str:
+            conditions = []
+            for branch, when in zip(branches, whens, strict=True):
+                if operand is None:
+                    conditions.append(self._condition(when, branch.this, "CASE WHEN clause").sql)
+                else:
+                    conditions.append(compare("=", replace(operand, sql=sql), when, position(branch)).sql)
+            parts = [f"WHEN {c} THEN {t}" for c, t in zip(conditions, texts[: len(branches)], strict=True)]
+            default = texts[-1] if len(texts) > len(branches) else f"CAST(NULL AS {to_duckdb(common)})"
+            return f"CASE {' '.join(parts)} ELSE {default} END"
+
+        once = any(value.once for value in (*results, *whens)) or bool(operand and operand.once)
+        return Typed(let([operand], body) if operand else body(), common, once=once)
+
+    def _condition(self, value: Typed, node: exp.Expr, what: str) -> Typed:
+        if value.type not in (BOOLEAN, UNKNOWN):
+            raise TypeMismatchError(f"{what} must evaluate to a boolean: actual type {value.type}", position(node))
+        return coerce(value, BOOLEAN)
+
+    def _if(self, node: exp.Expr) -> Typed:
+        condition = self._condition(self.compile(node.this), node.this, "IF condition")
+        results = [self.compile(node.args["true"])]
+        if node.args.get("false") is not None:
+            results.append(self.compile(node.args["false"]))
+        common = common_type([result.type for result in results])
+        if common is None:
+            raise TypeMismatchError(
+                f"Result types for IF must be the same: {results[0].type} vs {results[1].type}", position(node)
+            )
+        texts = [coerce(result, common).sql for result in results] + [f"CAST(NULL AS {to_duckdb(common)})"]
+        sql = f"CASE WHEN {condition.sql} THEN {texts[0]} ELSE {texts[1]} END"
+        return Typed(sql, common, once=condition.once or any(result.once for result in results))
+
+    def _coalesce(self, node: exp.Expr) -> Typed:
+        values = [self.compile(item) for item in node.expressions]
+        if len(values) < 2:  # noqa: PLR2004
+            raise QuerySyntaxError("The 'coalesce' function must have at least two arguments", position(node))
+        common = self._unified(values, "All COALESCE operands", node)
+        sql = f"coalesce({', '.join(coerce(value, common).sql for value in values)})"
+        return Typed(sql, common, once=any(value.once for value in values))
+
+    def _nullif(self, node: exp.Expr) -> Typed:
+        if len(node.expressions) != 2:  # noqa: PLR2004
+            raise QuerySyntaxError("Invalid number of arguments for 'nullif' function", position(node))
+        first, second = (self.compile(item) for item in node.expressions)
+        if common_type([first.type, second.type]) is None:
+            raise TypeMismatchError(
+                f"Types are not comparable with NULLIF: {first.type} vs {second.type}", position(node)
+            )
+        kind = to_duckdb(first.type)
+
+        def body(one: str) -> str:
+            return f"CASE WHEN {compare('=', replace(first, sql=one), second).sql} THEN CAST(NULL AS {kind}) ELSE {one} END"
+
+        return Typed(let([first], body), first.type, once=first.once or second.once)
+
+    def _try(self, node: exp.Expr) -> Typed:
+        if len(node.expressions) != 1:
+            raise QuerySyntaxError("The 'try' function must have exactly one argument", position(node))
+        value = self.compile(node.expressions[0])
+        if value.once:
+            raise NotSupportedError(
+                "TRY over a subquery or a function that is not deterministic is not supported", position(node)
+            )
+        return replace(value, sql=f"TRY({value.sql})")
+
+    def _cast(self, node: exp.Expr) -> Typed:
+        target = self.type_of(node.args["to"], node)
+        if "line" not in node.meta:  # a literal with its type in front: DATE '2020-01-01'
+            return self._typed_literal(node, target)
+        value = self.compile(node.this)
+        if isinstance(node, exp.TryCast):
+            sql = let([value], lambda x: f"TRY({cast(replace(value, sql=x, once=False), target, position(node)).sql})")
+            return Typed(sql, target, once=value.once)
+        return cast(value, target, position(node))
+
+    def _typed_literal(self, node: exp.Expr, target: Type) -> Typed:
+        text = str(node.this.this)
+        where = position(node)
+        if target == TIMESTAMP_TZ:
+            zoned = parse_zoned(text)
+            if zoned is None:
+                raise InvalidLiteralError(f"'{text}' is not a valid TIMESTAMP literal", where)
+            return Typed(f"struct_pack(instant := TIMESTAMP '{zoned[0]}', zone := '{zoned[1]}')", TIMESTAMP_TZ)
+        if target.name == "decimal":
+            digits = text.lstrip("+-").replace(".", "").lstrip("0") or "0"
+            scale = len(text.partition(".")[2])
+            target = decimal(max(len(digits), scale, 1), scale)
+        if is_text(target):
+            return text_literal(text, varchar(len(text)))
+        return cast(text_literal(text, varchar(len(text))), target, where)
+
+    def type_of(self, node: exp.Expr, whole: exp.Expr) -> Type:
+        """The type that a cast or a column definition names. Raises TypeNotFoundError, NotSupportedError."""
+        text = node.sql(dialect=AthenaSql)
+        if "line" not in whole.meta and text.upper().startswith("TIME"):
+            base, _, rest = text.partition("(")
+            digits, _, zone = rest.partition(")")
+            if digits.isdigit() and int(digits) <= 3:  # noqa: PLR2004
+                text = f"{base}{zone}"
+        try:
+            return parse_type(text)
+        except ValueError as error:
+            if "not supported" in str(error):
+                raise NotSupportedError(str(error), position(whole)) from error
+            raise TypeNotFoundError(str(error), position(whole)) from error
+
+    # constructors
+
+    def _array(self, node: exp.Expr) -> Typed:
+        values = [self.compile(item) for item in node.expressions]
+        common = self._unified(values, "All ARRAY elements", node)
+        sql = f"CAST([{', '.join(coerce(value, common).sql for value in values)}] AS {to_duckdb(array(common))})"
+        return Typed(sql, array(common), once=any(value.once for value in values))
+
+    def _row(self, node: exp.Expr) -> Typed:
+        values = [self.compile(item) for item in node.expressions]
+        kind = row(*((None, value.type) for value in values))
+        packed = ", ".join(
+            f"{quote(name)} := {value.sql}" for name, value in zip(duckdb_fields(kind), values, strict=True)
+        )
+        return Typed(
+            f"CAST(struct_pack({packed}) AS {to_duckdb(kind)})", kind, once=any(value.once for value in values)
+        )
+
+    def _json(self, node: exp.Expr) -> Typed:
+        if not isinstance(node.this, exp.Literal):
+            raise NotSupportedError("JSON is supported of a literal only", position(node))
+        return self._invoke("json_parse", [node.this], node)
+
+    # subqueries
+
+    def _scalar_subquery(self, node: exp.Expr) -> Typed:
+        sql, columns = self.queries.subquery(node, self.scope)
+        if len(columns) != 1:
+            raise NotSupportedError("A scalar subquery of several columns is not supported", position(node))
+        return Typed(f"({sql})", columns[0][1], once=True)
+
+    def _exists(self, node: exp.Expr) -> Typed:
+        sql, _ = self.queries.subquery(node.this, self.scope)
+        return Typed(f"EXISTS ({sql})", BOOLEAN, once=True)
+
+    # functions
+
+    def _extract(self, node: exp.Expr) -> Typed:
+        field = node.this.name.upper()
+        return self._invoke(_EXTRACT.get(field, field.lower()), [node.expression], node)
+
+    def _trim(self, node: exp.Expr) -> Typed:
+        name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
+        return self._invoke(name, [part for part in (node.this, node.expression) if part is not None], node)
+
+    def _substring(self, node: exp.Expr) -> Typed:
+        parts = [node.this, node.args.get("start"), node.args.get("length")]
+        return self._invoke("substring", [part for part in parts if part is not None], node)
+
+    def _position(self, node: exp.Expr) -> Typed:
+        return self._invoke("strpos", [node.this, node.args["substr"]], node)
+
+    def _normalize(self, node: exp.Expr) -> Typed:
+        form = str(node.args.get("form") or "NFC").upper()
+        return self._invoke("normalize", [node.this, exp.Literal.string(form)], node)
+
+    def _listagg(self, node: exp.Expr) -> Typed:
+        ordered = node.this
+        argument = ordered.this if isinstance(ordered, exp.Order) else ordered
+        separator = node.args.get("separator") or exp.Literal.string("")
+        call = exp.Anonymous(this="listagg", expressions=[argument, separator])
+        call.meta.update(node.meta)
+        order = ordered.expressions if isinstance(ordered, exp.Order) else []
+        return self._call(call, order=order)
+
+    def _anonymous(self, node: exp.Expr) -> Typed:
+        special = _SPECIAL_FORMS.get(node.name.lower())
+        return special(self, node) if special else self._call(node)
+
+    def _invoke(self, name: str, arguments: list[exp.Expr], node: exp.Expr) -> Typed:
+        call = exp.Anonymous(this=name, expressions=arguments)
+        call.meta.update(node.meta)
+        return self._call(call)
+
+    def _filter(self, node: exp.Expr) -> Typed:
+        return self._wrapped(node, None)
+
+    def _window(self, node: exp.Expr) -> Typed:
+        return self._wrapped(node.this, node)
+
+    def _wrapped(self, node: exp.Expr, over: exp.Expr | None) -> Typed:
+        """A call inside FILTER, IGNORE NULLS and OVER, in any order."""
+        condition, nulls = None, ""
+        while isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.Window):
+            if isinstance(node, exp.Window):
+                over = node
+            elif isinstance(node, exp.Filter):
+                condition = node.expression.this
+            else:
+                nulls = "IGNORE NULLS" if isinstance(node, exp.IgnoreNulls) else ""
+            node = node.this
+        if isinstance(node, exp.GroupConcat):
+            raise NotSupportedError("LISTAGG with FILTER or OVER is not supported", position(node))
+        if not isinstance(node, exp.Anonymous):
+            raise NotSupportedError(f"{_described(node)} is not supported here", position(node))
+        return self._call(node, condition=condition, nulls=nulls, over=over)
+
+    def _call(
+        self,
+        node: exp.Expr,
+        *,
+        condition: exp.Expr | None = None,
+        nulls: str = "",
+        over: exp.Expr | None = None,
+        order: Sequence[exp.Expr] = (),
+    ) -> Typed:
+        name = node.name.lower()
+        if name not in FUNCTIONS:
+            raise FunctionNotFoundError(f"Function '{node.name}' not registered", position(node))
+        kind = FUNCTIONS.kind(name)
+        if kind == "scalar":
+            if condition is not None or over is not None or nulls:
+                raise FunctionNotFoundError(f"Function '{name}' is not an aggregation function", position(node))
+            return self._scalar(name, node)
+        if over is not None:
+            return self._over(name, node, condition, nulls, over)
+        if kind == "window":
+            raise ExpressionNotScalarError(f"Window function {name} requires an OVER clause", position(node))
+        return self._aggregate(name, node, condition, order)
+
+    def _scalar(self, name: str, node: exp.Expr) -> Typed:
+        for argument in node.expressions:
+            if isinstance(argument, exp.Distinct | exp.Order):
+                raise QuerySyntaxError(
+                    f"DISTINCT and ORDER BY are not allowed for scalar function {name}", position(node)
+                )
+        values, match = self._resolve(name, node, node.expressions)
+        once = not FUNCTIONS.deterministic(name)
+        sql = repeats(match.emit, values)
+        kind = to_duckdb(match.returns)
+        held = sql if match.returns == UNKNOWN else f"CAST({sql} AS {kind})"
+        return Typed(held, match.returns, once=once or any(value.once for value in values))
+
+    def _resolve(self, name: str, node: exp.Expr, arguments: Sequence[exp.Expr]) -> tuple[list[Typed], Match]:
+        """The arguments as the function wants them, and the overload."""
+        compiled: list[Typed | _LambdaText] = [
+            _LambdaText(self, item) if isinstance(item, exp.Lambda) else self.compile(item) for item in arguments
+        ]
+        call = Call(name, tuple(_argument(item) for item in compiled), self.queries.session)
+        match = FUNCTIONS.resolve(call)
+        if match is None:
+            given = ", ".join("<lambda>" if isinstance(item, _LambdaText) else str(item.type) for item in compiled)
+            raise FunctionNotFoundError(
+                f"Unexpected parameters ({given}) for function {name}. Expected: {FUNCTIONS.expected(name)}",
+                position(node),
+            )
+        values = []
+        for item, wanted in zip(compiled, match.arguments, strict=True):
+            if isinstance(item, _LambdaText):
+                assert isinstance(wanted, Function)  # noqa: S101
+                values.append(Typed(item.text(wanted), wanted))
+            else:
+                values.append(coerce(item, wanted))
+        return values, match
+
+    def _aggregate(self, name: str, node: exp.Expr, condition: exp.Expr | None, order: Sequence[exp.Expr]) -> Typed:
+        if self._in_aggregate:
+            raise NestedAggregationError(f"Cannot nest aggregations inside aggregation '{name}'", position(node))
+        grouping = self.scope.grouping
+        if grouping is None:
+            raise ExpressionNotScalarError(
+                f"Aggregations are not allowed here: [{node.sql(dialect=AthenaSql)}]", position(node)
+            )
+        before = self._ungrouped()
+        before._in_aggregate = True
+        before.scope.grouping = None
+        value = before._modified(name, node, condition, "", None, order)
+        return grouping.aggregate(value)
+
+    def _over(self, name: str, node: exp.Expr, condition: exp.Expr | None, nulls: str, over: exp.Expr) -> Typed:
+        if not self.windows:
+            shown = node.sql(dialect=AthenaSql)
+            if self._in_aggregate:
+                raise NestedWindowError(f"Cannot nest window functions inside aggregation: [{shown}]", position(node))
+            raise ExpressionNotScalarError(f"Window functions are not allowed here: [{shown}]", position(node))
+        inner = Expressions(self.queries, self.scope)
+        inner.named_windows = self.named_windows
+        return inner._modified(name, node, condition, nulls, inner._over_clause(over), ())
+
+    def _modified(
+        self,
+        name: str,
+        node: exp.Expr,
+        condition: exp.Expr | None,
+        nulls: str,
+        over: str | None,
+        order: Sequence[exp.Expr],
+    ) -> Typed:
+        """An aggregate or window call with its DISTINCT, ORDER BY, FILTER, IGNORE NULLS and OVER."""
+        arguments, unique = list(node.expressions), ""
+        if arguments and isinstance(arguments[-1], exp.Order):
+            order = arguments[-1].expressions
+            arguments[-1:] = [arguments[-1].this]
+        if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
+            unique, arguments = "DISTINCT ", list(arguments[0].expressions)
+            if arguments and isinstance(arguments[-1], exp.Order):
+                order = arguments[-1].expressions
+                arguments[-1:] = [arguments[-1].this]
+        if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
+            if name != "count" or unique:
+                raise QuerySyntaxError(f"* is not allowed in {name}", position(node))
+            arguments = []
+        values, match = self._resolve(name, node, arguments)
+        if unique and any(value.type == TIMESTAMP_TZ for value in values):
+            raise NotSupportedError("DISTINCT over timestamp with time zone is not supported", position(node))
+        ordering = f" ORDER BY {self.order_by(order)}" if order else ""
+        filtered = f" FILTER (WHERE {self.boolean(condition, 'FILTER clause').sql})" if condition is not None else ""
+        framed = f" OVER ({over})" if over is not None else ""
+        ignoring = f" {nulls}" if nulls else ""
+
+        def invoke(function: str, *texts: str) -> str:
+            return f"{function}({unique if texts else ''}{', '.join(texts)}{ordering}{ignoring}){filtered}{framed}"
+
+        sql = match.emit(invoke, [value.sql for value in values])
+        return Typed(f"CAST({sql} AS {to_duckdb(match.returns)})", match.returns)
+
+    def order_by(self, items: Sequence[exp.Expr]) -> str:
+        """`a ASC NULLS LAST, ...`; Trino puts NULLs last in both directions unless told."""
+        return ", ".join(ordered(item, self.compile(item.this)) for item in items)
+
+    def _over_clause(self, over: exp.Expr) -> str:
+        alias = over.args.get("alias")
+        if alias is not None and not any(over.args.get(part) for part in ("partition_by", "order", "spec")):
+            named = self.named_windows.get(alias.name.lower())
+            if named is None:
+                raise InvalidWindowFrameError(f"Cannot resolve WINDOW name {alias.name}", position(over))
+            over = named
+        parts = []
+        if over.args.get("partition_by"):
+            parts.append("PARTITION BY " + ", ".join(self.compile(key).sql for key in over.args["partition_by"]))
+        order = over.args.get("order")
+        if order is not None:
+            parts.append("ORDER BY " + self.order_by(order.expressions))
+        spec = over.args.get("spec")
+        if spec is not None:
+            parts.append(self._frame(spec, order))
+        return " ".join(parts)
+
+    def _frame(self, spec: exp.Expr, order: exp.Expr | None) -> str:
+        kind = str(spec.args["kind"]).upper()
+        ends = []
+        for side, default in (("start", "UNBOUNDED PRECEDING"), ("end", "CURRENT ROW")):
+            bound = spec.args.get(side)
+            direction = str(spec.args.get(f"{side}_side") or "").upper()
+            if bound is None:
+                ends.append(default)
+            elif isinstance(bound, str):
+                ends.append(f"{bound.upper()} {direction}".strip())
+            else:
+                ends.append(f"{self._offset(bound, kind, order)} {direction}")
+        if ends[0] == "UNBOUNDED FOLLOWING" or ends[1] == "UNBOUNDED PRECEDING":
+            raise InvalidWindowFrameError("Window frame start cannot be UNBOUNDED FOLLOWING", position(spec))
+        return f"{kind} BETWEEN {ends[0]} AND {ends[1]}"
+
+    def _offset(self, bound: exp.Expr, kind: str, order: exp.Expr | None) -> str:
+        value = self.compile(bound)
+        if kind != "RANGE":
+            if not is_integer(value.type):
+                raise TypeMismatchError(
+                    f"Window frame {kind} value type must be exact numeric type with scale 0 (actual {value.type})",
+                    position(bound),
+                )
+            return coerce(value, BIGINT).sql
+        if order is None or len(order.expressions) != 1:
+            raise InvalidWindowFrameError(
+                "Window frame of type RANGE PRECEDING or FOLLOWING requires single sort item in ORDER BY"
+            )
+        sort = self.compile(order.expressions[0].this)
+        if value.type == INTERVAL_DAY:
+            return f"to_milliseconds({value.sql})"
+        if value.type == INTERVAL_YEAR:
+            return f"to_months({value.sql})"
+        common = common_type([sort.type, value.type])
+        if common != sort.type:
+            raise TypeMismatchError(
+                f"Window frame RANGE value type ({value.type}) not coercible to sort item type ({sort.type})"
+            )
+        return coerce(value, sort.type).sql
+
+    def _grouping(self, node: exp.Expr) -> Typed:
+        grouping = self.scope.grouping
+        if grouping is None:
+            raise QuerySyntaxError("GROUPING operation can only be used with GROUP BY", position(node))
+        before = self._ungrouped()
+        texts = [before.compile(item).sql for item in node.expressions]
+        if any(text not in grouping.keys for text in texts):
+            raise QuerySyntaxError("The arguments of GROUPING must be columns of GROUP BY", position(node))
+        kind = INTEGER if len(texts) <= 31 else BIGINT  # noqa: PLR2004
+        return grouping.aggregate(Typed(f"CAST(GROUPING({', '.join(texts)}) AS {to_duckdb(kind)})", kind))
+
+
+class _LambdaText:
+    """A lambda of the source, compiled when its parameters' types are known."""
+
+    def __init__(self, expressions: Expressions, node: exp.Lambda) -> None:
+        self.expressions = expressions
+        self.node = node
+        self.parameters = [parameter.name for parameter in node.expressions]
+
+    def compile(self, kinds: Sequence[Type]) -> tuple[list[str], Typed]:
+        depth = len(self.expressions.scope.names)  # equal text for equal source, and no inner name hides an outer one
+        names = [f"p{depth + i}" for i in range(len(self.parameters))]
+        values = {own.lower(): Typed(name, kind) for own, name, kind in zip(self.parameters, names, kinds, strict=True)}
+        inner = Expressions(self.expressions.queries, self.expressions.scope.inner(values))
+        return names, inner.compile(self.node.this)
+
+    def body(self, kinds: tuple[Type, ...]) -> Type:
+        return self.compile(kinds)[1].type
+
+    def text(self, wanted: Function) -> str:
+        names, value = self.compile(wanted.parameters)
+        return f"lambda {', '.join(names)}: {coerce(value, wanted.returns).sql}"
+
+
+def _argument(item: "Typed | _LambdaText") -> Argument | Lambda:
+    if isinstance(item, _LambdaText):
+        return Lambda(len(item.parameters), item.body)
+    return Argument(item.type, item.value, is_literal=item.is_literal)
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether `node` is an aggregate call that no OVER makes a window's."""
+    if isinstance(node, exp.GroupConcat):
+        return True
+    if not isinstance(node, exp.Anonymous):
+        return False
+    name = node.name.lower()
+    if name != "grouping" and (name not in FUNCTIONS or FUNCTIONS.kind(name) != "aggregate"):
+        return False
+    around = node.parent
+    inside: exp.Expr = node
+    while isinstance(around, exp.Filter | exp.IgnoreNulls | exp.RespectNulls) and around.this is inside:
+        around, inside = around.parent, around
+    return not (isinstance(around, exp.Window) and around.this is inside)
+
+
+def ordered(item: exp.Expr, value: Typed) -> str:
+    """One item of ORDER BY. Raises TypeMismatchError if its type has no order."""
+    if not is_orderable(value.type):
+        raise TypeMismatchError(
+            f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", position(item)
+        )
+    direction = "DESC" if item.args.get("desc") else "ASC"
+    return f"{value.sql} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
+
+
+def number(text: str, where: tuple[int, int] | None) -> Typed:
+    """A number as written: integer, bigint, decimal or, with an exponent, double."""
+    if "e" in text.lower():
+        return Typed(f"CAST('{text}' AS DOUBLE)", DOUBLE, float(text), is_literal=True)
+    if "." in text:
+        whole, _, fraction = text.lstrip("-").partition(".")
+        digits = len(whole.lstrip("0") + fraction) if whole.lstrip("0") else max(len(fraction), 1)
+        if digits > 38:  # noqa: PLR2004
+            raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
+        kind = decimal(digits, len(fraction))
+        return Typed(f"CAST('{text}' AS {to_duckdb(kind)})", kind, Number(text), is_literal=True)
+    value = int(text)
+    if not -_MAX_BIGINT - 1 <= value <= _MAX_BIGINT:
+        raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
+    kind = INTEGER if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else BIGINT
+    return Typed(f"CAST({value} AS {to_duckdb(kind)})", kind, value, is_literal=True)
+
+
+def _unescaped(text: str) -> str:
+    """A U&'' literal: `\\0041` and `\\+01F600` are code points, `\\\\` a backslash. Raises ValueError."""
+    result, at = "", 0
+    while at < len(text):
+        if text[at] != "\\":
+            result, at = result + text[at], at + 1
+        elif text[at + 1 : at + 2] == "\\":
+            result, at = result + "\\", at + 2
+        else:
+            start, length = (at + 2, 6) if text[at + 1 : at + 2] == "+" else (at + 1, 4)
+            result, at = result + chr(int(text[start : start + length], 16)), start + length
+    return result
+
+
+def _interval_amount(text: str, first: str, last: str, where: tuple[int, int] | None) -> tuple[int, Type]:
+    """Months or milliseconds of an interval literal, and its type."""
+    sign = -1 if text.startswith("-") else 1
+    text = text.lstrip("+-").strip()
+    try:
+        if first in ("YEAR", "MONTH"):
+            return sign * _months(text, first, last), INTERVAL_YEAR
+        names = list(_UNITS)
+        wanted = names[names.index(first) : names.index(last) + 1]
+        parts = text.replace(" ", ":").split(":")
+        if len(parts) > len(wanted):
+            raise ValueError(text)  # noqa: TRY301
+        total = sum(Number(part) * _UNITS[unit] for part, unit in zip(parts, wanted, strict=False))
+        return sign * int(total), INTERVAL_DAY
+    except (ValueError, ArithmeticError):
+        raise InvalidLiteralError(f"'{text}' is not a valid INTERVAL literal", where) from None
+
+
+def _months(text: str, first: str, last: str) -> int:
+    years, _, months = text.partition("-")
+    if first == last and months:
+        raise ValueError(text)
+    return int(years) * (12 if first == "YEAR" else 1) + int(months or 0)
+
+
+def _check_escape(symbol: Typed, pattern: Typed, where: tuple[int, int] | None) -> None:
+    """Raises InvalidFunctionArgumentError where Trino does not take an ESCAPE; both must be literals here."""
+    if not isinstance(symbol.value, str) or not isinstance(pattern.value, str):
+        raise NotSupportedError("LIKE with ESCAPE is supported for a literal pattern only", where)
+    if len(symbol.value) != 1:
+        raise InvalidFunctionArgumentError("Escape string must be a single character")
+    text, at = pattern.value, 0
+    while at < len(text):
+        if text[at] == symbol.value:
+            at += 1
+            if text[at : at + 1] not in ("%", "_", symbol.value) or at == len(text):
+                raise InvalidFunctionArgumentError(
+                    "Escape character must be followed by '%', '_' or the escape character itself"
+                )
+        at += 1
+
+
+def _described(node: exp.Expr) -> str:
+    name = type(node).__name__
+    return f"{name}: {node.sql(dialect=AthenaSql)[:80]}"
+
+
+_Method = Callable[[Expressions, exp.Expr], Typed]
+_SPECIAL_FORMS: dict[str, _Method] = {
+    "coalesce": Expressions._coalesce,
+    "nullif": Expressions._nullif,
+    "try": Expressions._try,
+    "row": Expressions._row,
+    "grouping": Expressions._grouping,
+}
+_METHODS: dict[type[exp.Expr], _Method] = {
+    exp.Column: Expressions._column,
+    exp.Identifier: Expressions._column,
+    exp.Dot: Expressions._dot,
+    exp.Literal: Expressions._literal,
+    exp.Boolean: Expressions._boolean,
+    exp.Null: Expressions._null,
+    exp.HexString: Expressions._hex,
+    exp.UnicodeString: Expressions._unicode,
+    exp.Interval: Expressions._interval,
+    exp.Placeholder: Expressions._parameter,
+    exp.Paren: Expressions._paren,
+    exp.Neg: Expressions._negative,
+    exp.And: Expressions._logical,
+    exp.Or: Expressions._logical,
+    exp.Not: Expressions._not,
+    exp.Is: Expressions._is,
+    exp.NullSafeEQ: Expressions._distinct_from,
+    exp.NullSafeNEQ: Expressions._distinct_from,
+    exp.DPipe: Expressions._concat,
+    exp.Between: Expressions._between,
+    exp.In: Expressions._in,
+    exp.Like: Expressions._like,
+    exp.Escape: Expressions._escape,
+    exp.Bracket: Expressions._subscript,
+    exp.AtTimeZone: Expressions._at_time_zone,
+    exp.Case: Expressions._case,
+    exp.If: Expressions._if,
+    exp.Cast: Expressions._cast,
+    exp.TryCast: Expressions._cast,
+    exp.Array: Expressions._array,
+    exp.Tuple: Expressions._row,
+    exp.ParseJSON: Expressions._json,
+    exp.Subquery: Expressions._scalar_subquery,
+    exp.Select: Expressions._scalar_subquery,
+    exp.Exists: Expressions._exists,
+    exp.Extract: Expressions._extract,
+    exp.Trim: Expressions._trim,
+    exp.Substring: Expressions._substring,
+    exp.StrPosition: Expressions._position,
+    exp.Normalize: Expressions._normalize,
+    exp.GroupConcat: Expressions._listagg,
+    exp.Anonymous: Expressions._anonymous,
+    exp.Filter: Expressions._filter,
+    exp.IgnoreNulls: Expressions._filter,
+    exp.RespectNulls: Expressions._filter,
+    exp.Window: Expressions._window,
+}
