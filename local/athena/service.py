@@ -108,6 +108,7 @@ class Athena:
             "StopQueryExecution": self._stop,
             "GetQueryResults": self._results,
             "GetQueryRuntimeStatistics": self._runtime,
+            "GetWorkGroup": self._get_workgroup,
             "CreatePreparedStatement": self._create_prepared,
             "UpdatePreparedStatement": self._update_prepared,
             "GetPreparedStatement": self._get_prepared,
@@ -420,6 +421,20 @@ class Athena:
         if workgroup.get("State") == "DISABLED":
             raise _invalid(f"WorkGroup {name} is disabled.")
         return workgroup
+
+    def _get_workgroup(self, request: Mapping[str, Any]) -> Record:
+        name = request.get("WorkGroup")
+        workgroup = self._stores.workgroups.get(name or "")
+        if workgroup is None:
+            raise _invalid(f"WorkGroup {name} is not found.")
+        configuration = {
+            "EnforceWorkGroupConfiguration": name != "primary",
+            "PublishCloudWatchMetricsEnabled": False,
+            "RequesterPaysEnabled": False,
+            "EngineVersion": {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": ENGINE_VERSION},
+            **(workgroup.get("Configuration") or {}),
+        }
+        return {"WorkGroup": {**workgroup, "Configuration": configuration}}
 
     # Prepared statements
 

@@ -1,6 +1,7 @@
 """What a statement knows of its caller: where names are looked up, what time it is, where its output goes."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -11,6 +12,7 @@ from local.athena.functions.registry import Session as CompilerSession
 
 CATALOG = "awsdatacatalog"
 """Glue's own catalog: the only one here."""
+_INSIST_SECONDS = 0.05
 
 
 class QueryStoppedError(NightlakeError):
@@ -44,16 +46,24 @@ class Cancellation:
     def request(self) -> None:
         """Stop the query now, or as soon as it starts to run."""
         with self._lock:
+            if self.requested:
+                return
             self.requested = True
-            if self._interrupt:
-                self._interrupt()
+        threading.Thread(target=self._insist, name="cancellation", daemon=True).start()
 
     def attach(self, interrupt: Callable[[], object] | None) -> None:
-        """Say how to stop what runs now; None when nothing does any more."""
+        """Say how to stop what runs from now on; None when nothing does any more."""
         with self._lock:
             self._interrupt = interrupt
-            if interrupt and self.requested:
-                interrupt()
+
+    def _insist(self) -> None:
+        # DuckDB forgets an interrupt that comes in the moment before a statement starts.
+        while True:
+            with self._lock:
+                if self._interrupt is None:
+                    return
+                self._interrupt()
+            time.sleep(_INSIST_SECONDS)
 
 
 @dataclass(frozen=True)

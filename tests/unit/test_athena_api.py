@@ -241,6 +241,18 @@ def test_a_workgroup_enforces_its_location_unless_it_says_otherwise(
     assert runner.sessions[0].enforced == (not enforce)
 
 
+def test_a_workgroup_is_shown_with_the_values_it_has_unasked(athena: Athena, stores: Stores) -> None:
+    stores.workgroups["team"] = {"Name": "team", "Configuration": {"BytesScannedCutoffPerQuery": 10_000_000}}
+
+    shown = {
+        name: athena.call("GetWorkGroup", {"WorkGroup": name})["WorkGroup"]["Configuration"]
+        for name in ("team", "primary")
+    }
+
+    assert shown["team"]["BytesScannedCutoffPerQuery"] == 10_000_000
+    assert [each["EnforceWorkGroupConfiguration"] for each in shown.values()] == [True, False]
+
+
 def test_a_workgroups_cutoff_cancels_the_query(stores: Stores, finish: Call) -> None:
     stores.workgroups["primary"]["Configuration"]["BytesScannedCutoffPerQuery"] = 10_000_000
 
