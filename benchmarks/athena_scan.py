@@ -28,7 +28,7 @@ from local.athena.engine import httpfs_extension
 
 BUCKET = "benchmark"
 FILES = 8
-ROW_BYTES = 8 + 8 + 12
+ROW_BYTES = 8 + 8 + 9
 QUERIES = {
     "aggregate": "SELECT count(*), sum(a), max(b), min(c) FROM {table}",
     "group": "SELECT c, count(*), sum(a) FROM {table} GROUP BY c ORDER BY 2 DESC, 1 LIMIT 10",
@@ -47,7 +47,7 @@ def write(cloud: aws.Endpoint, size: int) -> int:
         table = pa.table({"a": random.integers(0, 2**62, rows) // 2**30, "b": random.random(rows), "c": texts})
         body = io.BytesIO()
         pq.write_table(table, body, compression="none", use_dictionary=False)
-        s3.put_object(Bucket=BUCKET, Key=f"scan/{number}.parquet", Body=body.getbuffer())
+        s3.put_object(Bucket=BUCKET, Key=f"scan/{number}.parquet", Body=body.getvalue())
         written += body.tell()
     parquet = "org.apache.hadoop.hive.ql.io.parquet"
     glue.create_database(DatabaseInput={"Name": "benchmark"})
