@@ -1,4 +1,4 @@
-"""Trino's SQL as a tree: sqlglot's parser with every ordinary function left unresolved, and operators' positions kept."""
+"""Trino's SQL as a tree: sqlglot's parser, with functions left unresolved and operators' positions kept."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from local.athena.errors import QuerySyntaxError
 
@@ -103,6 +103,7 @@ class AthenaSql(Trino):
 
     Parser = _Parser
     INDEX_OFFSET = 0
+    SUPPORTS_USER_DEFINED_TYPES = True  # so that an unknown type is ours to refuse by name
 
 
 def position(node: exp.Expr) -> tuple[int, int] | None:

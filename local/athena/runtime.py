@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from local.athena import udf
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -22,7 +24,8 @@ CREATE OR REPLACE TEMP MACRO nightlake_digits(shown) AS
         ELSE nightlake_scientific(replace(shown, '.', ''), strpos(shown, '.') - 2) END;
 CREATE OR REPLACE TEMP MACRO nightlake_shortest(shown) AS
     CASE WHEN strpos(shown, 'e') > 0
-        THEN nightlake_scientific(replace(split_part(shown, 'e', 1), '.', ''), CAST(split_part(shown, 'e', 2) AS INTEGER))
+        THEN nightlake_scientific(
+            replace(split_part(shown, 'e', 1), '.', ''), CAST(split_part(shown, 'e', 2) AS INTEGER))
         ELSE nightlake_digits(shown) END;
 CREATE OR REPLACE TEMP MACRO nightlake_double_text(x) AS
     CASE WHEN isnan(x) THEN 'NaN'
@@ -50,7 +53,8 @@ CREATE OR REPLACE TEMP MACRO nightlake_milliseconds(x) AS
     make_timestamp(((epoch_us(x) + 500) - ((epoch_us(x) + 500) % 1000 + 1000) % 1000));
 CREATE OR REPLACE TEMP MACRO nightlake_interval_day_text(x) AS
     CASE WHEN x < 0 THEN '-' ELSE '' END || (abs(x) // 86400000) || ' '
-        || printf('%02d:%02d:%02d.%03d', abs(x) // 3600000 % 24, abs(x) // 60000 % 60, abs(x) // 1000 % 60, abs(x) % 1000);
+        || printf('%02d:%02d:%02d.%03d',
+            abs(x) // 3600000 % 24, abs(x) // 60000 % 60, abs(x) // 1000 % 60, abs(x) % 1000);
 CREATE OR REPLACE TEMP MACRO nightlake_interval_year_text(x) AS
     CASE WHEN x < 0 THEN '-' ELSE '' END || (abs(x) // 12) || '-' || (abs(x) % 12);
 """
@@ -119,9 +123,12 @@ def _divide(dividend: str | None, divisor: str | None, scale: int | None) -> str
 def prepare(connection: "duckdb.DuckDBPyConnection") -> None:
     """Puts the macros and functions of compiled SQL on `connection`; once for each connection."""
     connection.execute(_MACROS)
-    connection.create_function(
-        "nightlake_divide", _divide, ["VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR", null_handling="special"
-    )
-    connection.create_function(
-        "nightlake_zoned", _zoned, ["VARCHAR"], "STRUCT(instant TIMESTAMP, zone VARCHAR)", null_handling="special"
-    )
+    import duckdb
+    from duckdb.func import FunctionNullHandling
+
+    special = FunctionNullHandling.SPECIAL
+    text, zoned = duckdb.sqltype("VARCHAR"), duckdb.sqltype("STRUCT(instant TIMESTAMP, zone VARCHAR)")
+    whole = duckdb.sqltype("INTEGER")
+    connection.create_function("nightlake_divide", _divide, [text, text, whole], text, null_handling=special)
+    connection.create_function("nightlake_zoned", _zoned, [text], zoned, null_handling=special)
+    udf.install(connection)

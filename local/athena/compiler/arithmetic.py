@@ -282,7 +282,8 @@ def _equal_arrays(kind: Array, left: str, right: str) -> str:
     pairs = f"list_transform(list_zip({left}, {right}), lambda pair: {each})"
     return (
         f"CASE WHEN len({left}) <> len({right}) THEN FALSE WHEN list_contains({pairs}, FALSE) THEN FALSE"
-        f" WHEN list_count({pairs}) < len({left}) THEN NULL WHEN {left} IS NOT NULL AND {right} IS NOT NULL THEN TRUE END"
+        f" WHEN list_count({pairs}) < len({left}) THEN NULL"
+        f" WHEN {left} IS NOT NULL AND {right} IS NOT NULL THEN TRUE END"
     )
 
 

@@ -1,5 +1,7 @@
 """Coercions and casts with Trino's rounding, formats and errors."""
 
+from collections.abc import Callable
+
 from local.athena.compiler.typed import Typed, let, null
 from local.athena.errors import NotSupportedError, TypeMismatchError, failing
 from local.athena.types import (
@@ -80,10 +82,9 @@ def _with_zone(sql: str) -> str:
     return f"struct_pack(instant := CAST({sql} AS TIMESTAMP), zone := 'UTC')"
 
 
-def _nested(value: Typed, target: Type, convert: "type[None] | object") -> Typed:
+def _nested(value: Typed, target: Type, convert: Callable[[Typed, Type], Typed]) -> Typed:
     """An array, map or row whose parts `convert` turns into those of `target`."""
     source = value.type
-    assert callable(convert)  # noqa: S101
     if to_duckdb(source) == to_duckdb(target) and convert is coerce and not _has_char(target):
         return value.as_type(target)
     if isinstance(source, Array) and isinstance(target, Array):
@@ -181,7 +182,8 @@ def _to_boolean(value: Typed) -> str:
 
 
 def _text_to_boolean(sql: str) -> str:
-    words = f"CASE WHEN lower({sql}) IN ('t', 'true', '1') THEN TRUE WHEN lower({sql}) IN ('f', 'false', '0') THEN FALSE END"
+    yes, no = f"lower({sql}) IN ('t', 'true', '1')", f"lower({sql}) IN ('f', 'false', '0')"
+    words = f"CASE WHEN {yes} THEN TRUE WHEN {no} THEN FALSE END"
     return _or_fail(words, sql, f"'Cannot cast ''' || {sql} || ''' to BOOLEAN'", BOOLEAN)
 
 
@@ -318,7 +320,7 @@ def as_text(value: Typed) -> str:
     source, sql = value.type, value.sql
     if is_text(source):
         return sql
-    if source == BOOLEAN or is_integer(source) or isinstance(source, Decimal) or source == DATE:
+    if source in (BOOLEAN, DATE) or is_integer(source) or isinstance(source, Decimal):
         return f"CAST({sql} AS VARCHAR)"
     names = {
         DOUBLE: "nightlake_double_text",
@@ -344,13 +346,8 @@ def _to_text(value: Typed, target: Type) -> str:
     if is_text(value.type):
         return f"left({text}, {length})"
     whole = Typed(text, VARCHAR, once=value.once)
-    message = f"'Value ' || {{0}} || ' cannot be represented as {target}'"
-    return let(
-        [whole],
-        lambda x: (
-            f"CASE WHEN length({x}) > {length} THEN {failing('INVALID_CAST_ARGUMENT', message.format(x), 'VARCHAR')} ELSE {x} END"
-        ),
-    )
+    failure = failing("INVALID_CAST_ARGUMENT", f"'Value ' || {{0}} || ' cannot be represented as {target}'", "VARCHAR")
+    return let([whole], lambda x: f"CASE WHEN length({x}) > {length} THEN {failure.format(x)} ELSE {x} END")
 
 
 def _fits(kind: Varchar, length: int) -> bool:

@@ -1,9 +1,11 @@
 """Expressions: every node is given its Trino type and DuckDB SQL, or refused by name."""
 
+# ruff: noqa: S608 (writing SQL is what a compiler does; names are quoted and literals escaped)
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal as Number
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from sqlglot import exp
 
@@ -95,7 +97,7 @@ class Expressions:
         self.scope = scope
         self.windows = windows  # whether window functions may stand here
         self.named_windows: dict[str, exp.Window] = {}
-        self._in_aggregate = False
+        self.in_aggregate = False  # whether this is inside an aggregate's arguments
 
     def boolean(self, node: exp.Expr, clause: str) -> Typed:
         """A condition. Raises TypeMismatchError, naming `clause`, if it is none."""
@@ -113,7 +115,7 @@ class Expressions:
             return self._arithmetic(node)
         if type(node) in _COMPARISONS:
             return self._comparison(node)
-        method = _METHODS.get(type(node))
+        method = self._METHODS.get(type(node))
         if method is None:
             raise NotSupportedError(f"{_described(node)} is not supported", position(node))
         return method(self, node)
@@ -535,7 +537,8 @@ class Expressions:
         kind = to_duckdb(first.type)
 
         def body(one: str) -> str:
-            return f"CASE WHEN {compare('=', replace(first, sql=one), second).sql} THEN CAST(NULL AS {kind}) ELSE {one} END"
+            same = compare("=", replace(first, sql=one), second).sql
+            return f"CASE WHEN {same} THEN CAST(NULL AS {kind}) ELSE {one} END"
 
         return Typed(let([first], body), first.type, once=first.once or second.once)
 
@@ -656,7 +659,7 @@ class Expressions:
         return self._call(call, order=order)
 
     def _anonymous(self, node: exp.Expr) -> Typed:
-        special = _SPECIAL_FORMS.get(node.name.lower())
+        special = self._SPECIAL_FORMS.get(node.name.lower())
         return special(self, node) if special else self._call(node)
 
     def _invoke(self, name: str, arguments: list[exp.Expr], node: exp.Expr) -> Typed:
@@ -746,7 +749,7 @@ class Expressions:
         return values, match
 
     def _aggregate(self, name: str, node: exp.Expr, condition: exp.Expr | None, order: Sequence[exp.Expr]) -> Typed:
-        if self._in_aggregate:
+        if self.in_aggregate:
             raise NestedAggregationError(f"Cannot nest aggregations inside aggregation '{name}'", position(node))
         grouping = self.scope.grouping
         if grouping is None:
@@ -754,25 +757,26 @@ class Expressions:
                 f"Aggregations are not allowed here: [{node.sql(dialect=AthenaSql)}]", position(node)
             )
         before = self._ungrouped()
-        before._in_aggregate = True
+        before.in_aggregate = True
         before.scope.grouping = None
-        value = before._modified(name, node, condition, "", None, order)
+        value = before.modified(name, node, condition=condition, nulls="", over=None, order=order)
         return grouping.aggregate(value)
 
     def _over(self, name: str, node: exp.Expr, condition: exp.Expr | None, nulls: str, over: exp.Expr) -> Typed:
         if not self.windows:
             shown = node.sql(dialect=AthenaSql)
-            if self._in_aggregate:
+            if self.in_aggregate:
                 raise NestedWindowError(f"Cannot nest window functions inside aggregation: [{shown}]", position(node))
             raise ExpressionNotScalarError(f"Window functions are not allowed here: [{shown}]", position(node))
         inner = Expressions(self.queries, self.scope)
         inner.named_windows = self.named_windows
-        return inner._modified(name, node, condition, nulls, inner._over_clause(over), ())
+        return inner.modified(name, node, condition=condition, nulls=nulls, over=inner.over_clause(over), order=())
 
-    def _modified(
+    def modified(
         self,
         name: str,
         node: exp.Expr,
+        *,
         condition: exp.Expr | None,
         nulls: str,
         over: str | None,
@@ -810,7 +814,7 @@ class Expressions:
         """`a ASC NULLS LAST, ...`; Trino puts NULLs last in both directions unless told."""
         return ", ".join(ordered(item, self.compile(item.this)) for item in items)
 
-    def _over_clause(self, over: exp.Expr) -> str:
+    def over_clause(self, over: exp.Expr) -> str:
         alias = over.args.get("alias")
         if alias is not None and not any(over.args.get(part) for part in ("partition_by", "order", "spec")):
             named = self.named_windows.get(alias.name.lower())
@@ -880,9 +884,68 @@ class Expressions:
         kind = INTEGER if len(texts) <= 31 else BIGINT  # noqa: PLR2004
         return grouping.aggregate(Typed(f"CAST(GROUPING({', '.join(texts)}) AS {to_duckdb(kind)})", kind))
 
+    _SPECIAL_FORMS: ClassVar[dict[str, Callable[..., Typed]]] = {
+        "coalesce": _coalesce,
+        "nullif": _nullif,
+        "try": _try,
+        "row": _row,
+        "grouping": _grouping,
+    }
+    _METHODS: ClassVar[dict[type[exp.Expr], Callable[..., Typed]]] = {
+        exp.Column: _column,
+        exp.Identifier: _column,
+        exp.Dot: _dot,
+        exp.Literal: _literal,
+        exp.Boolean: _boolean,
+        exp.Null: _null,
+        exp.HexString: _hex,
+        exp.UnicodeString: _unicode,
+        exp.Interval: _interval,
+        exp.Placeholder: _parameter,
+        exp.Paren: _paren,
+        exp.Neg: _negative,
+        exp.And: _logical,
+        exp.Or: _logical,
+        exp.Not: _not,
+        exp.Is: _is,
+        exp.NullSafeEQ: _distinct_from,
+        exp.NullSafeNEQ: _distinct_from,
+        exp.DPipe: _concat,
+        exp.Between: _between,
+        exp.In: _in,
+        exp.Like: _like,
+        exp.Escape: _escape,
+        exp.Bracket: _subscript,
+        exp.AtTimeZone: _at_time_zone,
+        exp.Case: _case,
+        exp.If: _if,
+        exp.Cast: _cast,
+        exp.TryCast: _cast,
+        exp.Array: _array,
+        exp.Tuple: _row,
+        exp.ParseJSON: _json,
+        exp.Subquery: _scalar_subquery,
+        exp.Select: _scalar_subquery,
+        exp.Exists: _exists,
+        exp.Extract: _extract,
+        exp.Trim: _trim,
+        exp.Substring: _substring,
+        exp.StrPosition: _position,
+        exp.Normalize: _normalize,
+        exp.GroupConcat: _listagg,
+        exp.Anonymous: _anonymous,
+        exp.Filter: _filter,
+        exp.IgnoreNulls: _filter,
+        exp.RespectNulls: _filter,
+        exp.Window: _window,
+    }
+
 
 class _LambdaText:
-    """A lambda of the source, compiled when its parameters' types are known."""
+    """A lambda of the source, compiled when its parameters' types are known.
+
+    Its SQL is a lambda of one parameter: of several it is a struct with the fields v0, v1, ...
+    """
 
     def __init__(self, expressions: Expressions, node: exp.Lambda) -> None:
         self.expressions = expressions
@@ -891,7 +954,7 @@ class _LambdaText:
 
     def compile(self, kinds: Sequence[Type]) -> tuple[list[str], Typed]:
         depth = len(self.expressions.scope.names)  # equal text for equal source, and no inner name hides an outer one
-        names = [f"p{depth + i}" for i in range(len(self.parameters))]
+        names = [f"p{depth}.v{i}" for i in range(len(self.parameters))] if len(self.parameters) > 1 else [f"p{depth}"]
         values = {own.lower(): Typed(name, kind) for own, name, kind in zip(self.parameters, names, kinds, strict=True)}
         inner = Expressions(self.expressions.queries, self.expressions.scope.inner(values))
         return names, inner.compile(self.node.this)
@@ -901,7 +964,7 @@ class _LambdaText:
 
     def text(self, wanted: Function) -> str:
         names, value = self.compile(wanted.parameters)
-        return f"lambda {', '.join(names)}: {coerce(value, wanted.returns).sql}"
+        return f"lambda {names[0].partition('.')[0]}: {coerce(value, wanted.returns).sql}"
 
 
 def _argument(item: "Typed | _LambdaText") -> Argument | Lambda:
@@ -919,7 +982,7 @@ def is_aggregate(node: exp.Expr) -> bool:
     name = node.name.lower()
     if name != "grouping" and (name not in FUNCTIONS or FUNCTIONS.kind(name) != "aggregate"):
         return False
-    around = node.parent
+    around: exp.Expr | None = node.parent
     inside: exp.Expr = node
     while isinstance(around, exp.Filter | exp.IgnoreNulls | exp.RespectNulls) and around.this is inside:
         around, inside = around.parent, around
@@ -950,8 +1013,8 @@ def number(text: str, where: tuple[int, int] | None) -> Typed:
     value = int(text)
     if not -_MAX_BIGINT - 1 <= value <= _MAX_BIGINT:
         raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
-    kind = INTEGER if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else BIGINT
-    return Typed(f"CAST({value} AS {to_duckdb(kind)})", kind, value, is_literal=True)
+    exact = INTEGER if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else BIGINT
+    return Typed(f"CAST({value} AS {to_duckdb(exact)})", exact, value, is_literal=True)
 
 
 def _unescaped(text: str) -> str:
@@ -1013,61 +1076,3 @@ def _check_escape(symbol: Typed, pattern: Typed, where: tuple[int, int] | None) 
 def _described(node: exp.Expr) -> str:
     name = type(node).__name__
     return f"{name}: {node.sql(dialect=AthenaSql)[:80]}"
-
-
-_Method = Callable[[Expressions, exp.Expr], Typed]
-_SPECIAL_FORMS: dict[str, _Method] = {
-    "coalesce": Expressions._coalesce,
-    "nullif": Expressions._nullif,
-    "try": Expressions._try,
-    "row": Expressions._row,
-    "grouping": Expressions._grouping,
-}
-_METHODS: dict[type[exp.Expr], _Method] = {
-    exp.Column: Expressions._column,
-    exp.Identifier: Expressions._column,
-    exp.Dot: Expressions._dot,
-    exp.Literal: Expressions._literal,
-    exp.Boolean: Expressions._boolean,
-    exp.Null: Expressions._null,
-    exp.HexString: Expressions._hex,
-    exp.UnicodeString: Expressions._unicode,
-    exp.Interval: Expressions._interval,
-    exp.Placeholder: Expressions._parameter,
-    exp.Paren: Expressions._paren,
-    exp.Neg: Expressions._negative,
-    exp.And: Expressions._logical,
-    exp.Or: Expressions._logical,
-    exp.Not: Expressions._not,
-    exp.Is: Expressions._is,
-    exp.NullSafeEQ: Expressions._distinct_from,
-    exp.NullSafeNEQ: Expressions._distinct_from,
-    exp.DPipe: Expressions._concat,
-    exp.Between: Expressions._between,
-    exp.In: Expressions._in,
-    exp.Like: Expressions._like,
-    exp.Escape: Expressions._escape,
-    exp.Bracket: Expressions._subscript,
-    exp.AtTimeZone: Expressions._at_time_zone,
-    exp.Case: Expressions._case,
-    exp.If: Expressions._if,
-    exp.Cast: Expressions._cast,
-    exp.TryCast: Expressions._cast,
-    exp.Array: Expressions._array,
-    exp.Tuple: Expressions._row,
-    exp.ParseJSON: Expressions._json,
-    exp.Subquery: Expressions._scalar_subquery,
-    exp.Select: Expressions._scalar_subquery,
-    exp.Exists: Expressions._exists,
-    exp.Extract: Expressions._extract,
-    exp.Trim: Expressions._trim,
-    exp.Substring: Expressions._substring,
-    exp.StrPosition: Expressions._position,
-    exp.Normalize: Expressions._normalize,
-    exp.GroupConcat: Expressions._listagg,
-    exp.Anonymous: Expressions._anonymous,
-    exp.Filter: Expressions._filter,
-    exp.IgnoreNulls: Expressions._filter,
-    exp.RespectNulls: Expressions._filter,
-    exp.Window: Expressions._window,
-}

@@ -1,5 +1,7 @@
 """Queries: from the parsed tree to DuckDB SQL with Trino's meaning."""
 
+# ruff: noqa: S608 (writing SQL is what a compiler does; names are quoted and literals escaped)
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -13,6 +15,7 @@ from local.athena.compiler.scope import CatalogView, CompiledQuery, Field, Group
 from local.athena.compiler.typed import Typed
 from local.athena.errors import (
     ColumnNotFoundError,
+    ExpressionNotAggregateError,
     ExpressionNotInDistinctError,
     ExpressionNotScalarError,
     InvalidColumnReferenceError,
@@ -151,9 +154,8 @@ class QueryCompiler:
         ]
         if len({len(row) for row in rows}) != 1:
             raise TypeMismatchError("Values rows have mismatched sizes", position(node))
-        kinds: list[Type] = []
-        for column in zip(*rows, strict=True):
-            kinds.append(_unified([value.type for value in column], "Values rows have mismatched types", node))
+        message = "Values rows have mismatched types"
+        kinds = [_unified([value.type for value in column], message, node) for column in zip(*rows, strict=True)]
         texts = [
             f"({', '.join(coerce(value, kind).sql for value, kind in zip(row, kinds, strict=True))})" for row in rows
         ]
@@ -162,7 +164,7 @@ class QueryCompiler:
         return Output(sql, [Column(None, kind) for kind in kinds])
 
     def _set_operation(self, node: exp.Expr, outer: Scope | None) -> Output:
-        word = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
+        word = "UNION" if isinstance(node, exp.Union) else "INTERSECT" if isinstance(node, exp.Intersect) else "EXCEPT"
         left, right = self.query(node.this, outer), self.query(node.expression, outer)
         if len(left.columns) != len(right.columns):
             raise TypeMismatchError(
@@ -430,15 +432,15 @@ class _SelectCompiler:
             self._sets = " GROUP BY " + ", ".join(str(i + 1) for i in range(len(grouping.keys)))
 
     def _clause(self, node: exp.Expr, expressions: Expressions, items: Sequence[_Item], grouping: Grouping) -> str:
-        if isinstance(node, exp.GroupingSets):
-            return f"GROUPING SETS ({', '.join(self._clause(part, expressions, items, grouping) for part in node.expressions)})"
-        if isinstance(node, exp.Cube | exp.Rollup):
-            word = "CUBE" if isinstance(node, exp.Cube) else "ROLLUP"
-            return (
-                f"{word} ({', '.join(self._clause(part, expressions, items, grouping) for part in node.expressions)})"
-            )
-        if isinstance(node, exp.Tuple):
-            return f"({', '.join(self._clause(part, expressions, items, grouping) for part in node.expressions)})"
+        for kind, word in (
+            (exp.GroupingSets, "GROUPING SETS "),
+            (exp.Cube, "CUBE "),
+            (exp.Rollup, "ROLLUP "),
+            (exp.Tuple, ""),
+        ):
+            if isinstance(node, kind):
+                parts = [self._clause(part, expressions, items, grouping) for part in node.expressions]
+                return f"{word}({', '.join(parts)})"
         index = ordinal(node, len(items), "GROUP BY")
         if index is not None and items[index].node is None:
             value = self._item(items[index], expressions)
@@ -489,16 +491,16 @@ class _SelectCompiler:
         inner = Expressions(self.queries, scope.inner(plain), windows=True)
         inner.named_windows = expressions.named_windows
         keys = []
-        for item in order:
-            index = ordinal(item.this, len(outputs), "ORDER BY")
+        for wanted in order:
+            index = ordinal(wanted.this, len(outputs), "ORDER BY")
             if index is not None:
                 keys.append(outputs[index])
                 continue
-            if isinstance(item.this, exp.Column) and len(item.this.parts) == 1:
-                name = item.this.name.lower()
+            if isinstance(wanted.this, exp.Column) and len(wanted.this.parts) == 1:
+                name = wanted.this.name.lower()
                 if name in names and name not in plain:
-                    raise QuerySyntaxError(f"Column '{item.this.name}' is ambiguous", position(item.this))
-            keys.append(inner.compile(item.this))
+                    raise QuerySyntaxError(f"Column '{wanted.this.name}' is ambiguous", position(wanted.this))
+            keys.append(inner.compile(wanted.this))
         return keys
 
     def _assembled(self, outputs: Sequence[Typed], keys: Sequence[Typed], order: Sequence[exp.Expr], body: str) -> str:
@@ -543,12 +545,10 @@ def _set_columns(node: exp.Expr) -> list[exp.Expr]:
 def _shallow(node: exp.Expr) -> list[exp.Expr]:
     """`node` and what is in it, without what nested queries hold."""
     nested = (exp.Query, exp.Values)
-    return [part for part in node.walk(prune=lambda part: part is not node and isinstance(part, nested))]
+    return list(node.walk(prune=lambda part: part is not node and isinstance(part, nested)))
 
 
 def _not_grouped(name: str | None, node: exp.Expr) -> QueryError:
-    from local.athena.errors import ExpressionNotAggregateError
-
     return ExpressionNotAggregateError(
         f"'{name}' must be an aggregate expression or appear in GROUP BY clause", position(node)
     )

@@ -58,7 +58,7 @@ class Relations:
         if node.args.get("pivots"):
             raise NotSupportedError("PIVOT is not supported", position(node))
         if isinstance(node, exp.Table):
-            return self._table(node, outer)
+            return self._table(node)
         if isinstance(node, exp.Unnest):
             return self._unnest(node, Scope(left, outer))
         if isinstance(node, exp.Values):
@@ -107,7 +107,7 @@ class Relations:
 
     # tables and views
 
-    def _table(self, node: exp.Expr, outer: Scope | None) -> Relation:
+    def _table(self, node: exp.Expr) -> Relation:
         if node.args.get("version") is not None:
             raise NotSupportedError("Time travel is not supported for this table", position(node))
         if not isinstance(node.this, exp.Identifier):
@@ -119,7 +119,7 @@ class Relations:
         if not node.args.get("db"):
             for depth in range(len(self.queries.with_names) - 1, -1, -1):
                 if name in self.queries.with_names[depth]:
-                    return self._with_query(depth, name, node, outer)
+                    return self._with_query(depth, name, node)
         database = node.text("db").lower() or session.database.lower()
         catalog = node.text("catalog").lower() or session.catalog.lower()
         found = self.queries.catalog.resolve(catalog, database, name)
@@ -139,7 +139,7 @@ class Relations:
         )
         return f"{quote(self.queries.sources[index].relation)} AS {alias}", self._aliased(fields, node)
 
-    def _with_query(self, depth: int, name: str, node: exp.Expr, outer: Scope | None) -> Relation:
+    def _with_query(self, depth: int, name: str, node: exp.Expr) -> Relation:
         """A WITH query is compiled anew where it is named, as Trino does; it sees the ones before it."""
         item = self.queries.with_names[depth][name]
         before = self.queries.with_names

@@ -85,7 +85,7 @@ class Field:
 
 
 class Grouping:
-    """After GROUP BY: an expression is a key, an aggregate, or an error. Their SQL is that of one subquery `relation`."""
+    """After GROUP BY: an expression is a key, an aggregate, or an error. All are columns of the subquery `relation`."""
 
     def __init__(self, relation: str) -> None:
         self.relation = relation
