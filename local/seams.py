@@ -65,6 +65,7 @@ def _seam(name: str, *, emulator: str, aws: str) -> Callable[[Callable[[], None]
 
 
 PATCHED: dict[str, str] = {
+    "core.iam_actions:extract_resource_arn": "82f51700695c",
     "core.lambda_runtime:Worker": "a0bd1819a704",
     "core.lambda_runtime:_PYTHON_WORKER_SCRIPT": "368800addf4d",
     "services.apigateway_v1:_api_key_from_request": "6b0bb5f515d3",
@@ -722,6 +723,41 @@ def _athena_queries() -> None:
         return run
 
     _wrap("services.athena:handle_request", handle)
+
+
+@_seam(
+    "IAM: Athena's queries",
+    emulator="actions on a query, or without a workgroup, are checked against the resource `*`",
+    aws="against the query's workgroup, `primary` where none is named",
+)
+def _athena_resources() -> None:
+    def extract(original: Any) -> Any:
+        def run(service: str, *request: Any, **named: Any) -> str:
+            arn: str = original(service, *request, **named)
+            if service != "athena" or arn != "*":
+                return arn
+            called = inspect.signature(original).bind(service, *request, **named).arguments
+            account, region = called["account_id"], called["region"]
+            workgroup = _workgroup_of(called["headers"], called["body"], account, region)
+            return f"arn:aws:athena:{region}:{account}:workgroup/{workgroup}" if workgroup else arn
+
+        return run
+
+    _wrap("core.iam_actions:extract_resource_arn", extract)
+
+
+def _workgroup_of(headers: dict[str, str], body: Any, account: str, region: str) -> str | None:
+    """The workgroup that a request without one is about, or None where it is about none."""
+    try:
+        request = json.loads(body) if body else {}
+    except ValueError:
+        return None
+    queries = request.get("QueryExecutionIds") or [request.get("QueryExecutionId")]
+    record = _module("services.athena")._executions.get_scoped(account, region, queries[0])
+    if record:
+        return str(record["WorkGroup"])
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    return "primary" if action in {"StartQueryExecution", "ListQueryExecutions"} else None
 
 
 def _publish_query_metrics(record: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from local.athena import results
 from local.athena.catalog import Catalog, Table
-from local.athena.errors import InternalError, NotSupportedError, QueryError, QuerySyntaxError
+from local.athena.errors import InternalError, QueryError, QuerySyntaxError
 from local.athena.execution import Result, Statement
 from local.athena.session import Cancellation, QueryCancelledError, QueryStoppedError, Session
 from local.athena.storage import split
@@ -557,6 +557,8 @@ def _result_place(request: Mapping[str, Any], workgroup: Mapping[str, Any]) -> t
         split(location)
     except ValueError as error:
         raise _invalid(f"outputLocation is not a valid S3 path: {location}") from error
+    if (chosen.get("EncryptionConfiguration") or {}).get("EncryptionOption") == "CSE_KMS":
+        raise _invalid("Client-side encryption of results (CSE_KMS) is not supported by the local Athena: use SSE_KMS")
     echoed = {name: value for name, value in chosen.items() if name != "OutputLocation"}
     return location if location.endswith("/") else f"{location}/", echoed
 
@@ -564,8 +566,6 @@ def _result_place(request: Mapping[str, Any], workgroup: Mapping[str, Any]) -> t
 def _encryption_headers(encryption: Mapping[str, str] | None) -> dict[str, str]:
     if not encryption or encryption["EncryptionOption"] == "SSE_S3":
         return {"ServerSideEncryption": "AES256"} if encryption else {}
-    if encryption["EncryptionOption"] == "CSE_KMS":
-        raise NotSupportedError("Client-side encryption of results (CSE_KMS): use SSE_KMS")
     key = {"SSEKMSKeyId": encryption["KmsKey"]} if encryption.get("KmsKey") else {}
     return {"ServerSideEncryption": "aws:kms", **key}
 

@@ -40,8 +40,9 @@ def lake(cloud: aws.Endpoint) -> aws.Endpoint:
     columns = [("id", "int"), ("name", "string"), ("price", "decimal(10,2)")]
     create_table(glue, "sales", columns, f"s3://{BUCKET}/sales/", keys=[("day", "string")])
     for day, (prefix, ids, names, prices) in sales.items():
-        price = pa.array(prices, pa.decimal128(10, 2))
-        put(s3, f"{prefix}/part.parquet", pa.table({"id": pa.array(ids, pa.int32()), "name": names, "price": price}))
+        kept = {"id": (ids, pa.int32()), "name": (names, pa.string()), "price": (prices, pa.decimal128(10, 2))}
+        table = pa.table({name: pa.array(*values) for name, values in kept.items()})
+        put(s3, f"{prefix}/part.parquet", table)
         glue.create_partition(
             DatabaseName=DATABASE,
             TableName="sales",

@@ -16,7 +16,7 @@ from local.athena.execution import Result, Statement
 from local.athena.service import Athena, RequestError, Stores
 from local.athena.session import QueryCancelledError, ScanLimitError, Session
 
-OUT = {"OutputLocation": "s3://results/mine"}
+OUT: dict[str, Any] = {"OutputLocation": "s3://results/mine"}
 Call = Callable[..., dict[str, Any]]
 
 
@@ -210,6 +210,13 @@ def test_a_defect_of_the_engine_fails_the_query_as_the_systems_fault(finish: Cal
         ({"QueryString": "rows 1" + " " * 262_144}, "longer than 262144 bytes"),
         ({"QueryString": "rows 1", "ResultConfiguration": {}}, "No output location provided"),
         ({"QueryString": "rows 1", "ResultConfiguration": {"OutputLocation": "results/"}}, "not a valid S3 path"),
+        (
+            {
+                "QueryString": "rows 1",
+                "ResultConfiguration": {**OUT, "EncryptionConfiguration": {"EncryptionOption": "CSE_KMS"}},
+            },
+            "use SSE_KMS",
+        ),
         ({"QueryString": "rows 1", "WorkGroup": "nobody"}, "WorkGroup nobody is not found"),
         ({"QueryString": "rows 1", "ClientRequestToken": "short"}, "at least 32"),
     ],
