@@ -985,7 +985,7 @@ def is_aggregate(node: exp.Expr) -> bool:
     around: exp.Expr | None = node.parent
     inside: exp.Expr = node
     while isinstance(around, exp.Filter | exp.IgnoreNulls | exp.RespectNulls) and around.this is inside:
-        around, inside = around.parent, around
+        inside, around = around, around.parent
     return not (isinstance(around, exp.Window) and around.this is inside)
 
 

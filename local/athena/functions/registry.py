@@ -324,11 +324,9 @@ def _instance(text: str, bound: dict[str, Type], numbers: dict[str, int | None])
 
 
 def _numbered_instance(text: str, numbers: dict[str, int | None]) -> str:
-    found = _NUMBERED.match(text)
-    if not found:
-        return text
-    values = [numbers[name] for name in found.groups()[1:] if name]
-    return found[1] if None in values else f"{found[1]}({','.join(map(str, values))})"
+    """`decimal(38,s)` with `s` known; an unbounded varchar's number leaves it without one."""
+    values = [numbers.get(part, part) for part in _inner(text)]
+    return text.partition("(")[0] if None in values else f"{text.partition('(')[0]}({','.join(map(str, values))})"
 
 
 FUNCTIONS = Registry()
