@@ -5,6 +5,7 @@ engine.query("SELECT 1/2 AS half").table.to_pylist()   # [{'half': 0}]
 """
 
 import importlib.resources
+import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -176,16 +177,22 @@ def _select(execution: Execution, statement: Statement, csv: Path | None) -> Res
     compiled = execution.compile(statement.tree)
     if csv is None:
         table = execution.execute(compiled.sql).to_arrow_table()
+        table = table.rename_columns([name for name, _ in compiled.columns])
         return Result(compiled.columns, table=table, row_count=table.num_rows)
-    found = execution.execute(_copy(compiled, csv)).fetchone()
+    rows = csv.with_suffix(".rows")
+    found = execution.execute(_copy(compiled, rows)).fetchone()
+    # DuckDB's own header would rename the second of two columns with one name.
+    with csv.open("wb") as whole, rows.open("rb") as part:
+        whole.write(results.header(compiled.columns).encode())
+        shutil.copyfileobj(part, whole)
+    rows.unlink()
     return Result(compiled.columns, row_count=found[0] if found else 0)
 
 
-def _copy(compiled: "CompiledQuery", csv: Path) -> str:
+def _copy(compiled: "CompiledQuery", rows: Path) -> str:
     held = [f"c{position}" for position in range(len(compiled.columns))]
-    printed = ", ".join(
-        f"{results.rendered(kind, name)} AS {types.quote(shown)}"
-        for name, (shown, kind) in zip(held, compiled.columns, strict=True)
-    )
+    kinds = (kind for _, kind in compiled.columns)
+    printed = ", ".join(f"{results.rendered(kind, name)} AS {name}" for kind, name in zip(kinds, held, strict=True))
     query = f"SELECT {printed} FROM ({compiled.sql}) AS q({', '.join(held)})"  # noqa: S608 (compiled)
-    return f"COPY ({query}) TO {types.literal(str(csv))} (FORMAT csv, HEADER, FORCE_QUOTE *, NULLSTR '')"
+    options = "FORMAT csv, HEADER false, FORCE_QUOTE *, NULLSTR ''"
+    return f"COPY ({query}) TO {types.literal(str(rows))} ({options})"

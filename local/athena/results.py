@@ -101,6 +101,11 @@ def _rendered_row(kind: types.Row, sql: str) -> str:
     return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {inside} || '}}' END"
 
 
+def header(columns: Columns) -> str:
+    """The first line of a result CSV."""
+    return ",".join('"' + name.replace('"', '""') + '"' for name, _ in columns) + "\n"
+
+
 def csv_rows(fetch: Fetch, size: int, start: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
     """At most `limit` rows of a result CSV of `size` bytes, as the API shows them, and where the next page starts.
 

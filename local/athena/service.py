@@ -10,7 +10,7 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +173,7 @@ class Athena:
             output=output,
             enforced=_enforced(workgroup),
             parameters=tuple(request.get("ExecutionParameters") or ()),
-            prepared=self._prepared_of(workgroup["Name"]),
+            prepared=_Prepared(self._stores.prepared, workgroup["Name"]),
             scan_limit=configuration.get("BytesScannedCutoffPerQuery"),
             query_id=str(uuid4()),
         )
@@ -438,13 +438,6 @@ class Athena:
 
     # Prepared statements
 
-    def _prepared_of(self, workgroup: str) -> dict[str, str]:
-        return {
-            statement["StatementName"].lower(): statement["QueryStatement"]
-            for statement in self._stores.prepared.values()
-            if statement["WorkGroupName"] == workgroup
-        }
-
     def _prepared(self, request: Mapping[str, Any]) -> tuple[str, Record]:
         key = f"{request.get('WorkGroup')}/{request.get('StatementName')}"
         statement = self._stores.prepared.get(key)
@@ -457,16 +450,11 @@ class Athena:
 
     def _create_prepared(self, request: Mapping[str, Any]) -> Record:
         workgroup, name = self._workgroup(request["WorkGroup"])["Name"], request["StatementName"]
-        key = f"{workgroup}/{name}"
-        if key in self._stores.prepared:
+        if f"{workgroup}/{name}" in self._stores.prepared:
             raise _invalid(f"PreparedStatement {name} already exists in workgroup {workgroup}")
-        self._stores.prepared[key] = {
-            "StatementName": name,
-            "WorkGroupName": workgroup,
-            "QueryStatement": request["QueryStatement"],
-            "Description": request.get("Description", ""),
-            "LastModifiedTime": time.time(),
-        }
+        _keep_prepared(
+            self._stores.prepared, workgroup, name, request["QueryStatement"], request.get("Description", "")
+        )
         return {}
 
     def _update_prepared(self, request: Mapping[str, Any]) -> Record:
@@ -513,6 +501,45 @@ class Athena:
         tables = results.matching(catalog.tables(database), request.get("Expression"))
         page, token = _page([_table_shown(table) for table in tables], request)
         return {"TableMetadataList": page, **token}
+
+
+class _Prepared(MutableMapping[str, str]):
+    """A workgroup's prepared statements by their names in lower case: what PREPARE, EXECUTE and DEALLOCATE use."""
+
+    def __init__(self, stored: MutableMapping[str, Record], workgroup: str) -> None:
+        self._stored = stored
+        self._workgroup = workgroup
+
+    def _keys(self) -> dict[str, str]:
+        own = ((key, each) for key, each in self._stored.items() if each["WorkGroupName"] == self._workgroup)
+        return {each["StatementName"].lower(): key for key, each in own}
+
+    def __getitem__(self, name: str) -> str:
+        return str(self._stored[self._keys()[name.lower()]]["QueryStatement"])
+
+    def __setitem__(self, name: str, text: str) -> None:
+        _keep_prepared(self._stored, self._workgroup, name, text)
+
+    def __delitem__(self, name: str) -> None:
+        del self._stored[self._keys()[name.lower()]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys())
+
+    def __len__(self) -> int:
+        return len(self._keys())
+
+
+def _keep_prepared(
+    stored: MutableMapping[str, Record], workgroup: str, name: str, text: str, description: str = ""
+) -> None:
+    stored[f"{workgroup}/{name}"] = {
+        "StatementName": name,
+        "WorkGroupName": workgroup,
+        "QueryStatement": text,
+        "Description": description,
+        "LastModifiedTime": time.time(),
+    }
 
 
 def output_location(session: Session, statement: Statement) -> str:

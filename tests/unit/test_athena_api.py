@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -402,3 +402,17 @@ def test_a_prepared_statements_life(athena: Athena, runner: Obedient, finish: Ca
     with pytest.raises(RequestError, match="was not found") as caught:
         athena.call("GetPreparedStatement", name)
     assert caught.value.code == "ResourceNotFoundException"
+
+
+def test_what_a_session_prepares_the_api_shows(athena: Athena, runner: Obedient, finish: Call) -> None:
+    finish("rows 1")
+    prepared = runner.sessions[0].prepared
+    assert isinstance(prepared, MutableMapping)
+
+    prepared["Weekly"] = "SELECT 7"
+
+    shown = athena.call("GetPreparedStatement", {"StatementName": "Weekly", "WorkGroup": "primary"})
+    assert shown["PreparedStatement"]["QueryStatement"] == "SELECT 7"
+    assert prepared["weekly"] == "SELECT 7"
+    del prepared["weekly"]
+    assert athena.call("ListPreparedStatements", {"WorkGroup": "primary"})["PreparedStatements"] == []
