@@ -134,32 +134,30 @@ def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, D
         failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
         checked = f"coalesce(TRY_CAST({quotient} AS {held}), CASE WHEN {quotient} IS NOT NULL THEN {failed} END)"
         return f"CASE WHEN {right.sql} = 0 THEN {_by_zero(kind)} ELSE {checked} END", kind
-    dividend = Typed(_unscaled(left.sql, a, scale + b.scale), UNKNOWN, once=left.once)
-    divisor = Typed(_unscaled(right.sql, b, b.scale), UNKNOWN, once=right.once)
+    narrow = max(a.precision + scale + b.scale, b.precision + b.scale) <= _WIDE
+    integer, digits = (BIGINT, _WIDE) if narrow else (_HUGEINT, MAX_DECIMAL)
+    dividend = Typed(_unscaled(left.sql, a, scale + b.scale, integer), integer, once=left.once)
+    divisor = Typed(_unscaled(right.sql, b, b.scale, integer), integer, once=right.once)
     zero = "" if _divides(right) else f"WHEN {right.sql} = 0 THEN {_by_zero(kind)} "
 
     def body(x: str, y: str) -> str:
-        up = f"CASE WHEN 2 * abs({x} % {y}) >= abs({y}) THEN CAST(sign({x}) * sign({y}) AS HUGEINT) ELSE 0 END"
-        whole = f"CAST({x} // {y} + {up} AS DECIMAL(38,0))"
+        up = f"CASE WHEN 2 * abs({x} % {y}) >= abs({y}) THEN sign({x}) * sign({y}) ELSE 0 END"
+        whole = f"CAST({x} // {y} + {up} AS DECIMAL({digits},0))"
         smallest = f"0.{'1'.rjust(scale, '0')}"
         scaled = f"{whole} * CAST('{smallest}' AS DECIMAL({scale},{scale}))" if scale else whole
         return f"CASE {zero}WHEN {y} <> 0 THEN CAST({scaled} AS {held}) END"
 
-    return let([_hugeint(dividend), _hugeint(divisor)], body), kind
+    return let([dividend, divisor], body), kind
 
 
-class _HugeInt(Type):
-    """DuckDB's 128-bit integer, which Trino has no type for."""
+_HUGEINT = Type("hugeint")  # DuckDB's 128-bit integer, which Trino has no type for
 
 
-def _hugeint(value: Typed) -> Typed:
-    return value.as_type(_HugeInt("hugeint"))
-
-
-def _unscaled(sql: str, kind: Decimal, zeros: int) -> str:
-    """`sql * 10^zeros` as HUGEINT; it is whole as `zeros` is at least the scale."""
-    wide = max(kind.precision, _WIDE + 1)
-    return f"CAST(CAST({sql} AS DECIMAL({wide},{kind.scale})) * CAST({10**zeros} AS DECIMAL({zeros + 1},0)) AS HUGEINT)"
+def _unscaled(sql: str, kind: Decimal, zeros: int, integer: Type) -> str:
+    """`sql * 10^zeros` as an integer; it is whole as `zeros` is at least the scale."""
+    wide = kind.precision if integer == BIGINT else max(kind.precision, _WIDE + 1)
+    power = f"CAST({10**zeros} AS DECIMAL({zeros + 1},0))"
+    return f"CAST(CAST({sql} AS DECIMAL({wide},{kind.scale})) * {power} AS {to_duckdb(integer)})"
 
 
 def _times(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
