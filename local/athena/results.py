@@ -28,6 +28,19 @@ CREATE OR REPLACE TEMP MACRO nightlake_printed(x) AS
 """
 """What `rendered` calls by name, beside the compiler's own macros."""
 
+TEXT_COLUMNS = {
+    "SHOW_DATABASES": ("database_name",),
+    "SHOW_TABLES": ("tab_name",),
+    "SHOW_VIEWS": ("views",),
+    "SHOW_COLUMNS": ("field",),
+    "SHOW_PARTITIONS": ("partition",),
+    "SHOW_CREATE_TABLE": ("createtab_stmt",),
+    "SHOW_CREATE_VIEW": ("Create View",),
+    "SHOW_TBLPROPERTIES": ("prpt_name", "prpt_value"),
+    "DESCRIBE_TABLE": ("col_name", "data_type", "comment"),
+}
+"""The columns by which Athena describes the lines of a statement that is no query; all are of Hive's type string."""
+
 _CHUNK = 256 * 1024
 _PRECISIONS = {
     "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17,
@@ -41,20 +54,26 @@ _FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|)([,\n])')
 def column_info(columns: Columns) -> list[dict[str, Any]]:
     """The ColumnInfo of every column: https://docs.aws.amazon.com/athena/latest/APIReference/API_ColumnInfo.html."""
     return [
-        {
-            "CatalogName": "hive",
-            "SchemaName": "",
-            "TableName": "",
-            "Name": name,
-            "Label": name,
-            "Type": types.athena_name(kind),
-            "Precision": _precision(kind),
-            "Scale": kind.scale if isinstance(kind, types.Decimal) else 0,
-            "Nullable": "UNKNOWN",
-            "CaseSensitive": types.is_text(kind),
-        }
+        _described(
+            name,
+            Type=types.athena_name(kind),
+            Precision=_precision(kind),
+            Scale=kind.scale if isinstance(kind, types.Decimal) else 0,
+            CaseSensitive=types.is_text(kind),
+        )
         for name, kind in columns
     ]
+
+
+def text_info(substatement: str) -> list[dict[str, Any]]:
+    """The ColumnInfo of a statement whose result is text; empty where it gives no lines."""
+    names = TEXT_COLUMNS.get(substatement, ())
+    return [_described(name, Type="string", Precision=0, Scale=0, CaseSensitive=False) for name in names]
+
+
+def _described(name: str, **kind: Any) -> dict[str, Any]:
+    place = {"CatalogName": "hive", "SchemaName": "", "TableName": ""}
+    return {**place, "Name": name, "Label": name, "Nullable": "UNKNOWN", **kind}
 
 
 def _precision(kind: Type) -> int:

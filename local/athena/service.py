@@ -319,7 +319,8 @@ class Athena:
             body = "".join(f"{line}\n" for line in result.lines).encode()
             self._s3().put_object(Bucket=bucket, Key=key, Body=body, **extra)
             record["_bytes"] = len(body)
-        metadata = json.dumps({"ColumnInfo": results.column_info(result.columns)}).encode()
+        columns = results.column_info(result.columns) or results.text_info(record["SubstatementType"])
+        metadata = json.dumps({"ColumnInfo": columns}).encode()
         self._s3().put_object(Bucket=bucket, Key=f"{key}.metadata", Body=metadata, **extra)
 
     def _record(self, identifier: str | None) -> Record:

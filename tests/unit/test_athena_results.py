@@ -98,6 +98,17 @@ def test_the_metadata_of_a_column(kind: str, name: str, precision: int, scale: i
     assert column["CaseSensitive"] == (name in {"varchar", "char"})
 
 
+def test_the_metadata_of_a_text_result() -> None:
+    columns = results.text_info("DESCRIBE_TABLE")
+
+    assert [(column["Name"], column["Type"]) for column in columns] == [
+        ("col_name", "string"),
+        ("data_type", "string"),
+        ("comment", "string"),
+    ]
+    assert results.text_info("DROP_TABLE") == []
+
+
 @pytest.mark.parametrize(
     ("expression", "found"),
     [(None, ["days", "sales", "sales_raw"]), ("sales*", ["sales", "sales_raw"]), ("sales|DAYS", ["days", "sales"])],
