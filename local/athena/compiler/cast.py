@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from local.athena.compiler.json_cast import from_json, to_json
 from local.athena.compiler.typed import Typed, let, null
-from local.athena.errors import NotSupportedError, TypeMismatchError, failing
+from local.athena.errors import TypeMismatchError, failing
 from local.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -135,11 +136,11 @@ def cast(value: Typed, target: Type, position: tuple[int, int] | None = None) ->
     return Typed(sql, target, once=value.once)
 
 
-def _cast_sql(value: Typed, target: Type) -> str:  # noqa: PLR0911
-    if JSON in (value.type, target):
-        raise NotSupportedError(
-            f"Casting {value.type} to {target} is not supported here; use json_parse or json_extract"
-        )
+def _cast_sql(value: Typed, target: Type) -> str:  # noqa: C901, PLR0911 (one line for each kind of type)
+    if value.type == JSON:
+        return from_json(value, target, cast)
+    if target == JSON:
+        return to_json(value, as_text)
     if is_text(target):
         return _to_text(value, target)
     if is_text(value.type):

@@ -368,8 +368,6 @@ class Expressions:
             symbol = self.compile(escape)
             _check_escape(symbol, pattern, position(node))
             sql += f" ESCAPE {symbol.sql}"
-        else:
-            sql += " ESCAPE ''"
         once = value.once or pattern.once
         return Typed(f"(NOT ({sql}))" if node.args.get("negate") else f"({sql})", BOOLEAN, once=once)
 

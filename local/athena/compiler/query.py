@@ -14,6 +14,7 @@ from local.athena.compiler.relation import Relations
 from local.athena.compiler.scope import CatalogView, CompiledQuery, Field, Grouping, Scan, Scope, Table
 from local.athena.compiler.typed import Typed
 from local.athena.errors import (
+    AmbiguousNameError,
     ColumnNotFoundError,
     ExpressionNotAggregateError,
     ExpressionNotInDistinctError,
@@ -223,7 +224,7 @@ class QueryCompiler:
                 raise NotSupportedError("FETCH FIRST with TIES or PERCENT is not supported", position(node))
             text = f" LIMIT {self._whole(limit.args.get('count') or exp.Literal.number(1), 'FETCH FIRST')}"
         elif limit is not None and not (
-            isinstance(limit.expression, exp.Column) and limit.expression.name.upper() == "ALL"
+            isinstance(limit.expression, exp.Var) and limit.expression.name.upper() == "ALL"
         ):
             text = f" LIMIT {self._whole(limit.expression, 'LIMIT')}"
         if offset is not None:
@@ -499,7 +500,7 @@ class _SelectCompiler:
             if isinstance(wanted.this, exp.Column) and len(wanted.this.parts) == 1:
                 name = wanted.this.name.lower()
                 if name in names and name not in plain:
-                    raise QuerySyntaxError(f"Column '{wanted.this.name}' is ambiguous", position(wanted.this))
+                    raise AmbiguousNameError(f"Column '{wanted.this.name}' is ambiguous", position(wanted.this))
             keys.append(inner.compile(wanted.this))
         return keys
 
