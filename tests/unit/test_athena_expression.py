@@ -115,6 +115,14 @@ def test_an_expression_has_trinos_value_and_type(ask: Any, expression: str, kind
         ("CAST(ARRAY[1, 2] AS array(varchar))", ["1", "2"]),
         ("CAST(12 AS double)", 12.0),
         ("CAST('1e3' AS double)", 1000.0),
+        ("CAST(ARRAY[1, NULL] AS json)", "[1,null]"),
+        ("CAST(CAST(ROW(1, 'x') AS row(a integer, b varchar)) AS json)", '{"a":1,"b":"x"}'),
+        ("CAST(CAST(ARRAY[1, NULL] AS json) AS array(varchar))", ["1", None]),
+        (
+            "CAST(CAST(CAST(ROW(1, 'x') AS row(a integer, b varchar)) AS json) AS map(varchar, varchar))",
+            {"a": "1", "b": "x"},
+        ),
+        ("CAST(CAST('12.5' AS json) AS decimal(3,1))", Decimal("12.5")),
     ],
 )
 def test_casts_round_and_print_as_trino(ask: Any, expression: str, value: object) -> None:

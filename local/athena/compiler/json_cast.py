@@ -81,7 +81,8 @@ def _to_row(sql: str, target: Row, cast: Cast) -> str:
             parts.append(f"{quote(held)} := {_element(f'json_extract({sql}, {literal(path)})', kind, cast)}")
         packs.append(f"struct_pack({', '.join(parts)})")
     return (
-        f"CASE WHEN {sql} IS NULL OR json_type({sql}) = 'NULL' THEN NULL WHEN json_type({sql}) = 'OBJECT' THEN {packs[0]}"
+        f"CASE WHEN {sql} IS NULL OR json_type({sql}) = 'NULL' THEN NULL"
+        f" WHEN json_type({sql}) = 'OBJECT' THEN {packs[0]}"
         f" WHEN json_type({sql}) = 'ARRAY' THEN {packs[1]} ELSE {_refused(sql, target)} END"
     )
 
@@ -104,7 +105,7 @@ def to_json(value: Typed, as_text: Callable[[Typed], str]) -> str:
     return let([value], lambda x: _text(Typed(x, value.type), as_text))
 
 
-def _text(value: Typed, as_text: Callable[[Typed], str]) -> str:
+def _text(value: Typed, as_text: Callable[[Typed], str]) -> str:  # noqa: PLR0911 (one for each kind of type)
     kind, sql = value.type, value.sql
     if kind == JSON:
         return sql
@@ -120,10 +121,11 @@ def _text(value: Typed, as_text: Callable[[Typed], str]) -> str:
     if kind in (DATE, TIMESTAMP):
         return f"('\"' || {as_text(value)} || '\"')"
     if kind in (DOUBLE, REAL):
-        shown = (
-            f"CASE WHEN abs({sql}) >= 1e-3 AND abs({sql}) < 1e7 THEN CAST({sql} AS VARCHAR) ELSE {as_text(value)} END"
+        scientific = as_text(value)
+        return (
+            f"CASE WHEN {sql} = 0 THEN '0.0' WHEN NOT isfinite({sql}) THEN '\"' || {scientific} || '\"'"
+            f" WHEN abs({sql}) >= 1e-3 AND abs({sql}) < 1e7 THEN CAST({sql} AS VARCHAR) ELSE {scientific} END"
         )
-        return f"CASE WHEN {sql} = 0 THEN '0.0' WHEN isfinite({sql}) THEN {shown} ELSE '\"' || {as_text(value)} || '\"' END"
     if kind == BOOLEAN or is_integer(kind) or isinstance(kind, Decimal):
         return f"CAST({sql} AS VARCHAR)"
     raise KeyError(kind)
@@ -148,8 +150,7 @@ def _row_text(sql: str, kind: Row, as_text: Callable[[Typed], str]) -> str:
             raise NotSupportedError(
                 "Casting a row without field names to json is not supported; cast it to named fields"
             )
-        parts.append(
-            f"to_json({literal(name)}) || ':' || coalesce({_text(Typed(f'({sql}).{quote(held)}', field), as_text)}, 'null')"
-        )
+        text = _text(Typed(f"({sql}).{quote(held)}", field), as_text)
+        parts.append(f"to_json({literal(name)}) || ':' || coalesce({text}, 'null')")
     joined = " || ',' || ".join(parts)
     return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {joined} || '}}' END"
