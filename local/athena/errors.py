@@ -168,6 +168,10 @@ class SubqueryMultipleRowsError(QueryError):
     code = "SUBQUERY_MULTIPLE_ROWS"
 
 
+class StackOverflowError(QueryError):
+    code = "STACK_OVERFLOW"
+
+
 class InvalidTablePropertyError(QueryError):
     code = "INVALID_TABLE_PROPERTY"
 

@@ -152,7 +152,15 @@ class Expressions:
         parts = tuple(part.lower() for part in written)
         if parts[0] in self.scope.names:
             return self._fields_of(self.scope.names[parts[0]], written[1:], node)
+        if len(parts) == 1 and parts[0] in self.scope.outputs:
+            if self.in_aggregate:
+                raise ColumnNotFoundError(
+                    "Invalid reference to output projection attribute from ORDER BY aggregation", position(node)
+                )
+            return self.scope.outputs[parts[0]]
         found = self.scope.find(parts, position(node))
+        if found is None and parts[0] in self.scope.outputs:
+            return self._fields_of(self.scope.outputs[parts[0]], written[1:], node)
         if found is None:
             raise ColumnNotFoundError(
                 f"Column '{'.'.join(written)}' cannot be resolved or requester is not authorized to access requested"
@@ -289,8 +297,9 @@ class Expressions:
 
     def _logical(self, node: exp.Expr) -> Typed:
         word = "AND" if isinstance(node, exp.And) else "OR"
-        left, right = (self.boolean(part, "Logical expression term") for part in (node.this, node.expression))
-        return Typed(f"({left.sql} {word} {right.sql})", BOOLEAN, once=left.once or right.once)
+        terms = [self.boolean(part, "Logical expression term") for part in node.flatten(unnest=False)]
+        sql = f" {word} ".join(term.sql for term in terms)
+        return Typed(f"({sql})", BOOLEAN, once=any(term.once for term in terms))
 
     def _not(self, node: exp.Expr) -> Typed:
         value = self.boolean(node.this, "Value of logical NOT expression")
@@ -307,7 +316,7 @@ class Expressions:
         return value if isinstance(node, exp.NullSafeNEQ) else replace(value, sql=f"(NOT {value.sql})")
 
     def _concat(self, node: exp.Expr) -> Typed:
-        return self._invoke("concat", [node.this, node.expression], node)
+        return self._invoke("concat", list(node.flatten(unnest=False)), node)
 
     def _between(self, node: exp.Expr) -> Typed:
         if node.args.get("symmetric"):

@@ -23,6 +23,7 @@ from local.athena.errors import (
     NotSupportedError,
     QueryError,
     QuerySyntaxError,
+    StackOverflowError,
     TypeMismatchError,
 )
 from local.athena.functions.registry import Session
@@ -40,7 +41,10 @@ from local.athena.types import (
 def compile_query(tree: exp.Expr, catalog: CatalogView, session: Session) -> CompiledQuery:
     """Compiles a query parsed by `local.athena.parser.parse`. Raises the leaves of QueryError."""
     queries = QueryCompiler(catalog, session)
-    output = queries.query(tree, None)
+    try:
+        output = queries.query(tree, None)
+    except RecursionError:
+        raise StackOverflowError("statement is too large (stack overflow during analysis)") from None
     columns = tuple((column.name or f"_col{i}", column.type) for i, column in enumerate(output.columns))
     return CompiledQuery(output.sql, columns, queries.scans())
 
@@ -489,7 +493,9 @@ class _SelectCompiler:
             if item.name is not None:
                 names.setdefault(item.name.lower(), []).append(value)
         plain = {name: values[0] for name, values in names.items() if len({value.sql for value in values}) == 1}
-        inner = Expressions(self.queries, scope.inner(plain), windows=True)
+        ordering = scope.inner({})
+        ordering.outputs = plain
+        inner = Expressions(self.queries, ordering, windows=True)
         inner.named_windows = expressions.named_windows
         keys = []
         for wanted in order:

@@ -107,12 +107,13 @@ class Grouping:
 
 
 class Scope:
-    """The names an expression sees: lambdas' parameters and output aliases, columns, then those of the query around."""
+    """The names an expression sees: lambdas' parameters, output columns, columns, then those of the query around."""
 
     def __init__(self, fields: tuple[Field, ...] = (), parent: "Scope | None" = None) -> None:
         self.fields = fields
         self.parent = parent
-        self.names: dict[str, Typed] = {}
+        self.names: dict[str, Typed] = {}  # lambdas' parameters
+        self.outputs: dict[str, Typed] = {}  # in ORDER BY, the output columns
         self.grouping: Grouping | None = None
         self.used: set[tuple[int, str]] = set()
 
@@ -121,6 +122,7 @@ class Scope:
         scope = Scope(self.fields, self.parent)
         scope.grouping = self.grouping
         scope.used = self.used
+        scope.outputs = self.outputs
         scope.names = {**self.names, **names}
         return scope
 
