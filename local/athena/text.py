@@ -14,7 +14,7 @@ from local.athena.types import Array, Decimal, Map, Row, Type, Varchar, literal
 if TYPE_CHECKING:
     import duckdb
 
-_MAX_LINE = 200 * 1024 * 1024  # https://docs.aws.amazon.com/athena/latest/ug/other-notable-limitations.html
+_MAX_LINE = 16 * 1024 * 1024  # Athena takes 200 MB; every thread holds a buffer of twice this
 _NO_DELIMITER = r"e'\x1f\x1e\x1d'"
 _CODECS = (".gz", ".zst")
 _UNREAD_CODECS = (".bz2", ".snappy", ".lz4", ".deflate", ".lzo", ".xz", ".zip")
@@ -49,7 +49,8 @@ def reader(
     lines = (
         f"(SELECT coalesce(line, '') AS line, file_index, filename FROM read_csv({array(urls)},"  # noqa: S608 (escaped)
         f" columns = {{'line': 'VARCHAR'}}, delim = {_NO_DELIMITER}, quote = '', escape = '', header = false,"
-        f" auto_detect = false, strict_mode = false, skip = {skip}, max_line_size = {_MAX_LINE}, filename = true))"
+        f" auto_detect = false, strict_mode = false, skip = {skip}, max_line_size = {_MAX_LINE},"
+        f" buffer_size = {2 * _MAX_LINE}, filename = true))"
     )
     if storage.serde in formats.JSON:
         return _json(connection, lines, columns, options)
