@@ -103,6 +103,7 @@ PATCHED: dict[str, str] = {
     "services.eventbridge:_pattern_event_view": "a472224bb7b0",
     "services.glue:_batch_update_partition": "6de4fa27ce03",
     "services.glue:_delete_partition": "64266f7ac72d",
+    "services.glue:_get_partition": "92d884f5661c",
     "services.glue:_handle_request_sync": "23d06ad23cad",
     "services.lambda_svc:_execute_function_warm": "62b9218bef5b",
     "services.lambda_svc:_get_func_record_for_ref": "492b4efe8f90",
@@ -678,8 +679,11 @@ def _delete_partitions(request: dict[str, Any]) -> Any:
     table = {name: request[name] for name in ("CatalogId", "DatabaseName", "TableName") if name in request}
     errors = []
     for values in (partition["Values"] for partition in request["PartitionsToDelete"]):
-        status, _, body = _module("services.glue")._delete_partition(table | {"PartitionValues": values})
-        if status != 200:  # noqa: PLR2004 (HTTP's OK)
+        one = table | {"PartitionValues": values}
+        status, _, body = _module("services.glue")._get_partition(one)
+        if status == 200:  # noqa: PLR2004 (HTTP's OK)
+            _module("services.glue")._delete_partition(one)
+        else:
             refused = json.loads(body)
             detail = {"ErrorCode": refused["__type"], "ErrorMessage": refused["message"]}
             errors.append({"PartitionValues": values, "ErrorDetail": detail})

@@ -20,7 +20,7 @@ from local.athena import results, types
 from local.athena.catalog import Catalog
 from local.athena.errors import QueryError
 from local.athena.execution import Execution, Result, Statement
-from local.athena.session import Session
+from local.athena.session import QueryStoppedError, Session
 from local.athena.storage import ObjectStore
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Engine:
                     result = _select(execution, statement, csv)
                 else:
                     result = statements.run(statement, execution)
-            except QueryError as error:
+            except (QueryError, QueryStoppedError) as error:
                 error.scanned_bytes = execution.scanned_bytes
                 raise
         result.scanned_bytes = execution.scanned_bytes

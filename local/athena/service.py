@@ -168,7 +168,8 @@ class Athena:
         context = request.get("QueryExecutionContext") or {}
         output, encryption = _result_place(request, workgroup)
         session = Session(
-            database=(context.get("Database") or "default").lower(),
+            # awswrangler puts backquotes around the database here, and Athena takes it.
+            database=(context.get("Database") or "default").strip("`").lower(),
             catalog=(context.get("Catalog") or "AwsDataCatalog").lower(),
             output=output,
             enforced=_enforced(workgroup),

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from local.athena.engine import Access, Engine
-from local.athena.execution import Execution
+from local.athena.execution import Execution, Statement
 from local.athena.session import QueryCancelledError, ScanLimitError, Session
 
 NUMBERS = "(VALUES " + ", ".join(map(str, range(100))) + ")"
@@ -103,9 +103,21 @@ def test_duckdb_has_its_share_of_memory_and_spills_to_its_folder(
     assert connection.execute(f"SELECT {settings}").fetchone() == ("286.1 MiB", 1, str(tmp_path))
 
 
-def test_a_scan_limit_stops_a_query_before_it_reads(engine: Engine) -> None:
-    nothing: Any = None
-    execution = Execution(Session(scan_limit=10), nothing, nothing, nothing, scanned_bytes=11)
+def test_a_scan_limit_stops_a_query_before_it_reads_and_tells_what_it_would_have(engine: Engine) -> None:
+    class Scanning(Engine):
+        def parse(self, sql: str, session: Session) -> Statement:
+            return Statement("DDL", "CREATE_TABLE_AS_SELECT", _Scan(super().parse(sql, session).tree))
 
-    with pytest.raises(ScanLimitError, match="Bytes scanned limit was exceeded"):
-        execution.compile(engine.parse("SELECT 1", Session()).tree)
+    class _Scan:
+        def __init__(self, tree: Any) -> None:
+            self.tree = tree
+
+        def run(self, execution: Execution) -> None:
+            execution.scanned_bytes += 11
+            execution.compile(self.tree)
+
+    nothing: Any = None
+    with pytest.raises(ScanLimitError, match="Bytes scanned limit was exceeded") as caught:
+        Scanning(nothing, nothing).query("SELECT 1", Session(scan_limit=10))
+
+    assert caught.value.scanned_bytes == 11
