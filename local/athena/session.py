@@ -72,8 +72,8 @@ class Session(CompilerSession):
 
     `output` is the folder (`s3://bucket/prefix/`) for its results, and `enforced` whether the workgroup insists on it.
     `prepared` are the statements that EXECUTE can name, by their names in lower case. `scan_limit` is the workgroup's
-    cutoff in bytes. `now` is the one instant that current_timestamp and its siblings give. With `orphans` a CTAS, INSERT
-    or UNLOAD that fails leaves the files it had written, as Athena does; without, a failing query writes none.
+    cutoff in bytes. `now` is the one instant that current_timestamp and its siblings give. With `orphans` a CTAS,
+    INSERT or UNLOAD that fails leaves the files it had written, as Athena does; without, a failing query writes none.
     """
 
     output: str = ""

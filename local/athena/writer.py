@@ -3,7 +3,7 @@
 import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from local.athena.errors import (
     InvalidTablePropertyError,
     NotSupportedError,
     TooManyOpenPartitionsError,
+    from_duckdb,
 )
 from local.athena.execution import Execution
 from local.athena.formats import Format
@@ -79,8 +80,8 @@ def write(
 ) -> Written:
     """Write a query's rows; the last `keys` columns say which partition a row belongs to.
 
-    A failing query leaves nothing, as all its rows are there before the first file is; with `session.orphans` files are
-    written as rows come, and a failure leaves what was written, as Athena does.
+    What fails leaves no file; with `session.orphans` files are written as rows come, and a failure leaves what was
+    written, as Athena does.
 
     Raises:
         QueryError: the query fails.
@@ -108,6 +109,7 @@ class _Writer:
             if kind not in _KEY_TYPES and not types.is_text(kind):
                 raise NotSupportedError(f"Partition column '{name}' of type {kind} is not supported")
         self._prefix = f"{execution.session.now:%Y%m%d_%H%M%S}_{_letters(5)}"
+        self._begun: list[str] = []
         self._files: list[str] = []
         self._partitions: dict[tuple[str, ...], str] = {}
         self._rows = 0
@@ -115,18 +117,34 @@ class _Writer:
     def write(self, sql: str) -> Written:
         if self._execution.session.orphans:
             self._write_as_rows_come(sql)
-        elif self._keys:
+            return Written(tuple(self._files), self._rows, self._partitions)
+        try:
+            self._write_whole(sql)
+        except BaseException:
+            store = self._execution.store
+            store.delete(found.uri for uri in self._begun for found in store.list(uri))
+            raise
+        return Written(tuple(self._files), self._rows, self._partitions)
+
+    def _write_whole(self, sql: str) -> None:
+        if self._keys:
             self._execution.execute(f"CREATE OR REPLACE TEMP TABLE nightlake_rows AS {sql}")
             self._write_partitions("nightlake_rows")
         else:
             self._write_file(f"({sql})", "true", ())
-        return Written(tuple(self._files), self._rows, self._partitions)
 
     def _write_as_rows_come(self, sql: str) -> None:
-        for batch in self._execution.execute(sql).to_arrow_reader(_MOST_ROWS_OF_A_PART):
-            cursor = self._execution.connection
-            cursor.register("nightlake_part", batch)
-            self._write_partitions("nightlake_part")
+        rows = self._execution.execute(sql).to_arrow_reader(_MOST_ROWS_OF_A_PART)
+        cursor = self._execution.connection.cursor()  # a statement on the same connection would end the reading
+        self._execution = replace(self._execution, connect=lambda: cursor, _connection=None)
+        try:
+            for batch in rows:
+                cursor.register("nightlake_part", batch)
+                self._write_partitions("nightlake_part")
+        except (OSError, ValueError) as error:  # what Arrow makes of DuckDB's errors
+            raise from_duckdb(error) from error
+        finally:
+            cursor.close()
 
     def _write_partitions(self, rows: str) -> None:
         if not self._keys:
@@ -155,6 +173,7 @@ class _Writer:
     def _write_file(self, rows: str, condition: str, values: tuple[str, ...]) -> None:
         location = self._place(values)
         uri = f"{location}{self._prefix}_{len(self._files):05d}_{uuid4()}{self._codec.suffix}"
+        self._begun.append(uri)
         shown = ", ".join(f"{self._stored(quote(name), kind)} AS {quote(name)}" for name, kind in self._data)
         select = f"SELECT {shown} FROM {rows} WHERE {condition}"  # noqa: S608 (compiled)
         target = literal(self._execution.store.url(uri))

@@ -112,7 +112,7 @@ def test_parquet_types_that_do_not_fit_are_bad_data_only_when_read(lake: Lake, k
     lake(f"CREATE EXTERNAL TABLE t (a {kind}, b int) {PARQUET}")
     lake.put("s3://lake/t/f", {"a": held, "b": pa.array([7], pa.int32())})
     with pytest.raises(
-        errors.BadDataError, match="Field a's type .* incompatible with type .* defined in table schema"
+        errors.BadDataError, match=r"Field a's type .* incompatible with type .* defined in table schema"
     ):
         lake("SELECT a FROM t")
     assert lake.rows("SELECT b FROM t") == [(7,)]
@@ -121,7 +121,7 @@ def test_parquet_types_that_do_not_fit_are_bad_data_only_when_read(lake: Lake, k
 def test_scanned_bytes_are_those_of_the_columns_read(lake: Lake) -> None:
     lake(f"CREATE EXTERNAL TABLE t (a bigint, b string) {PARQUET}")
     lake.put("s3://lake/t/f", {"a": list(range(10_000)), "b": [f"text {n}" for n in range(10_000)]})
-    one, other = (lake(f"SELECT max({column}) FROM t").scanned_bytes for column in "ab")
+    one, other = (lake(f"SELECT max({column}) FROM t").scanned_bytes for column in "ab")  # noqa: S608
     assert one
     assert other
     assert lake("SELECT max(a), max(b) FROM t").scanned_bytes == one + other
@@ -213,5 +213,5 @@ def test_a_partition_of_text_with_other_types_is_a_mismatch(lake: Lake) -> None:
     table["StorageDescriptor"]["Columns"][0]["Type"] = "string"
     kept = {key: table[key] for key in ("Name", "TableType", "PartitionKeys", "StorageDescriptor", "Parameters")}
     lake.glue.update_table(DatabaseName="db", TableInput=kept)
-    with pytest.raises(errors.PartitionSchemaMismatchError, match="column 'a' in table 'db.t' is declared as type"):
+    with pytest.raises(errors.PartitionSchemaMismatchError, match=r"column 'a' in table 'db\.t' is declared as type"):
         lake("SELECT a FROM t")
