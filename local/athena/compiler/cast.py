@@ -203,7 +203,8 @@ def _to_integer(value: Typed, target: Type) -> str:
         return let(
             [value],
             lambda x: _or_fail(
-                f"CASE WHEN regexp_full_match({x}, '[+-]?[0-9]+') THEN TRY_CAST({x} AS {kind}) END",
+                f"CASE WHEN CAST(TRY_CAST({x} AS {kind}) AS VARCHAR) = {x}"  # as most are written; the rest is checked
+                f" OR regexp_full_match({x}, '[+-]?[0-9]+') THEN TRY_CAST({x} AS {kind}) END",
                 x,
                 f"'Cannot cast ''' || {x} || ''' to {shown}'",
                 target,

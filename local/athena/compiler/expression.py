@@ -42,6 +42,7 @@ from local.athena.types import (
     INTEGER,
     INTERVAL_DAY,
     INTERVAL_YEAR,
+    REAL,
     TIMESTAMP,
     TIMESTAMP_TZ,
     UNKNOWN,
@@ -281,7 +282,7 @@ class Expressions:
         common = common_type([left.type, kind])
         if common is None or (operator not in ("=", "<>") and not is_orderable(common)):
             raise TypeMismatchError(f"Cannot apply operator: {left.type} {operator} {kind}", position(node))
-        if common in (DOUBLE, TIMESTAMP_TZ) or isinstance(common, Array | Map | Row):
+        if _compares_apart(common):
             raise NotSupportedError(f"Quantified comparison of {common} is not supported", position(node))
         inner = coerce(Typed("q.c0", kind), common).sql
         sql = f"({coerce(left, common).sql} {operator} {word} (SELECT {inner} FROM ({column}) AS q))"
@@ -328,11 +329,16 @@ class Expressions:
                 f"Cannot check if {value.type} is BETWEEN {low.type} and {high.type}", position(node)
             )
 
+        once = value.once or low.once or high.once
+        if not _compares_apart(common):
+            texts = [coerce(part, common).sql for part in (value, low, high)]
+            return Typed(f"({texts[0]} BETWEEN {texts[1]} AND {texts[2]})", BOOLEAN, once=once)
+
         def body(sql: str) -> str:
             one = replace(value, sql=sql)
             return f"({compare('>=', one, low).sql} AND {compare('<=', one, high).sql})"
 
-        return Typed(let([value], body), BOOLEAN, once=value.once or low.once or high.once)
+        return Typed(let([value], body), BOOLEAN, once=once)
 
     def _in(self, node: exp.Expr) -> Typed:
         value = self.compile(node.this)
@@ -343,7 +349,7 @@ class Expressions:
         common = self._unified([value, *items], "IN value and list items", node)
         sided = [coerce(item, common) for item in items]
         left = coerce(value, common)
-        if common in (DOUBLE, TIMESTAMP_TZ) or isinstance(common, Array | Map | Row):
+        if _compares_apart(common):
             sql = let(
                 [left],
                 lambda x: "(" + " OR ".join(compare("=", replace(left, sql=x), item).sql for item in sided) + ")",
@@ -360,7 +366,7 @@ class Expressions:
                 f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}",
                 position(node),
             )
-        if common in (DOUBLE, TIMESTAMP_TZ) or isinstance(common, Array | Map | Row):
+        if _compares_apart(common):
             raise NotSupportedError(f"IN over a subquery of {common} is not supported", position(node))
         inner = coerce(Typed("q.c0", kind), common).sql
         return Typed(f"({coerce(value, common).sql} IN (SELECT {inner} FROM ({column}) AS q))", BOOLEAN, once=True)
@@ -1022,6 +1028,11 @@ def number(text: str, where: tuple[int, int] | None) -> Typed:
         raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
     exact = INTEGER if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else BIGINT
     return Typed(f"CAST({value} AS {to_duckdb(exact)})", exact, value, is_literal=True)
+
+
+def _compares_apart(kind: Type) -> bool:
+    """Whether values of `kind` compare otherwise than DuckDB compares what holds them."""
+    return kind in (DOUBLE, REAL, TIMESTAMP_TZ) or isinstance(kind, Array | Map | Row)
 
 
 def _unescaped(text: str) -> str:
