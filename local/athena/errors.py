@@ -280,7 +280,7 @@ def failing(code: str, message: str, duckdb_type: str) -> str:
 
 
 _INTEGER_NAMES = {"INT8": "tinyint", "INT16": "smallint", "INT32": "integer", "INT64": "bigint"}
-_RAISED = re.compile(re.escape(RAISED) + r"([A-Z_]+): (.*)' to INT8", re.DOTALL)
+_RAISED = re.compile(re.escape(RAISED) + r"([A-Z_]+): (.*?)(?:' to INT8|\n\nAt:|\Z)", re.DOTALL)  # by a cast, by a Python function
 _OVERFLOW = re.compile(r"Overflow in (addition|subtraction|multiplication|division) of (INT\d+) \((.*)\)!")
 _OUT_OF_RANGE = re.compile(r"out of range for the destination type (INT\d+)")
 _NOT_A_NUMBER = re.compile(r"Could not convert string ['\"](.*?)['\"] to (\w+)", re.DOTALL)

@@ -146,7 +146,7 @@ class Registry:
         elif emit is None:
             raise TypeError(f"{name}: a signature needs an emitter")
         else:
-            overload = Overload(signature, kind, deterministic, _Signature(signature, emit))
+            overload = Overload(signature, kind, deterministic, Signature(signature, emit))
         self._overloads.setdefault(name.lower(), []).append(overload)
 
     def __contains__(self, name: str) -> bool:
@@ -192,7 +192,7 @@ def _invocation(name: str) -> Callable[..., str]:
     return lambda invoke, arguments: str(invoke(name, *arguments))
 
 
-class _Signature:
+class Signature:
     """A resolver made of a signature's text."""
 
     def __init__(self, text: str, emit: Callable[..., str]) -> None:
@@ -331,12 +331,3 @@ def _numbered_instance(text: str, numbers: dict[str, int | None]) -> str:
 
 FUNCTIONS = Registry()
 """All functions; the modules beside this one fill it when `local.athena.functions` is imported."""
-
-FUNCTIONS.scalar("lower", "varchar(x) -> varchar(x)", "lower({0})")
-FUNCTIONS.scalar("transform", "array(T), function(T,U) -> array(U)", "list_transform({0}, {1})")
-for _kind in ("tinyint", "smallint", "integer", "bigint", "real", "double", "decimal(p,s)"):
-    FUNCTIONS.scalar("abs", f"{_kind} -> {_kind}", "abs({0})")
-FUNCTIONS.aggregate("count", "-> bigint", lambda invoke, _: invoke("count", "*"))
-FUNCTIONS.aggregate("count", "T -> bigint", "count")
-FUNCTIONS.aggregate("sum", "bigint -> bigint", "sum")
-FUNCTIONS.window("row_number", "-> bigint", "row_number")

@@ -1,0 +1,934 @@
+"""Functions in Python that compiled SQL calls where DuckDB has no equal; they work on whole Arrow columns.
+
+Each takes the values of one row and gives one value; a NULL argument gives NULL.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import math
+import re
+import string
+import struct
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus, urlsplit
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ZONED = "STRUCT(instant TIMESTAMP, zone VARCHAR)"
+_MACROS = r"""
+CREATE OR REPLACE TEMP MACRO nightlake_check(ok, message) AS
+    CASE WHEN ok THEN true WHEN NOT ok
+        THEN CAST(CAST(CAST('nightlake!INVALID_FUNCTION_ARGUMENT: ' || message AS TINYINT) AS VARCHAR) AS BOOLEAN) END;
+CREATE OR REPLACE TEMP MACRO nightlake_index(place) AS nightlake_check(place <> 0, 'SQL array indices start at 1');
+CREATE OR REPLACE TEMP MACRO nightlake_order(sign) AS
+    CASE WHEN nightlake_check(coalesce(sign IN (-1, 0, 1), false), 'Lambda comparator must return either -1, 0, or 1')
+        THEN sign END;
+CREATE OR REPLACE TEMP MACRO nightlake_whole(number, parts) AS CAST(sign(number) * (abs(number) // parts) AS BIGINT);
+CREATE OR REPLACE TEMP MACRO nightlake_cbrt(x) AS
+    CASE WHEN isfinite(x) AND round(cbrt(x)) * round(cbrt(x)) * round(cbrt(x)) = x THEN round(cbrt(x)) ELSE cbrt(x) END;
+CREATE OR REPLACE TEMP MACRO nightlake_at(wall, place) AS
+    CASE WHEN place[1] IN ('+', '-')
+        THEN {'instant': wall - to_minutes((CASE WHEN place[1] = '-' THEN -1 ELSE 1 END)
+            * (CAST(place[2:3] AS INTEGER) * 60 + CAST(place[5:6] AS INTEGER))), 'zone': place}
+        WHEN place = 'UTC' THEN {'instant': CAST(wall AS TIMESTAMP), 'zone': place}
+        ELSE {'instant': timezone('UTC', timezone(place, CAST(wall AS TIMESTAMP))), 'zone': place} END;
+CREATE OR REPLACE TEMP MACRO nightlake_offset_text(minutes) AS
+    CASE WHEN minutes = 0 THEN 'Z' ELSE CASE WHEN minutes < 0 THEN '-' ELSE '+' END
+        || printf('%02d:%02d', abs(minutes) // 60, abs(minutes) % 60) END;
+"""
+
+
+class ArgumentError(ValueError):
+    """Becomes the query's INVALID_FUNCTION_ARGUMENT, or the error of another code."""
+
+    def __init__(self, message: str, code: str = "INVALID_FUNCTION_ARGUMENT") -> None:
+        super().__init__(f"nightlake!{code}: {message}")
+
+
+# numbers
+
+
+def _from_base(text: str, radix: int) -> int:
+    if not 2 <= radix <= 36:  # noqa: PLR2004
+        raise ArgumentError("Radix must be between 2 and 36")
+    try:
+        if not re.fullmatch(r"[+-]?[0-9A-Za-z]+", text):
+            raise ValueError(text)
+        value = int(text, radix)
+    except ValueError:
+        raise ArgumentError(f"Not a valid base-{radix} number: {text}") from None
+    if not -(2**63) <= value < 2**63:
+        raise ArgumentError(f"Not a valid base-{radix} number: {text}")
+    return value
+
+
+def _to_base(value: int, radix: int) -> str:
+    if not 2 <= radix <= 36:  # noqa: PLR2004
+        raise ArgumentError("Radix must be between 2 and 36")
+    digits, rest = "", abs(value)
+    while rest or not digits:
+        rest, digit = divmod(rest, radix)
+        digits = (string.digits + string.ascii_lowercase)[digit] + digits
+    return f"-{digits}" if value < 0 else digits
+
+
+def _cosine(one: list[tuple[str, float]], other: list[tuple[str, float]]) -> float | None:
+    left, right = dict(one), dict(other)
+    if None in left.values() or None in right.values():
+        return None
+    lengths = math.sqrt(sum(v * v for v in left.values())) * math.sqrt(sum(v * v for v in right.values()))
+    return sum(v * right[k] for k, v in left.items() if k in right) / lengths if lengths else None
+
+
+def _combinations(size: int, count: int) -> list[list[int]]:
+    """The places (from 1) of all groups of `count` out of `size`, in Trino's order: the last place grows slowest."""
+    from itertools import combinations
+
+    if count < 0 or count > 5:  # noqa: PLR2004
+        raise ArgumentError("combination size must not be negative and must not exceed 5")
+    if math.comb(size, count) > 100_000:  # noqa: PLR2004
+        raise ArgumentError("combinations exceed max size of 100000")
+    return sorted((list(group) for group in combinations(range(1, size + 1), count)), key=lambda group: group[::-1])
+
+
+# text
+
+
+def _strpos(text: str, sought: str, instance: int) -> int:
+    if instance == 0:
+        raise ArgumentError("'instance' must be a positive or negative number.")
+    if not sought:
+        return 1
+    at = -1 if instance > 0 else len(text)
+    for _ in range(abs(instance)):
+        at = text.find(sought, at + 1) if instance > 0 else text.rfind(sought, 0, at + len(sought) - 1) if at else -1
+        if at < 0:
+            return 0
+    return at + 1
+
+
+def _hamming(one: str, other: str) -> int:
+    if len(one) != len(other):
+        raise ArgumentError("The input strings to hamming_distance function must have the same length")
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def _levenshtein(one: str, other: str) -> int:
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
+
+
+def _luhn(text: str) -> bool:
+    if not re.fullmatch(r"\d*", text, re.ASCII):
+        raise ArgumentError(f"Input string must contain only digits: {text}")
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(text))]
+    return bool(text) and sum(value - 9 * (value > 9) for value in doubled) % 10 == 0  # noqa: PLR2004
+
+
+def _normalize(text: str, form: str) -> str:
+    if form not in ("NFC", "NFD", "NFKC", "NFKD"):
+        raise ArgumentError("Normalization form must be one of [NFD, NFC, NFKD, NFKC]")
+    return unicodedata.normalize(form, text)
+
+
+_SOUNDS = dict(zip(string.ascii_uppercase, "01230120022455012623010202", strict=True))
+
+
+def _soundex(text: str) -> str:
+    """American Soundex, where H and W do not part equal sounds."""
+    letters = [letter for letter in text.upper() if letter.isalpha()]
+    if any(letter not in _SOUNDS for letter in letters):
+        raise ArgumentError(f"The character is not mapped: {text}")
+    if not letters:
+        return ""
+    code, last = letters[0], _SOUNDS[letters[0]]
+    for letter in letters[1:]:
+        sound = _SOUNDS[letter]
+        if letter in "HW":
+            continue
+        if sound not in ("0", last):
+            code += sound
+        last = sound
+    return code[:4].ljust(4, "0")
+
+
+def _split_to_map(text: str, entry: str, pair: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in _pairs(text, entry, pair):
+        if key in found:
+            raise ArgumentError(f"Duplicate keys ({key}) are not allowed")
+        found[key] = value
+    return found
+
+
+def _split_to_multimap(text: str, entry: str, pair: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, value in _pairs(text, entry, pair):
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _pairs(text: str, entry: str, pair: str) -> Iterator[tuple[str, str]]:
+    if not entry or not pair or entry == pair:
+        raise ArgumentError("entryDelimiter and keyValueDelimiter must not be empty and must not be the same")
+    for part in text.split(entry) if text else []:
+        if not part and part is text.split(entry)[-1]:
+            continue
+        if part.count(pair) != 1:
+            raise ArgumentError(f"Key-value delimiter must appear exactly once in each entry. Bad input: '{part}'")
+        key, _, value = part.partition(pair)
+        yield key, value
+
+
+def _from_utf8(data: bytes, replacement: str) -> str:
+    if len(replacement) > 1:
+        raise ArgumentError("Replacement character string must empty or a single character")
+    return data.decode("utf-8", "replace").replace("\ufffd", replacement) if replacement != "\ufffd" else data.decode(
+        "utf-8", "replace"
+    )
+
+
+# Java's formatter
+
+_SPEC = re.compile(r"%(?:(\d+)\$)?([-#+ 0,(]*)(\d+)?(?:\.(\d+))?(t?)([a-zA-Z%])")
+_DATE_PARTS = {"A": "%A", "B": "%B", "a": "%a", "b": "%b", "Y": "%Y", "y": "%y", "m": "%m", "d": "%d", "H": "%H",
+               "M": "%M", "S": "%S", "j": "%j", "F": "%Y-%m-%d", "T": "%H:%M:%S", "D": "%m/%d/%y"}  # fmt: skip
+
+
+def _format(text: str, arguments: list[str | None]) -> str:
+    """Java's `String.format` for what Trino gives it: each argument is a letter for its kind and its text."""
+    found, at, ordinal = "", 0, 0
+    while (start := text.find("%", at)) >= 0:
+        spec = _SPEC.match(text, start)
+        if not spec:
+            raise ArgumentError(f"Invalid format string: {text}")
+        found += text[at:start]
+        at = spec.end()
+        if spec[6] == "%":
+            found += "%"
+            continue
+        if spec[6] == "n" and not spec[5]:
+            found += "\n"
+            continue
+        if not spec[1]:
+            ordinal += 1
+        place = int(spec[1] or ordinal)
+        if place > len(arguments):
+            raise ArgumentError(f"Invalid format string: {text} (Format specifier '{spec[0]}')")
+        found += _formatted(spec, arguments[place - 1], text)
+    return found + text[at:]
+
+
+def _formatted(spec: re.Match[str], given: str | None, text: str) -> str:
+    flags, width, precision, dated, letter = spec[2], int(spec[3] or 0), spec[4], spec[5], spec[6]
+    kind, value = (given[0], given[1:]) if given is not None else ("", "null")
+    if given is None or (letter in "sS" and not dated):
+        shown = value[: int(precision)] if precision else value
+        shown = shown.replace(" ", "T") if kind == "t" and ":" in shown else shown
+        shown = shown.upper() if letter == "S" else shown
+    elif dated:
+        shown = _dated(letter, value, text)
+    elif letter == "d" and kind == "d":
+        shown = _signed(f"{abs(int(value)):{',' if ',' in flags else ''}d}", value, flags, width)
+    elif letter == "f" and kind in "fm":
+        shown = _fixed(value, int(precision or 6), flags, width)
+    elif letter in "xX" and kind == "d":
+        shown = f"{int(value) & (2**64 - 1):x}"
+        shown = shown.upper() if letter == "X" else shown
+    elif letter == "b":
+        shown = value if kind == "b" else "true"
+    else:
+        raise ArgumentError(f"format with {spec[0]} for this type is not supported", "NOT_SUPPORTED")
+    return shown.ljust(width) if "-" in flags else shown.rjust(width)
+
+
+def _dated(letter: str, value: str, text: str) -> str:
+    moment = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    if letter == "e":
+        return str(moment.day)
+    if letter not in _DATE_PARTS:
+        raise ArgumentError(f"format with %t{letter} in {text} is not supported", "NOT_SUPPORTED")
+    return moment.strftime(_DATE_PARTS[letter])
+
+
+def _fixed(value: str, digits: int, flags: str, width: int) -> str:
+    if value in ("NaN", "Infinity", "-Infinity"):
+        return value
+    rounded = abs(Decimal(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return _signed(f"{rounded:{',' if ',' in flags else ''}f}", value, flags, width)
+
+
+def _signed(digits: str, value: str, flags: str, width: int) -> str:
+    negative = value.startswith("-")
+    sign = "-" if negative else "+" if "+" in flags else " " if " " in flags else ""
+    if negative and "(" in flags:
+        return f"({digits})"
+    return sign + (digits.rjust(width - len(sign), "0") if "0" in flags else digits)
+
+
+def _format_number(value: float) -> str:
+    number, unit = Decimal(repr(value)), ""
+    for step in ("K", "M", "B", "T", "Q"):
+        if abs(number) < 1000:  # noqa: PLR2004
+            break
+        number, unit = number / 1000, step
+    places = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2  # noqa: PLR2004
+    shown = f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
+    return (shown.rstrip("0").rstrip(".") if "." in shown else shown) + unit
+
+
+def _data_size(text: str) -> str:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(B|kB|MB|GB|TB|PB|EB|ZB|YB)", text)
+    if not found:
+        raise ArgumentError(f"Invalid data size: '{text}'")
+    power = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB").index(found[2])
+    return str(int(Decimal(found[1]) * 1024**power))
+
+
+# times
+
+_DURATIONS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+
+
+def _duration(text: str) -> int:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*", text)
+    if not found or found[2] not in _DURATIONS:
+        raise ArgumentError(f"duration is not a valid data duration string: {text}")
+    return int((Decimal(found[1]) * _DURATIONS[found[2]] / 10**6).to_integral(ROUND_HALF_UP))
+
+
+def _readable_seconds(value: float) -> str:
+    if not math.isfinite(value):
+        raise ArgumentError(f"Invalid argument found: {value}")
+    rest, parts = round(abs(value)), []
+    for unit, size in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(rest, size)
+        if count or (unit == "second" and not parts):
+            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
+    return ", ".join(parts)
+
+
+def _zone(name: str) -> str:
+    from local.athena.runtime import canonical_zone
+
+    zone = canonical_zone(name)
+    if zone is None:
+        raise ArgumentError(f"'{name}' is not a valid time zone")
+    return zone
+
+
+def _zoned(local: datetime, zone: str) -> dict[str, Any]:
+    from zoneinfo import ZoneInfo
+
+    if zone[0] in "+-":
+        shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+        return {"instant": local - shift if zone[0] == "+" else local + shift, "zone": zone}
+    return {"instant": local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None), "zone": zone}
+
+
+_ISO_DATE = r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-W(\d{2})(?:-(\d))?|-(\d{3}))?"
+_ISO_DATE_ONLY = re.compile(_ISO_DATE)
+_ISO = re.compile(
+    _ISO_DATE + r"(?:T(?:(\d{2})(?::(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?"
+)
+
+
+def _iso_day(parts: tuple[str | None, ...]) -> date:
+    year, month, day, week, weekday, ordinal = (int(part) if part else None for part in parts)
+    if week:
+        return date.fromisocalendar(year or 0, week, weekday or 1)
+    if ordinal is not None:
+        found = date(year or 0, 1, 1) + timedelta(days=ordinal - 1)
+        if found.year != year:
+            raise ValueError(ordinal)
+        return found
+    return date(year or 0, month if month is not None else 1, day if day is not None else 1)
+
+
+def _from_iso8601_date(text: str) -> str:
+    found = _ISO_DATE_ONLY.fullmatch(text)
+    try:
+        if found:
+            return _iso_day(found.groups()).isoformat()
+    except ValueError:
+        pass
+    raise ArgumentError(f'Invalid format: "{text}"')
+
+
+def _from_iso8601(text: str) -> dict[str, Any]:
+    found = _ISO.fullmatch(text)
+    try:
+        if found:
+            day = _iso_day(found.groups()[:6])
+            hour, minute, second = (int(part or 0) for part in found.groups()[6:9])
+            millis = int((found[10] or "0").ljust(3, "0")[:3])
+            local = datetime(day.year, day.month, day.day, hour, minute, second, millis * 1000)  # noqa: DTZ001
+            return _zoned(local, _zone(found[11] or "UTC"))
+    except ValueError as error:
+        if isinstance(error, ArgumentError):
+            raise
+    raise ArgumentError(f'Invalid format: "{text}"')
+
+
+_MONTHS = "January February March April May June July August September October November December".split()
+_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+
+
+def _names(full: list[str]) -> str:
+    return "|".join([*full, *(name[:3] for name in full)])
+
+
+# what each letter reads: a regular expression and the field it fills
+_FIELDS = {
+    "year": (r"-?\d{1,4}", "year"), "year2": (r"\d{2}", "year2"), "month": (r"\d{1,2}", "month"),
+    "monthname": (_names(_MONTHS), "monthname"), "day": (r"\d{1,2}", "day"), "weekday": (_names(_WEEKDAYS), None),
+    "ordinal": (r"\d{1,3}", "ordinal"), "hour": (r"\d{1,2}", "hour"), "hour12": (r"\d{1,2}", "hour12"),
+    "minute": (r"\d{1,2}", "minute"), "second": (r"\d{1,2}", "second"), "fraction": (r"\d{1,9}", "fraction"),
+    "half": (r"[AaPp][Mm]", "half"), "zone": (r"Z|[+-]\d{2}:?\d{2}", "zone"), "zonename": (r"[A-Za-z/_+\-0-9]+", "zone"),
+}  # fmt: skip
+_MYSQL = {
+    "a": ["weekday"], "b": ["monthname"], "c": ["month"], "d": ["day"], "e": ["day"], "f": ["fraction"],
+    "H": ["hour"], "h": ["hour12"], "I": ["hour12"], "i": ["minute"], "j": ["ordinal"], "k": ["hour"],
+    "l": ["hour12"], "M": ["monthname"], "m": ["month"], "p": ["half"], "S": ["second"], "s": ["second"],
+    "r": ["hour12", ":", "minute", ":", "second", " ", "half"], "T": ["hour", ":", "minute", ":", "second"],
+    "W": ["weekday"], "Y": ["year"], "y": ["year2"],
+}  # fmt: skip
+_JODA = {"y": "year", "Y": "year", "d": "day", "D": "ordinal", "H": "hour", "h": "hour12", "m": "minute",
+         "s": "second", "S": "fraction", "a": "half", "E": "weekday", "Z": "zone"}  # fmt: skip
+
+
+def joda_tokens(text: str) -> Iterator[tuple[str | None, int, str]]:
+    """Joda's pattern in parts: (letter, how often, "") or (None, 0, verbatim text)."""
+    for part in re.finditer(r"'((?:[^']|'')*)'|(([A-Za-z])\3*)|([^A-Za-z']+)", text):
+        if part[2]:
+            yield part[3], len(part[2]), ""
+        elif part[4]:
+            yield None, 0, part[4]
+        else:
+            yield None, 0, part[1].replace("''", "'") or "'"
+
+
+def _reader(parts: list[str]) -> re.Pattern[str]:
+    """A pattern that reads a text as the parts say; a part that is no field stands for itself."""
+    found, used = "", set()
+    for part in parts:
+        own = _FIELDS.get(part)
+        if own is None:
+            found += re.escape(part)
+            continue
+        expression, name = own
+        found += f"(?P<{name}>{expression})" if name and name not in used else f"(?:{expression})"
+        used.add(name)
+    return re.compile(found, re.IGNORECASE)
+
+
+@cache
+def _mysql_reader(text: str) -> re.Pattern[str]:
+    parts, symbols = [], iter(text)
+    for symbol in symbols:
+        if symbol != "%":
+            parts.append(symbol)
+            continue
+        letter = next(symbols, "")
+        if letter in ("v", "x"):
+            raise ArgumentError(f"date_parse with %{letter} is not supported", "NOT_SUPPORTED")
+        parts.extend(_MYSQL.get(letter, [letter]))
+    return _reader(parts)
+
+
+@cache
+def _joda_reader(text: str) -> re.Pattern[str]:
+    parts = []
+    for letter, count, verbatim in joda_tokens(text):
+        if letter is None:
+            parts.extend(verbatim)
+        elif letter == "M":
+            parts.append("month" if count < 3 else "monthname")  # noqa: PLR2004
+        elif letter in "yY" and count == 2:  # noqa: PLR2004
+            parts.append("year2")
+        elif letter == "Z" and count == 3:  # noqa: PLR2004
+            parts.append("zonename")
+        elif letter in _JODA:
+            parts.append(_JODA[letter])
+        else:
+            raise ArgumentError(f"parse_datetime with the pattern {letter * count} is not supported", "NOT_SUPPORTED")
+    return _reader(parts)
+
+
+def _read(pattern: re.Pattern[str], text: str) -> tuple[datetime, str]:
+    """The wall clock time and the zone that `text` shows. Raises ArgumentError."""
+    found = pattern.fullmatch(text)
+    try:
+        if found:
+            return _moment({name: value for name, value in found.groupdict().items() if value is not None})
+    except ValueError as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(f'Cannot parse "{text}": {error}') from None
+    raise ArgumentError(f'Invalid format: "{text}"')
+
+
+def _moment(fields: dict[str, str]) -> tuple[datetime, str]:
+    year = int(fields.get("year", 1970))
+    if "year2" in fields:
+        short = int(fields["year2"])
+        year = 1900 + short if short >= 70 else 2000 + short  # noqa: PLR2004
+    month = int(fields.get("month", 1))
+    if "monthname" in fields:
+        month = [name[:3].lower() for name in _MONTHS].index(fields["monthname"][:3].lower()) + 1
+    hour = int(fields.get("hour", 0))
+    if "hour12" in fields:
+        given = int(fields["hour12"])
+        if not 1 <= given <= 12:  # noqa: PLR2004
+            raise ValueError(f"Value {given} for clockhourOfHalfday must be in the range [1,12]")
+        hour = given % 12
+    if fields.get("half", "").lower() == "pm" and "hour12" in fields:
+        hour += 12
+    micros = int(fields.get("fraction", "0").ljust(3, "0")[:3]) * 1000
+    minute, second = int(fields.get("minute", 0)), int(fields.get("second", 0))
+    moment = datetime(year, month, int(fields.get("day", 1)), hour, minute, second, micros)  # noqa: DTZ001
+    if "ordinal" in fields:
+        moment = moment.replace(month=1, day=1) + timedelta(days=int(fields["ordinal"]) - 1)
+    return moment, _zone(fields.get("zone", "UTC"))
+
+
+def _date_parse(text: str, pattern: str) -> datetime:
+    return _read(_mysql_reader(pattern), text)[0]
+
+
+def _parse_datetime(text: str, pattern: str) -> dict[str, Any]:
+    return _zoned(*_read(_joda_reader(pattern), text))
+
+
+# regular expressions
+
+_UNSHARED = re.compile(r"\(\?(?!:|i\)|s\)|m\))|\\[1-9kGXRhHvVQEpPuZ]|[*+?}]\+|&&|\[[^\]\\]*\[|\$")
+_REFUSED = re.compile(r"&&|\\[GXRhHVQEpPuZ]|\[[^\]\\]*\[(?!:)|\(\?[dux]")
+
+
+def is_shared_pattern(text: str) -> bool:
+    """Whether Java and RE2 read a pattern alike."""
+    if _UNSHARED.search(text):
+        return False
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+@cache
+def pattern(text: str) -> re.Pattern[str]:
+    """Java's pattern for Python. Raises ArgumentError if it is wrong, or not the same in both."""
+    if _REFUSED.search(text):
+        raise ArgumentError(f"the regular expression '{text}' is not supported", "NOT_SUPPORTED")
+    insensitive = text.startswith("(?i)")
+    named = re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", text.replace(r"\z", r"\Z"))
+    named = re.sub(r"\\k<(\w+)>", r"(?P=\1)", named)
+    named = re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda found: re.escape(chr(int(found[1], 16))), named)
+    try:
+        return re.compile(named, 0 if insensitive else re.ASCII)
+    except re.error as error:
+        raise ArgumentError(f"{error}: {text}") from None
+
+
+def _group(compiled: re.Pattern[str], group: int) -> int:
+    if not 0 <= group <= compiled.groups:
+        raise ArgumentError(f"Pattern has {compiled.groups} groups. Cannot access group {group}")
+    return group
+
+
+def _regexp_extract(text: str, source: str, group: int) -> str | None:
+    compiled = pattern(source)
+    group = _group(compiled, group)
+    found = compiled.search(text)
+    return found[group] if found else None
+
+
+def _regexp_extract_all(text: str, source: str, group: int) -> list[str | None]:
+    compiled = pattern(source)
+    group = _group(compiled, group)
+    return [found[group] for found in compiled.finditer(text)]
+
+
+def _regexp_position(text: str, source: str, start: int, occurrence: int) -> int:
+    if start < 1:
+        raise ArgumentError("start position cannot be smaller than 1")
+    if occurrence < 1:
+        raise ArgumentError("occurrence cannot be smaller than 1")
+    for found in pattern(source).finditer(text, start - 1) if start <= len(text) else ():
+        occurrence -= 1
+        if not occurrence:
+            return found.start() + 1
+    return -1
+
+
+def _regexp_split(text: str, source: str) -> list[str]:
+    parts, at = [], 0
+    for found in pattern(source).finditer(text):
+        parts.append(text[at : found.start()])
+        at = found.end()
+    return [*parts, text[at:]]
+
+
+_REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{([A-Za-z]\w*)\}|([^\\$]+)|(.)", re.DOTALL)
+
+
+def _regexp_replace(text: str, source: str, replacement: str) -> str:
+    compiled = pattern(source)
+    parts: list[str | int] = []
+    for found in _REFERENCE.finditer(replacement):
+        escaped, number, name, plain, wrong = found.groups()
+        if wrong:
+            raise ArgumentError("Illegal replacement sequence: " + replacement)
+        if number:
+            parts.append(_group(compiled, int(number)))
+        elif name:
+            if name not in compiled.groupindex:
+                raise ArgumentError(f"Illegal replacement sequence: unknown group {{ {name} }}")
+            parts.append(compiled.groupindex[name])
+        else:
+            parts.append(escaped or plain)
+    return compiled.sub(lambda m: "".join(p if isinstance(p, str) else m[p] or "" for p in parts), text)
+
+
+def _regexp_pieces(text: str, source: str) -> list[dict[str, Any]]:
+    pieces: list[dict[str, Any]] = []
+    at = 0
+    for found in pattern(source).finditer(text):
+        pieces.append({"before": text[at : found.start()], "groups": list(found.groups())})
+        at = found.end()
+    return [*pieces, {"before": text[at:], "groups": None}]
+
+
+# JSON
+
+_STEP = re.compile(r'\.([\w:]+)|\[([\w]+)\]|\["((?:[^"\\]|\\["\\])*)"\]')
+_MISSING = object()
+
+
+@cache
+def json_path(text: str) -> tuple[str, ...] | None:
+    """The steps of a path, or None if it is none that Trino reads."""
+    if not text.startswith("$"):
+        return None
+    steps, at = [], 1
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if not found:
+            return None
+        plain = found[1] or found[2]
+        steps.append(plain if plain is not None else re.sub(r'\\(["\\])', r"\1", found[3]))
+        at = found.end()
+    return tuple(steps)
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it is written: with every key, in order."""
+
+
+def _loads(text: str) -> Any:
+    """JSON, with numbers as int or float. Raises ValueError."""
+
+    def refuse(name: str) -> Any:
+        raise ValueError(name)
+
+    return json.loads(text, object_pairs_hook=_Pairs, parse_constant=refuse)
+
+
+def _dumps(value: Any) -> str:
+    """JSON as Jackson writes it: no spaces, doubles in Java's form."""
+    if isinstance(value, _Pairs):
+        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_dumps(item)}" for key, item in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dumps, value)) + "]"
+    return _java_double(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def _java_double(value: float) -> str:
+    """A double as Java prints it: plain from 0.001 up to 10 million, else with an exponent."""
+    if value == 0 or 1e-3 <= abs(value) < 1e7:  # noqa: PLR2004
+        return f"{Decimal(repr(value)):f}" if "e" in repr(value) else repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    shown = "".join(map(str, digits))
+    power = int(exponent) + len(digits) - 1
+    return f"{'-' if sign else ''}{shown[0]}.{shown[1:] or '0'}E{power}"
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, _Pairs):
+        return _Pairs(sorted(((key, _sorted(item)) for key, item in dict(value).items()), key=lambda pair: pair[0]))
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+def _at(text: str, path: str) -> Any:
+    """The value at a path; `_MISSING` if there is none or the text is no JSON."""
+    try:
+        value = _loads(text)
+    except ValueError:
+        return _MISSING
+    for step in json_path(path) or ():
+        if isinstance(value, _Pairs):
+            value = next((item for key, item in value if key == step), _MISSING)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return _MISSING
+    return value
+
+
+def _json_extract(text: str, path: str) -> str | None:
+    value = _at(text, path)
+    return None if value is _MISSING else _dumps(value)
+
+
+def _json_extract_scalar(text: str, path: str) -> str | None:
+    value = _at(text, path)
+    if value is _MISSING or value is None or isinstance(value, list):
+        return None
+    return value if isinstance(value, str) else _dumps(value)
+
+
+def _json_size(text: str, path: str) -> int | None:
+    value = _at(text, path)
+    return None if value is _MISSING else len(value) if isinstance(value, list) else 0
+
+
+def _json_parse(text: str) -> str:
+    try:
+        return _dumps(_sorted(_loads(text)))
+    except ValueError:
+        raise ArgumentError(f"Cannot convert value to JSON: '{text}'") from None
+
+
+def _json_array(text: str) -> list[Any] | None:
+    value = _at(text, "$")
+    return value if isinstance(value, list) and not isinstance(value, _Pairs) else None
+
+
+def _json_array_length(text: str) -> int | None:
+    found = _json_array(text)
+    return None if found is None else len(found)
+
+
+def _json_array_get(text: str, index: int) -> str | None:
+    found = _json_array(text)
+    if found is None or not -len(found) <= index < len(found) or found[index] is None:
+        return None
+    return found[index] if isinstance(found[index], str) else _dumps(found[index])
+
+
+def _json_array_contains(text: str, sought: str) -> bool | None:
+    found = _json_array(text)
+    if found is None:
+        return None
+    kind, value = sought[0], sought[1:]
+    if kind == "b":
+        return any(item is (value == "true") for item in found)
+    if kind == "s":
+        return value in [item for item in found if isinstance(item, str)]
+    return any(type(item) in (int, float) and item == float(value) for item in found)
+
+
+def _is_json_scalar(text: str) -> bool:
+    value = _at(text, "$")
+    if value is _MISSING:
+        raise ArgumentError(f"Invalid JSON value: {text}")
+    return not isinstance(value, list)
+
+
+# bytes and URLs
+
+
+def _decoded(decode: Callable[[str], bytes], name: str) -> Callable[[str], bytes]:
+    def decoded(text: str) -> bytes:
+        try:
+            return decode(text)
+        except (binascii.Error, ValueError):
+            raise ArgumentError(f"Illegal {name} text: {text}") from None
+
+    return decoded
+
+
+def _hmac(name: str, data: bytes, key: bytes) -> bytes:
+    return hmac.new(key, data, name).digest()
+
+
+def _pack(layout: str, value: int) -> bytes:
+    return struct.pack(layout, value)
+
+
+def _unpack(layout: str, data: bytes) -> int:
+    if len(data) != struct.calcsize(layout):
+        raise ArgumentError(f"expected {struct.calcsize(layout)}-byte input, but got instead: {len(data)}")
+    return int(struct.unpack(layout, data)[0])
+
+
+_URI = re.compile(r"[^\x00-\x20<>\"{}|\\^`]*")
+
+
+def _url(part: str, text: str) -> str | None:
+    if not _URI.fullmatch(text):
+        return None
+    try:
+        found = urlsplit(text)
+        port = found.port
+    except ValueError:
+        return None
+    raw_host = found.netloc.rpartition("@")[2]
+    host = raw_host if raw_host.startswith("[") else raw_host.rpartition(":")[0] or raw_host
+    return {
+        "protocol": text[: len(found.scheme)],
+        "host": host or None,
+        "path": unquote_plus(found.path.replace("+", "%2B")),
+        "query": unquote_plus(found.query.replace("+", "%2B")),
+        "fragment": unquote_plus(found.fragment.replace("+", "%2B")),
+        "port": None if port is None else str(port),
+    }[part]
+
+
+def _url_parameter(text: str, name: str) -> str | None:
+    if not _URI.fullmatch(text):
+        return None
+    for pair in urlsplit(text).query.split("&"):
+        key, _, value = pair.partition("=")
+        if unquote_plus(key) == name:
+            return unquote_plus(value)
+    return None
+
+
+_PLAIN = (string.ascii_letters + string.digits + ".-*_").encode()
+
+
+def _url_encode(text: str) -> str:
+    return "".join(chr(b) if b in _PLAIN else "+" if b == 0x20 else f"%{b:02X}" for b in text.encode())  # noqa: PLR2004
+
+
+_FUNCTIONS: tuple[tuple[Callable[..., Any], list[str], str], ...] = (
+    (_from_base, ["VARCHAR", "BIGINT"], "BIGINT"),
+    (_to_base, ["BIGINT", "BIGINT"], "VARCHAR"),
+    (_cosine, ["MAP(VARCHAR, DOUBLE)", "MAP(VARCHAR, DOUBLE)"], "DOUBLE"),
+    (_combinations, ["BIGINT", "BIGINT"], "BIGINT[][]"),
+    (_strpos, ["VARCHAR", "VARCHAR", "BIGINT"], "BIGINT"),
+    (_hamming, ["VARCHAR", "VARCHAR"], "BIGINT"),
+    (_levenshtein, ["VARCHAR", "VARCHAR"], "BIGINT"),
+    (_luhn, ["VARCHAR"], "BOOLEAN"),
+    (_normalize, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_soundex, ["VARCHAR"], "VARCHAR"),
+    (_split_to_map, ["VARCHAR", "VARCHAR", "VARCHAR"], "MAP(VARCHAR, VARCHAR)"),
+    (_split_to_multimap, ["VARCHAR", "VARCHAR", "VARCHAR"], "MAP(VARCHAR, VARCHAR[])"),
+    (_from_utf8, ["BLOB", "VARCHAR"], "VARCHAR"),
+    (_format, ["VARCHAR", "VARCHAR[]"], "VARCHAR"),
+    (_format_number, ["DOUBLE"], "VARCHAR"),
+    (_data_size, ["VARCHAR"], "VARCHAR"),
+    (_duration, ["VARCHAR"], "BIGINT"),
+    (_readable_seconds, ["DOUBLE"], "VARCHAR"),
+    (_zone, ["VARCHAR"], "VARCHAR"),
+    (_from_iso8601_date, ["VARCHAR"], "VARCHAR"),
+    (_from_iso8601, ["VARCHAR"], _ZONED),
+    (_date_parse, ["VARCHAR", "VARCHAR"], "TIMESTAMP"),
+    (_parse_datetime, ["VARCHAR", "VARCHAR"], _ZONED),
+    (_regexp_extract, ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
+    (_regexp_extract_all, ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR[]"),
+    (_regexp_position, ["VARCHAR", "VARCHAR", "BIGINT", "BIGINT"], "INTEGER"),
+    (_regexp_split, ["VARCHAR", "VARCHAR"], "VARCHAR[]"),
+    (_regexp_replace, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_regexp_pieces, ["VARCHAR", "VARCHAR"], "STRUCT(before VARCHAR, groups VARCHAR[])[]"),
+    (_json_extract, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_json_extract_scalar, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_json_size, ["VARCHAR", "VARCHAR"], "BIGINT"),
+    (_json_parse, ["VARCHAR"], "VARCHAR"),
+    (_json_array_length, ["VARCHAR"], "BIGINT"),
+    (_json_array_get, ["VARCHAR", "BIGINT"], "VARCHAR"),
+    (_json_array_contains, ["VARCHAR", "VARCHAR"], "BOOLEAN"),
+    (_is_json_scalar, ["VARCHAR"], "BOOLEAN"),
+    (_hmac, ["VARCHAR", "BLOB", "BLOB"], "BLOB"),
+    (_pack, ["VARCHAR", "BIGINT"], "BLOB"),
+    (_unpack, ["VARCHAR", "BLOB"], "BIGINT"),
+    (_url, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_url_parameter, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_url_encode, ["VARCHAR"], "VARCHAR"),
+)
+_NAMED: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
+    ("regexp_like", lambda text, source: bool(pattern(source).search(text)), ["VARCHAR", "VARCHAR"], "BOOLEAN"),
+    ("regexp_count", lambda text, source: len(pattern(source).findall(text)), ["VARCHAR", "VARCHAR"], "BIGINT"),
+    ("from_base64", _decoded(lambda t: base64.b64decode(t, validate=True), "base64"), ["VARCHAR"], "BLOB"),
+    ("from_base64url", _decoded(base64.urlsafe_b64decode, "base64url"), ["VARCHAR"], "BLOB"),
+    ("from_base32", _decoded(base64.b32decode, "base32"), ["VARCHAR"], "BLOB"),
+    ("to_base32", lambda data: base64.b32encode(data).decode(), ["BLOB"], "VARCHAR"),
+    ("sha512", lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
+    ("crc32", zlib.crc32, ["BLOB"], "BIGINT"),
+    ("url_decode", unquote_plus, ["VARCHAR"], "VARCHAR"),
+)
+
+
+def install(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Puts the macros and functions on `connection`; once for each connection."""
+    import duckdb
+    from duckdb.func import FunctionNullHandling, PythonUDFType
+
+    connection.execute(_MACROS)
+    every = [*_NAMED, *((function.__name__[1:], function, kinds, returns) for function, kinds, returns in _FUNCTIONS)]
+    for name, function, kinds, returns in every:
+        connection.create_function(
+            f"nightlake_{name}",
+            _of_columns(_vectorised(function, returns), len(kinds)),
+            [duckdb.sqltype(kind) for kind in kinds],
+            duckdb.sqltype(returns),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+
+
+def _vectorised(function: Callable[..., Any], returns: str) -> Callable[..., Any]:
+    def apply(*columns: Any) -> Any:
+        import pyarrow as pa
+
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        values = [None if None in row else function(*row) for row in rows]
+        return pa.array(values, _arrow_type(returns))
+
+    return apply
+
+
+def _of_columns(apply: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """DuckDB counts the parameters that a function names."""
+    wrappers: dict[int, Callable[..., Any]] = {
+        1: lambda a: apply(a),
+        2: lambda a, b: apply(a, b),
+        3: lambda a, b, c: apply(a, b, c),
+        4: lambda a, b, c, d: apply(a, b, c, d),
+    }
+    return wrappers[count]
+
+
+@cache
+def _arrow_type(kind: str) -> Any:
+    import pyarrow as pa
+
+    if kind.endswith("[]"):
+        return pa.list_(_arrow_type(kind[:-2]))
+    if kind.startswith("MAP"):
+        return pa.map_(pa.string(), _arrow_type(kind.partition(", ")[2][:-1]))
+    if kind.startswith("STRUCT"):
+        fields = [field.rsplit(" ", 1) for field in kind[7:-1].split(", ")]
+        return pa.struct([(name, _arrow_type(field)) for name, field in fields])
+    plain = {
+        "VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(), "BLOB": pa.binary(), "TIMESTAMP": pa.timestamp("us"),
+    }  # fmt: skip
+    return plain[kind]
