@@ -4,13 +4,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal as Number
 from typing import ClassVar, Protocol
 
 from sqlglot import exp
 
 from local.athena.compiler.arithmetic import arithmetic, compare, distinct, negate
 from local.athena.compiler.cast import as_text, cast, coerce
+from local.athena.compiler.literals import check_escape, interval_amount, number, unescaped
 from local.athena.compiler.scope import Scope
 from local.athena.compiler.typed import Typed, let, null, repeats, text_literal
 from local.athena.errors import (
@@ -76,9 +76,7 @@ _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-_MAX_INTEGER, _MAX_BIGINT = 2**31 - 1, 2**63 - 1
 _EXTRACT = {"DOW": "day_of_week", "DOY": "day_of_year", "YOW": "year_of_week"}
-_UNITS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000}
 
 
 class Queries(Protocol):
@@ -226,7 +224,7 @@ class Expressions:
     def _unicode(self, node: exp.Expr) -> Typed:
         try:
             text = str(node.this).encode("latin-1", "backslashreplace").decode("raw_unicode_escape")
-            text = _unescaped(str(node.this)) if "\\" in str(node.this) else text
+            text = unescaped(str(node.this)) if "\\" in str(node.this) else text
         except ValueError:
             raise InvalidLiteralError("Incomplete escape sequence", position(node)) from None
         return text_literal(text, varchar(len(text)))
@@ -239,7 +237,7 @@ class Expressions:
             span = (unit.this.name.upper(), unit.expression.name.upper())
         else:
             span = (unit.name.upper(),) * 2 if unit is not None else ("", "")
-        amount, kind = _interval_amount(text, *span, position(node))
+        amount, kind = interval_amount(text, *span, position(node))
         amount = -amount if negative else amount
         return Typed(f"CAST({amount} AS {to_duckdb(kind)})", kind)
 
@@ -381,7 +379,7 @@ class Expressions:
         sql = f"{coerce(value, VARCHAR).sql} LIKE {coerce(pattern, VARCHAR).sql}"
         if escape is not None:
             symbol = self.compile(escape)
-            _check_escape(symbol, pattern, position(node))
+            check_escape(symbol, pattern, position(node))
             sql += f" ESCAPE {symbol.sql}"
         once = value.once or pattern.once
         return Typed(f"(NOT ({sql}))" if node.args.get("negate") else f"({sql})", BOOLEAN, once=once)
@@ -1012,83 +1010,9 @@ def ordered(item: exp.Expr, value: Typed) -> str:
     return f"{value.sql} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
 
 
-def number(text: str, where: tuple[int, int] | None) -> Typed:
-    """A number as written: integer, bigint, decimal or, with an exponent, double."""
-    if "e" in text.lower():
-        return Typed(f"CAST('{text}' AS DOUBLE)", DOUBLE, float(text), is_literal=True)
-    if "." in text:
-        whole, _, fraction = text.lstrip("-").partition(".")
-        digits = len(whole.lstrip("0") + fraction) if whole.lstrip("0") else max(len(fraction), 1)
-        if digits > 38:  # noqa: PLR2004
-            raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
-        kind = decimal(digits, len(fraction))
-        return Typed(f"CAST('{text}' AS {to_duckdb(kind)})", kind, Number(text), is_literal=True)
-    value = int(text)
-    if not -_MAX_BIGINT - 1 <= value <= _MAX_BIGINT:
-        raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
-    exact = INTEGER if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else BIGINT
-    return Typed(f"CAST({value} AS {to_duckdb(exact)})", exact, value, is_literal=True)
-
-
 def _compares_apart(kind: Type) -> bool:
     """Whether values of `kind` compare otherwise than DuckDB compares what holds them."""
     return kind in (DOUBLE, REAL, TIMESTAMP_TZ) or isinstance(kind, Array | Map | Row)
-
-
-def _unescaped(text: str) -> str:
-    """A U&'' literal: `\\0041` and `\\+01F600` are code points, `\\\\` a backslash. Raises ValueError."""
-    result, at = "", 0
-    while at < len(text):
-        if text[at] != "\\":
-            result, at = result + text[at], at + 1
-        elif text[at + 1 : at + 2] == "\\":
-            result, at = result + "\\", at + 2
-        else:
-            start, length = (at + 2, 6) if text[at + 1 : at + 2] == "+" else (at + 1, 4)
-            result, at = result + chr(int(text[start : start + length], 16)), start + length
-    return result
-
-
-def _interval_amount(text: str, first: str, last: str, where: tuple[int, int] | None) -> tuple[int, Type]:
-    """Months or milliseconds of an interval literal, and its type."""
-    sign = -1 if text.startswith("-") else 1
-    text = text.lstrip("+-").strip()
-    try:
-        if first in ("YEAR", "MONTH"):
-            return sign * _months(text, first, last), INTERVAL_YEAR
-        names = list(_UNITS)
-        wanted = names[names.index(first) : names.index(last) + 1]
-        parts = text.replace(" ", ":").split(":")
-        if len(parts) > len(wanted):
-            raise ValueError(text)  # noqa: TRY301
-        total = sum(Number(part) * _UNITS[unit] for part, unit in zip(parts, wanted, strict=False))
-        return sign * int(total), INTERVAL_DAY
-    except (ValueError, ArithmeticError):
-        raise InvalidLiteralError(f"'{text}' is not a valid INTERVAL literal", where) from None
-
-
-def _months(text: str, first: str, last: str) -> int:
-    years, _, months = text.partition("-")
-    if first == last and months:
-        raise ValueError(text)
-    return int(years) * (12 if first == "YEAR" else 1) + int(months or 0)
-
-
-def _check_escape(symbol: Typed, pattern: Typed, where: tuple[int, int] | None) -> None:
-    """Raises InvalidFunctionArgumentError where Trino does not take an ESCAPE; both must be literals here."""
-    if not isinstance(symbol.value, str) or not isinstance(pattern.value, str):
-        raise NotSupportedError("LIKE with ESCAPE is supported for a literal pattern only", where)
-    if len(symbol.value) != 1:
-        raise InvalidFunctionArgumentError("Escape string must be a single character")
-    text, at = pattern.value, 0
-    while at < len(text):
-        if text[at] == symbol.value:
-            at += 1
-            if text[at : at + 1] not in ("%", "_", symbol.value) or at == len(text):
-                raise InvalidFunctionArgumentError(
-                    "Escape character must be followed by '%', '_' or the escape character itself"
-                )
-        at += 1
 
 
 def _described(node: exp.Expr) -> str:
