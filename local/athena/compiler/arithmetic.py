@@ -129,22 +129,25 @@ def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, D
     kind = decimal(min(MAX_DECIMAL, a.precision + b.scale + max(b.scale - a.scale, 0)), scale)
     held = to_duckdb(kind)
     if a.precision + scale + b.scale > _INTEGER_LIMIT or b.precision + b.scale > _INTEGER_LIMIT:
-        texts = [Typed(f"CAST({v.sql} AS VARCHAR)", UNKNOWN, once=v.once).sql for v in (left, right)]
-        quotient = f"nightlake_divide({texts[0]}, {texts[1]}, {scale})"
-        failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
-        checked = f"coalesce(TRY_CAST({quotient} AS {held}), CASE WHEN {quotient} IS NOT NULL THEN {failed} END)"
-        return f"CASE WHEN {right.sql} = 0 THEN {_by_zero(kind)} ELSE {checked} END", kind
+
+        def wide(x: str, y: str) -> str:
+            quotient = f"nightlake_divide(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR), {scale})"
+            failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
+            checked = f"coalesce(TRY_CAST({quotient} AS {held}), CASE WHEN {quotient} IS NOT NULL THEN {failed} END)"
+            return f"CASE WHEN {y} = 0 THEN {_by_zero(kind)} ELSE {checked} END"
+
+        return let([left, right], wide), kind
     narrow = max(a.precision + scale + b.scale, b.precision + b.scale) <= _WIDE
     integer, digits = (BIGINT, _WIDE) if narrow else (_HUGEINT, MAX_DECIMAL)
     dividend = Typed(_unscaled(left.sql, a, scale + b.scale, integer), integer, once=left.once)
     divisor = Typed(_unscaled(right.sql, b, b.scale, integer), integer, once=right.once)
-    zero = "" if _divides(right) else f"WHEN {right.sql} = 0 THEN {_by_zero(kind)} "
 
     def body(x: str, y: str) -> str:
         up = f"CASE WHEN 2 * abs({x} % {y}) >= abs({y}) THEN sign({x}) * sign({y}) ELSE 0 END"
         whole = f"CAST({x} // {y} + {up} AS DECIMAL({digits},0))"
         smallest = f"0.{'1'.rjust(scale, '0')}"
         scaled = f"{whole} * CAST('{smallest}' AS DECIMAL({scale},{scale}))" if scale else whole
+        zero = "" if _divides(right) else f"WHEN {y} = 0 THEN {_by_zero(kind)} "
         return f"CASE {zero}WHEN {y} <> 0 THEN CAST({scaled} AS {held}) END"
 
     return let([dividend, divisor], body), kind

@@ -267,6 +267,16 @@ def _to_double(value: Typed, target: Type) -> str:
     kind, source = to_duckdb(target), value.type
     if source == BOOLEAN:
         return f"CAST(CAST({value.sql} AS INTEGER) AS {kind})"
+    if (source, target) == (DOUBLE, REAL):  # beyond a float's range it is infinite, as in Java
+        infinite = "CAST(CASE WHEN {0} > 0 THEN 'Infinity' ELSE '-Infinity' END AS FLOAT)"
+        limit = "CAST(3.4028235677973366e38 AS DOUBLE)"
+        return let(
+            [value],
+            lambda x: (
+                f"CASE WHEN abs({x}) < {limit} OR isnan({x}) THEN TRY_CAST({x} AS FLOAT)"
+                f" WHEN {x} IS NOT NULL THEN {infinite.format(x)} END"
+            ),
+        )
     if is_numeric(source):
         return _widened(value, target)
     if is_text(source):

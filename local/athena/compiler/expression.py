@@ -315,7 +315,11 @@ class Expressions:
         return value if isinstance(node, exp.NullSafeNEQ) else replace(value, sql=f"(NOT {value.sql})")
 
     def _concat(self, node: exp.Expr) -> Typed:
-        return self._invoke("concat", list(node.flatten(unnest=False)), node)
+        parts = list(node.flatten(unnest=False))
+        arrays = [isinstance(self.compile(part).type, Array) for part in parts]
+        if any(arrays):  # an element beside an array is added to it
+            parts = [p if is_array else exp.Array(expressions=[p]) for p, is_array in zip(parts, arrays, strict=True)]
+        return self._invoke("concat", parts, node)
 
     def _between(self, node: exp.Expr) -> Typed:
         if node.args.get("symmetric"):
