@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.athena import types
-from local.athena.errors import BadDataError, CannotOpenSplitError
-from local.athena.types import Array, Decimal, Map, Row, Type, Varchar, literal, quote
+from local.athena.errors import BadDataError, CannotOpenSplitError, NotSupportedError
+from local.athena.types import Array, Char, Decimal, Map, Row, Type, Varchar, literal, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,6 +70,8 @@ def reader(
 def _column(name: str, kind: Type, kinds: dict[str, tuple[str, Any]], url: str) -> str:
     if name not in kinds:
         return f"CAST(NULL AS {types.to_duckdb(kind)})"
+    if isinstance(kind, Char):
+        raise NotSupportedError(f"Columns of type {kind} ({name}) in files are not supported by the local Athena")
     held, source = kinds[name]
     try:
         return _coerced(quote(held), source, kind)

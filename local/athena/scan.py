@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import duckdb
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-PATH = "$path"
 
 
 @dataclass(frozen=True)
@@ -179,8 +178,6 @@ class _TableReader:
             texts = [owner.values[position] for owner in owners]
             self._check_values(name, kind, texts)
             shown.append(f"{_key(texts, kind)} AS {quote(name)}")
-        if PATH in self._used:
-            shown.append(f'filename AS "{PATH}"')
         return f"SELECT {', '.join(shown)} FROM {source}"  # noqa: S608 (escaped)
 
     def _check_values(self, name: str, kind: Type, texts: Sequence[str]) -> None:
@@ -196,8 +193,6 @@ class _TableReader:
 
     def _empty(self) -> str:
         shown = [f"{_null(kind)} AS {quote(name)}" for name, kind in (*self._columns, *self._keys)]
-        if PATH in self._used:
-            shown.append(f'CAST(NULL AS VARCHAR) AS "{PATH}"')
         return f"SELECT {', '.join(shown)} WHERE false"
 
 

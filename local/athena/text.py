@@ -47,10 +47,10 @@ def reader(
     options = _options(storage)
     skip = int(table.parameters.get("skip.header.line.count") or 0)
     lines = (
-        f"(SELECT coalesce(line, '') AS line, file_index, filename FROM read_csv({array(urls)},"  # noqa: S608 (escaped)
+        f"(SELECT coalesce(line, '') AS line, file_index FROM read_csv({array(urls)},"  # noqa: S608 (escaped)
         f" columns = {{'line': 'VARCHAR'}}, delim = {_NO_DELIMITER}, quote = '', escape = '', header = false,"
         f" auto_detect = false, strict_mode = false, skip = {skip}, max_line_size = {_MAX_LINE},"
-        f" buffer_size = {2 * _MAX_LINE}, filename = true))"
+        f" buffer_size = {2 * _MAX_LINE}))"
     )
     if storage.serde in formats.JSON:
         return _json(connection, lines, columns, options)
@@ -97,7 +97,7 @@ def _lazy(lines: str, columns: Sequence[tuple[str, Type]], options: Mapping[str,
             "LazySimpleSerDe with ESCAPED BY or other line ends is not supported by the local Athena"
         )
     null = options.get("serialization.null.format", "\\N")
-    source = f"(SELECT string_split(line, {literal(delimiter)}) AS f, file_index, filename FROM {lines})"  # noqa: S608
+    source = f"(SELECT string_split(line, {literal(delimiter)}) AS f, file_index FROM {lines})"  # noqa: S608
     values = [(f"nullif(f[{position}], {literal(null)})", kind) for position, (_, kind) in enumerate(columns, 1)]
     return source, [_lenient(value, kind) for value, kind in values]
 
@@ -132,7 +132,7 @@ def _open_csv(
     special = " OR ".join(f"contains(line, {literal(char)})" for char in {quote, escape})
     source = (
         f"(SELECT CASE WHEN {special} THEN {name}(line) ELSE string_split(line, {literal(separator)}) END AS f,"  # noqa: S608
-        f" file_index, filename FROM {lines})"
+        f" file_index FROM {lines})"
     )
     return source, [_open_csv_value(f"f[{position}]", *column) for position, column in enumerate(columns, 1)]
 
@@ -206,7 +206,7 @@ def _json(
         return [_json_text(members.get(name), kind) for name, kind in columns]
 
     name = _register(connection, split)
-    source = f"(SELECT {name}(line) AS f, file_index, filename FROM {lines} WHERE trim(line) <> '')"  # noqa: S608
+    source = f"(SELECT {name}(line) AS f, file_index FROM {lines} WHERE trim(line) <> '')"  # noqa: S608
     return source, [_json_value(f"f[{position}]", *column) for position, column in enumerate(columns, 1)]
 
 
