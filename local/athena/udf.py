@@ -62,9 +62,7 @@ def _from_base(text: str, radix: int) -> int:
     if not 2 <= radix <= 36:  # noqa: PLR2004
         raise ArgumentError("Radix must be between 2 and 36")
     try:
-        if not re.fullmatch(r"[+-]?[0-9A-Za-z]+", text):
-            raise ValueError(text)
-        value = int(text, radix)
+        value = int(text if re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) else "", radix)
     except ValueError:
         raise ArgumentError(f"Not a valid base-{radix} number: {text}") from None
     if not -(2**63) <= value < 2**63:
@@ -139,7 +137,7 @@ def _luhn(text: str) -> bool:
     return bool(text) and sum(value - 9 * (value > 9) for value in doubled) % 10 == 0  # noqa: PLR2004
 
 
-def _normalize(text: str, form: str) -> str:
+def _normalize(text: str, form: Any) -> str:
     if form not in ("NFC", "NFD", "NFKC", "NFKD"):
         raise ArgumentError("Normalization form must be one of [NFD, NFC, NFKD, NFKC]")
     return unicodedata.normalize(form, text)
@@ -185,9 +183,7 @@ def _split_to_multimap(text: str, entry: str, pair: str) -> dict[str, list[str]]
 def _pairs(text: str, entry: str, pair: str) -> Iterator[tuple[str, str]]:
     if not entry or not pair or entry == pair:
         raise ArgumentError("entryDelimiter and keyValueDelimiter must not be empty and must not be the same")
-    for part in text.split(entry) if text else []:
-        if not part and part is text.split(entry)[-1]:
-            continue
+    for part in text.removesuffix(entry).split(entry) if text else []:
         if part.count(pair) != 1:
             raise ArgumentError(f"Key-value delimiter must appear exactly once in each entry. Bad input: '{part}'")
         key, _, value = part.partition(pair)
@@ -197,8 +193,10 @@ def _pairs(text: str, entry: str, pair: str) -> Iterator[tuple[str, str]]:
 def _from_utf8(data: bytes, replacement: str) -> str:
     if len(replacement) > 1:
         raise ArgumentError("Replacement character string must empty or a single character")
-    return data.decode("utf-8", "replace").replace("\ufffd", replacement) if replacement != "\ufffd" else data.decode(
-        "utf-8", "replace"
+    return (
+        data.decode("utf-8", "replace").replace("\ufffd", replacement)
+        if replacement != "\ufffd"
+        else data.decode("utf-8", "replace")
     )
 
 
@@ -314,7 +312,8 @@ def _duration(text: str) -> int:
 def _readable_seconds(value: float) -> str:
     if not math.isfinite(value):
         raise ArgumentError(f"Invalid argument found: {value}")
-    rest, parts = round(abs(value)), []
+    rest = round(abs(value))
+    parts: list[str] = []
     for unit, size in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         count, rest = divmod(rest, size)
         if count or (unit == "second" and not parts):
@@ -384,8 +383,21 @@ def _from_iso8601(text: str) -> dict[str, Any]:
     raise ArgumentError(f'Invalid format: "{text}"')
 
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 def _names(full: list[str]) -> str:
@@ -398,7 +410,8 @@ _FIELDS = {
     "monthname": (_names(_MONTHS), "monthname"), "day": (r"\d{1,2}", "day"), "weekday": (_names(_WEEKDAYS), None),
     "ordinal": (r"\d{1,3}", "ordinal"), "hour": (r"\d{1,2}", "hour"), "hour12": (r"\d{1,2}", "hour12"),
     "minute": (r"\d{1,2}", "minute"), "second": (r"\d{1,2}", "second"), "fraction": (r"\d{1,9}", "fraction"),
-    "half": (r"[AaPp][Mm]", "half"), "zone": (r"Z|[+-]\d{2}:?\d{2}", "zone"), "zonename": (r"[A-Za-z/_+\-0-9]+", "zone"),
+    "half": (r"[AaPp][Mm]", "half"), "zone": (r"Z|[+-]\d{2}:?\d{2}", "zone"),
+    "zonename": (r"[A-Za-z/_+\-0-9]+", "zone"),
 }  # fmt: skip
 _MYSQL = {
     "a": ["weekday"], "b": ["monthname"], "c": ["month"], "d": ["day"], "e": ["day"], "f": ["fraction"],
@@ -438,7 +451,8 @@ def _reader(parts: list[str]) -> re.Pattern[str]:
 
 @cache
 def _mysql_reader(text: str) -> re.Pattern[str]:
-    parts, symbols = [], iter(text)
+    parts: list[str] = []
+    symbols = iter(text)
     for symbol in symbols:
         if symbol != "%":
             parts.append(symbol)
@@ -452,7 +466,7 @@ def _mysql_reader(text: str) -> re.Pattern[str]:
 
 @cache
 def _joda_reader(text: str) -> re.Pattern[str]:
-    parts = []
+    parts: list[str] = []
     for letter, count, verbatim in joda_tokens(text):
         if letter is None:
             parts.extend(verbatim)
@@ -778,6 +792,12 @@ def _unpack(layout: str, data: bytes) -> int:
     return int(struct.unpack(layout, data)[0])
 
 
+def _unpack_double(data: bytes) -> float:
+    if len(data) != 8:  # noqa: PLR2004
+        raise ArgumentError(f"expected 8-byte input, but got instead: {len(data)}")
+    return float(struct.unpack(">d", data)[0])
+
+
 _URI = re.compile(r"[^\x00-\x20<>\"{}|\\^`]*")
 
 
@@ -859,6 +879,7 @@ _FUNCTIONS: tuple[tuple[Callable[..., Any], list[str], str], ...] = (
     (_hmac, ["VARCHAR", "BLOB", "BLOB"], "BLOB"),
     (_pack, ["VARCHAR", "BIGINT"], "BLOB"),
     (_unpack, ["VARCHAR", "BLOB"], "BIGINT"),
+    (_unpack_double, ["BLOB"], "DOUBLE"),
     (_url, ["VARCHAR", "VARCHAR"], "VARCHAR"),
     (_url_parameter, ["VARCHAR", "VARCHAR"], "VARCHAR"),
     (_url_encode, ["VARCHAR"], "VARCHAR"),
@@ -871,6 +892,7 @@ _NAMED: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
     ("from_base32", _decoded(base64.b32decode, "base32"), ["VARCHAR"], "BLOB"),
     ("to_base32", lambda data: base64.b32encode(data).decode(), ["BLOB"], "VARCHAR"),
     ("sha512", lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
+    ("pack_double", lambda value: struct.pack(">d", value), ["DOUBLE"], "BLOB"),
     ("crc32", zlib.crc32, ["BLOB"], "BIGINT"),
     ("url_decode", unquote_plus, ["VARCHAR"], "VARCHAR"),
 )
@@ -906,12 +928,12 @@ def _vectorised(function: Callable[..., Any], returns: str) -> Callable[..., Any
 
 
 def _of_columns(apply: Callable[..., Any], count: int) -> Callable[..., Any]:
-    """DuckDB counts the parameters that a function names."""
+    """`apply` with so many named parameters: DuckDB counts them."""
     wrappers: dict[int, Callable[..., Any]] = {
-        1: lambda a: apply(a),
-        2: lambda a, b: apply(a, b),
-        3: lambda a, b, c: apply(a, b, c),
-        4: lambda a, b, c, d: apply(a, b, c, d),
+        1: lambda a: apply(a),  # noqa: PLW0108
+        2: lambda a, b: apply(a, b),  # noqa: PLW0108
+        3: lambda a, b, c: apply(a, b, c),  # noqa: PLW0108
+        4: lambda a, b, c, d: apply(a, b, c, d),  # noqa: PLW0108
     }
     return wrappers[count]
 

@@ -29,7 +29,7 @@ Rows = list[list[str | None]]
 class NoTables:
     """A catalog without databases: the oracle's statements bring their own rows."""
 
-    def resolve(self, catalog: str, database: str, name: str) -> None:
+    def resolve(self, *_: str) -> None:
         return None
 
 
@@ -38,6 +38,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": "1"})
     connection.execute("SET TimeZone = 'UTC'")
     runtime.prepare(connection)
+    connection.execute(results.MACROS)
     return connection
 
 
@@ -47,7 +48,7 @@ def answer(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[list[
     shown = ", ".join(results.rendered(kind, f"c{place}") for place, (_, kind) in enumerate(compiled.columns))
     names = ", ".join(f"c{place}" for place in range(len(compiled.columns)))
     try:
-        rows = connection.execute(f"SELECT {shown} FROM ({compiled.sql}) AS q({names})").fetchall()
+        rows = connection.execute(f"SELECT {shown} FROM ({compiled.sql}) AS q({names})").fetchall()  # noqa: S608
     except duckdb.Error as error:
         raise from_duckdb(error) from error
     return [str(kind) for _, kind in compiled.columns], [

@@ -26,7 +26,7 @@ Invoke = Callable[..., str]
 
 FUNCTIONS.aggregate("count", "-> bigint", lambda invoke, _: invoke("count", "*"))
 FUNCTIONS.aggregate("count", "T -> bigint", "count")
-FUNCTIONS.aggregate("count_if", "boolean -> bigint", "count_if")
+FUNCTIONS.aggregate("count_if", "boolean -> bigint", lambda invoke, a: invoke("count", f"CASE WHEN {a[0]} THEN 1 END"))
 for _name in ("bool_and", "every"):
     FUNCTIONS.aggregate(_name, "boolean -> boolean", "bool_and")
 FUNCTIONS.aggregate("bool_or", "boolean -> boolean", "bool_or")
@@ -79,9 +79,11 @@ def _extreme(name: str) -> None:
             return None
         if len(call.arguments) == 1:
             return Match((kind,), kind, lambda invoke, a: invoke(name, *a))
-        return Match((kind, BIGINT), array(kind), lambda invoke, a: invoke(name, *a)) if is_integer(
-            call.types[1]
-        ) else None
+        return (
+            Match((kind, BIGINT), array(kind), lambda invoke, a: invoke(name, *a))
+            if is_integer(call.types[1])
+            else None
+        )
 
     def of(call: Call) -> Match | None:
         if len(call.arguments) not in (2, 3) or not is_orderable(call.types[1]) or call.types[1] == TIMESTAMP_TZ:

@@ -19,6 +19,7 @@ from local.athena.types import (
     to_duckdb,
 )
 
+
 def applied(function: str, *arguments: str) -> str:
     """SQL of a lambda applied to `arguments`."""
     if len(arguments) == 1:
@@ -42,7 +43,16 @@ FUNCTIONS.scalar("filter", "array(T), function(T,boolean) -> array(T)", "list_fi
 FUNCTIONS.scalar("flatten", "array(array(E)) -> array(E)", "flatten({0})")
 FUNCTIONS.scalar("reverse", "array(E) -> array(E)", "list_reverse({0})")
 FUNCTIONS.scalar("array_distinct", "array(E) -> array(E)", lambda a: first_of_each(a[0]))
-FUNCTIONS.scalar("concat", "array(E), array(E), array(E)... -> array(E)", lambda a: " || ".join(a))
+FUNCTIONS.scalar("concat", "array(E), array(E), array(E)... -> array(E)", " || ".join)
+FUNCTIONS.scalar("concat", "array(E), E -> array(E)", "CASE WHEN {0} IS NOT NULL THEN list_append({0}, {1}) END")
+FUNCTIONS.scalar("concat", "E, array(E) -> array(E)", "CASE WHEN {1} IS NOT NULL THEN list_prepend({0}, {1}) END")
+FUNCTIONS.scalar(
+    "array_histogram",
+    "array(K) -> map(K, bigint)",
+    "map_from_entries(list_transform("
+    + first_of_each("list_filter({0}, lambda one: one IS NOT NULL)")
+    + ", lambda k: {{'k': k, 'v': len(list_filter({0}, lambda one: one = k))}}))",
+)
 
 _ONES = "list_transform({0}, {1})"
 _MATCHES = {
@@ -154,9 +164,7 @@ def _orderable(name: str, template: str, *, element: bool = False) -> None:
 
 _orderable("array_sort", "list_sort({0}, 'ASC', 'NULLS LAST')")
 for _name in ("max", "min"):
-    _orderable(
-        f"array_{_name}", f"CASE WHEN {has_null('{0}')} THEN NULL ELSE list_{_name}({{0}}) END", element=True
-    )
+    _orderable(f"array_{_name}", f"CASE WHEN {has_null('{0}')} THEN NULL ELSE list_{_name}({{0}}) END", element=True)
 
 
 def _sorted_by(arguments: list[str]) -> str:
@@ -167,10 +175,7 @@ def _sorted_by(arguments: list[str]) -> str:
     after = f"list_filter(state.one, lambda other: {place} > 0)"
     step = f"{{'one': list_concat(list_append({before}, item.one[1]), {after})}}"
     wrapped = f"list_transform({items}, lambda each: {{'one': [each]}})"
-    return (
-        f"CASE WHEN len({items}) = 0 THEN {items}"
-        f" ELSE list_reduce({wrapped}, lambda state, item: {step}).one END"
-    )
+    return f"CASE WHEN len({items}) = 0 THEN {items} ELSE list_reduce({wrapped}, lambda state, item: {step}).one END"
 
 
 FUNCTIONS.scalar("array_sort", "array(T), function(T,T,bigint) -> array(T)", lambda a: _sorted_by(list(a)))
@@ -208,7 +213,9 @@ def _zip_with(arguments: list[str]) -> str:
     one, other, function = arguments
     places = f"range(1, greatest(len({one}), len({other})) + 1)"
     each = applied(function, f"list_extract({one}, place)", f"list_extract({other}, place)")
-    return f"CASE WHEN {one} IS NOT NULL AND {other} IS NOT NULL THEN list_transform({places}, lambda place: {each}) END"
+    return (
+        f"CASE WHEN {one} IS NOT NULL AND {other} IS NOT NULL THEN list_transform({places}, lambda place: {each}) END"
+    )
 
 
 FUNCTIONS.scalar("zip_with", "array(T), array(U), function(T,U,R) -> array(R)", lambda a: _zip_with(list(a)))

@@ -78,7 +78,9 @@ def _steps(unit: str, amount: str) -> str:
     if unit in _MILLIS:
         return f"to_milliseconds({amount} * {_MILLIS[unit]})"
     days, months = {"day": 1, "week": 7}.get(unit), {"month": 1, "quarter": 3, "year": 12}.get(unit)
-    return f"to_days(CAST({amount} * {days} AS INTEGER))" if days else f"to_months(CAST({amount} * {months} AS INTEGER))"
+    return (
+        f"to_days(CAST({amount} * {days} AS INTEGER))" if days else f"to_months(CAST({amount} * {months} AS INTEGER))"
+    )
 
 
 def _add(call: Call) -> Match | None:
@@ -178,7 +180,11 @@ FUNCTIONS.scalar(
     "timezone_hour", "timestamp(3) with time zone -> bigint", f"nightlake_whole({_OFFSET}, 60)"
 )  # fmt: skip
 FUNCTIONS.scalar("timezone_minute", "timestamp(3) with time zone -> bigint", f"({_OFFSET}) % 60")
-for _kind, _value in (("date", "{0}"), ("timestamp(3)", "{0}"), ("timestamp(3) with time zone", "nightlake_local({0})")):
+for _kind, _value in (
+    ("date", "{0}"),
+    ("timestamp(3)", "{0}"),
+    ("timestamp(3) with time zone", "nightlake_local({0})"),
+):
     FUNCTIONS.scalar("last_day_of_month", f"{_kind} -> date", f"last_day({_value})")
 
 # now
@@ -235,8 +241,7 @@ FUNCTIONS.scalar(
 FUNCTIONS.scalar(
     "at_timezone",
     "timestamp(3) with time zone, varchar -> timestamp(3) with time zone",
-    "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL"
-    " THEN {{'instant': {0}.instant, 'zone': nightlake_zone({1})}} END",
+    "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN {{'instant': {0}.instant, 'zone': nightlake_zone({1})}} END",
 )
 FUNCTIONS.scalar("to_milliseconds", "interval day to second -> bigint", "{0}")
 FUNCTIONS.scalar("parse_duration", "varchar -> interval day to second", "nightlake_duration({0})")

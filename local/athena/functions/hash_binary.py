@@ -4,7 +4,7 @@ from local.athena.functions.guard import refuse
 from local.athena.functions.registry import FUNCTIONS
 
 FUNCTIONS.scalar("length", "varbinary -> bigint", "octet_length({0})")
-FUNCTIONS.scalar("concat", "varbinary, varbinary, varbinary... -> varbinary", lambda a: " || ".join(a))
+FUNCTIONS.scalar("concat", "varbinary, varbinary, varbinary... -> varbinary", " || ".join)
 FUNCTIONS.scalar("to_utf8", "varchar -> varbinary", "encode({0})")
 FUNCTIONS.scalar("from_utf8", "varbinary -> varchar", "nightlake_from_utf8({0}, chr(65533))")
 FUNCTIONS.scalar("from_utf8", "varbinary, varchar -> varchar", "nightlake_from_utf8({0}, {1})")
@@ -27,8 +27,8 @@ FUNCTIONS.scalar("sha512", "varbinary -> varbinary", "nightlake_sha512({0})")
 FUNCTIONS.scalar("crc32", "varbinary -> bigint", "nightlake_crc32({0})")
 for _name in ("md5", "sha1", "sha256", "sha512"):
     FUNCTIONS.scalar(f"hmac_{_name}", "varbinary, varbinary -> varbinary", f"nightlake_hmac('{_name}', {{0}}, {{1}})")
-for _bits, _kind in ((32, "integer"), (64, "bigint")):
-    FUNCTIONS.scalar(f"to_big_endian_{_bits}", f"{_kind} -> varbinary", f"nightlake_pack('>{'iq'[_bits > 32]}', {{0}})")
-    FUNCTIONS.scalar(
-        f"from_big_endian_{_bits}", f"varbinary -> {_kind}", f"nightlake_unpack('>{'iq'[_bits > 32]}', {{0}})"
-    )
+for _bits, _kind, _letter in ((32, "integer", "i"), (64, "bigint", "q")):
+    FUNCTIONS.scalar(f"to_big_endian_{_bits}", f"{_kind} -> varbinary", f"nightlake_pack('>{_letter}', {{0}})")
+    FUNCTIONS.scalar(f"from_big_endian_{_bits}", f"varbinary -> {_kind}", f"nightlake_unpack('>{_letter}', {{0}})")
+FUNCTIONS.scalar("to_ieee754_64", "double -> varbinary", "nightlake_pack_double({0})")
+FUNCTIONS.scalar("from_ieee754_64", "varbinary -> double", "nightlake_unpack_double({0})")

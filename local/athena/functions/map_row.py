@@ -72,8 +72,7 @@ FUNCTIONS.scalar(
     "transform_values",
     "map(K, V), function(K,V,R) -> map(K, R)",
     lambda a: (
-        f"map_from_entries(list_transform(map_entries({a[0]}),"
-        f" lambda entry: {{'k': entry.key, 'v': {_each(a[1])}}}))"
+        f"map_from_entries(list_transform(map_entries({a[0]}), lambda entry: {{'k': entry.key, 'v': {_each(a[1])}}}))"
     ),
 )
 
@@ -98,6 +97,4 @@ def _zip_with(arguments: list[str]) -> str:
     return f"CASE WHEN {one} IS NOT NULL AND {other} IS NOT NULL THEN map_from_entries({entries}) END"
 
 
-FUNCTIONS.scalar(
-    "map_zip_with", "map(K, V), map(K, U), function(K,V,U,R) -> map(K, R)", lambda a: _zip_with(list(a))
-)
+FUNCTIONS.scalar("map_zip_with", "map(K, V), map(K, U), function(K,V,U,R) -> map(K, R)", lambda a: _zip_with(list(a)))

@@ -199,7 +199,9 @@ FUNCTIONS.scalar("nan", "-> double", _NAN)
 FUNCTIONS.scalar("is_nan", "double -> boolean", "isnan({0})")
 FUNCTIONS.scalar("is_finite", "double -> boolean", "isfinite({0})")
 FUNCTIONS.scalar("is_infinite", "double -> boolean", "isinf({0})")
-FUNCTIONS.scalar("cosine_similarity", "map(varchar, double), map(varchar, double) -> double", "nightlake_cosine({0}, {1})")
+FUNCTIONS.scalar(
+    "cosine_similarity", "map(varchar, double), map(varchar, double) -> double", "nightlake_cosine({0}, {1})"
+)
 
 # bases, buckets, chance
 
@@ -274,7 +276,7 @@ def _wrapped(value: str, bits: int) -> str:
 
 def _shifts(kind: str) -> None:
     bits = _BITS[kind]
-    wide = f"({{0}}::HUGEINT * (1::HUGEINT << {{1}}::INTEGER))"
+    wide = "({0}::HUGEINT * (1::HUGEINT << {1}::INTEGER))"
     unsigned = f"(({{0}}::HUGEINT + {2**bits}::HUGEINT) % {2**bits}::HUGEINT >> {{1}}::INTEGER)"
     signature = f"{kind}, bigint -> {kind}"
     FUNCTIONS.scalar(

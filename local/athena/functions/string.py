@@ -61,7 +61,7 @@ FUNCTIONS.scalar(
 
 # concatenation
 
-FUNCTIONS.scalar("concat", "varchar, varchar, varchar... -> varchar", lambda a: " || ".join(a))
+FUNCTIONS.scalar("concat", "varchar, varchar, varchar... -> varchar", " || ".join)
 FUNCTIONS.scalar("concat_ws", "varchar, varchar... -> varchar", lambda a: f"concat_ws({', '.join(a)}, NULL)")
 FUNCTIONS.scalar(
     "concat_ws",
