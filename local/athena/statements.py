@@ -25,7 +25,9 @@ def parse(sql: str, session: Session) -> Statement:
         NotSupportedError: this engine does not run such statements.
         NotFoundError: EXECUTE names a statement that was not prepared.
     """
-    tokens = Tokens(sql)
+    tokens = Tokens(sql, hive=True)
+    if not any(tokens.at(*words) for words in _HIVE):
+        tokens = Tokens(sql, hive=False)
     if tokens.peek().kind == "end":
         raise QuerySyntaxError("mismatched input '<EOF>'. Expecting: <query>", (1, 1))
     for words, read in _READERS:
@@ -178,6 +180,10 @@ def _refuse(tokens: Tokens, session: Session) -> Statement:  # noqa: ARG001
     raise NotSupportedError(f"{tokens.sql.split()[0].upper()} is not supported by the local Athena")
 
 
+_HIVE = (
+    *((word,) for word in ("ALTER", "DROP", "MSCK", "SHOW", "DESCRIBE", "DESC")),
+    *(("CREATE", word) for word in ("EXTERNAL", "DATABASE", "SCHEMA")),
+)
 _READERS: tuple[tuple[tuple[str, ...], Callable[[Tokens, Session], Statement]], ...] = (
     *(((word,), _query) for word in ("SELECT", "WITH", "VALUES", "TABLE", "(")),
     (("CREATE",), _create),

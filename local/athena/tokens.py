@@ -6,16 +6,15 @@ from typing import NoReturn
 
 from local.athena.errors import QuerySyntaxError
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
-    |(?P<string>'(?:[^'\\]|''|\\.)*')
+_WORDS = r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
+    |(?P<string>%s)
     |(?P<quoted>"(?:[^"]|"")*")
     |(?P<backquoted>`(?:[^`]|``)*`)
     |(?P<word>[A-Za-z_@$][\w@$]*)
     |(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
-    |(?P<symbol><=|>=|<>|!=|\|\||->|=>|.)""",
-    re.VERBOSE | re.DOTALL,
-)
+    |(?P<symbol><=|>=|<>|!=|\|\||->|=>|.)"""
+_HIVE = re.compile(_WORDS % r"'(?:[^'\\]|''|\\.)*'", re.VERBOSE | re.DOTALL)
+_TRINO = re.compile(_WORDS % r"'(?:[^']|'')*'", re.VERBOSE | re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)|''", re.DOTALL)
 
@@ -31,13 +30,14 @@ class Token:
 
 
 class Tokens:
-    """A statement's words, taken from the left."""
+    """A statement's words, taken from the left. In Hive's statements a backslash escapes; in Trino's it is itself."""
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, *, hive: bool) -> None:
         self.sql = sql
+        self._hive = hive
         self._tokens = [
             Token(str(found.lastgroup), found[0], found.start(), found.end())
-            for found in _TOKEN.finditer(sql)
+            for found in (_HIVE if hive else _TRINO).finditer(sql)
             if found.lastgroup != "space"
         ]
         while self._tokens and self._tokens[-1].text == ";":
@@ -110,11 +110,13 @@ class Tokens:
         return tuple(found)
 
     def string(self) -> str:
-        """A text in single quotes (Hive also takes double ones), its escapes resolved as Hive does."""
+        """A text in single quotes (Hive also takes double ones), its escapes resolved."""
         token = self.peek()
-        if token.kind not in ("string", "quoted"):
+        if token.kind != "string" and not (self._hive and token.kind == "quoted"):
             self.refuse("<string>")
         self._at += 1
+        if not self._hive:
+            return token.text[1:-1].replace("''", "'")
         return _ESCAPE.sub(_unescape, token.text[1:-1])
 
     def literal(self) -> str:

@@ -154,3 +154,14 @@ def test_unload_writes_files_and_no_table(lake: Lake) -> None:
         lake("UNLOAD (SELECT 1 AS id) TO 's3://lake/out/' WITH (format = 'PARQUET')")
     with pytest.raises(errors.InvalidTablePropertyError, match="'format' is required"):
         lake("UNLOAD (SELECT 1 AS id) TO 's3://lake/other/' WITH (compression = 'ZSTD')")
+
+
+def test_a_backslash_is_itself_in_queries_and_escapes_in_hives_ddl(lake: Lake) -> None:
+    lake(r"UNLOAD (SELECT 'a\' AS x, ')' AS y) TO 's3://lake/out/' WITH (format = 'JSON', compression = 'NONE');")
+    (file,) = lake.files("s3://lake/out/")
+    assert lake.store.read(file) == b'{"x":"a\\\\","y":")"}\n'
+    rows = r"ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t'"
+    lake(rf"CREATE EXTERNAL TABLE t (a int) COMMENT 'it\'s' {rows} LOCATION 's3://b/t'")
+    table = lake.table("t")
+    assert table["Parameters"]["comment"] == "it's"
+    assert table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["field.delim"] == "\t"
