@@ -280,7 +280,9 @@ def failing(code: str, message: str, duckdb_type: str) -> str:
 
 
 _INTEGER_NAMES = {"INT8": "tinyint", "INT16": "smallint", "INT32": "integer", "INT64": "bigint"}
-_RAISED = re.compile(re.escape(RAISED) + r"([A-Z_]+): (.*?)(?:' to INT8|\n\nAt:|\Z)", re.DOTALL)  # by a cast, by a Python function
+_RAISED = re.compile(
+    re.escape(RAISED) + r"([A-Z_]+): (.*?)(?:' to INT8|\n\nAt:|\Z)", re.DOTALL
+)  # by a cast, by a Python function
 _OVERFLOW = re.compile(r"Overflow in (addition|subtraction|multiplication|division) of (INT\d+) \((.*)\)!")
 _OUT_OF_RANGE = re.compile(r"out of range for the destination type (INT\d+)")
 _NOT_A_NUMBER = re.compile(r"Could not convert string ['\"](.*?)['\"] to (\w+)", re.DOTALL)
@@ -312,6 +314,8 @@ def _out_of_range(text: str) -> QueryError | None:
 def _other(text: str) -> QueryError:
     if "More than one row returned by a subquery" in text:
         return SubqueryMultipleRowsError("Scalar sub-query has returned multiple rows")
+    if "subqueries in lambda expressions are not supported" in text:
+        return NotSupportedError("A subquery is not supported here; put it in a WITH query and join it")
     if "Out of Memory" in text:
         return ExhaustedResourcesError("Query exhausted resources at this scale factor")
     bad = _NOT_A_NUMBER.search(text)
