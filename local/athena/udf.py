@@ -655,13 +655,24 @@ class _Pairs(list[tuple[str, Any]]):
     """An object as it is written: with every key, in order."""
 
 
+class _Written(float):
+    """A number with a fraction or an exponent, and how it is written."""
+
+    def __new__(cls, text: str) -> "_Written":
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    text: str
+
+
 def _loads(text: str) -> Any:
     """JSON, with numbers as int or float. Raises ValueError."""
 
     def refuse(name: str) -> Any:
         raise ValueError(name)
 
-    return json.loads(text, object_pairs_hook=_Pairs, parse_constant=refuse)
+    return json.loads(text, object_pairs_hook=_Pairs, parse_float=_Written, parse_constant=refuse)
 
 
 def _dumps(value: Any) -> str:
@@ -675,12 +686,13 @@ def _dumps(value: Any) -> str:
 
 def _java_double(value: float) -> str:
     """A double as Java prints it: plain from 0.001 up to 10 million, else with an exponent."""
+    shown = float.__repr__(value)
     if value == 0 or 1e-3 <= abs(value) < 1e7:  # noqa: PLR2004
-        return f"{Decimal(repr(value)):f}" if "e" in repr(value) else repr(value)
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    shown = "".join(map(str, digits))
+        return f"{Decimal(shown):f}" if "e" in shown else shown
+    sign, digits, exponent = Decimal(shown).normalize().as_tuple()
+    significant = "".join(map(str, digits))
     power = int(exponent) + len(digits) - 1
-    return f"{'-' if sign else ''}{shown[0]}.{shown[1:] or '0'}E{power}"
+    return f"{'-' if sign else ''}{significant[0]}.{significant[1:] or '0'}E{power}"
 
 
 def _sorted(value: Any) -> Any:
@@ -714,6 +726,8 @@ def _json_extract_scalar(text: str, path: str) -> str | None:
     value = _at(text, path)
     if value is _MISSING or value is None or isinstance(value, list):
         return None
+    if isinstance(value, _Written):
+        return value.text
     return value if isinstance(value, str) else _dumps(value)
 
 
@@ -755,7 +769,7 @@ def _json_array_contains(text: str, sought: str) -> bool | None:
         return any(item is (value == "true") for item in found)
     if kind == "s":
         return value in [item for item in found if isinstance(item, str)]
-    return any(type(item) in (int, float) and item == float(value) for item in found)
+    return any(isinstance(item, int | float) and not isinstance(item, bool) and item == float(value) for item in found)
 
 
 def _is_json_scalar(text: str) -> bool:
