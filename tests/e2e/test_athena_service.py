@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -309,6 +310,42 @@ def test_the_catalog_is_shown_by_the_api(athena: Any, run: Run) -> None:
     assert [each["Name"] for each in listed] == ["noise"]
     with pytest.raises(athena.exceptions.MetadataException, match="nobody"):
         athena.get_table_metadata(**place, TableName="nobody")
+
+
+# Permissions
+
+
+def test_a_role_queries_in_its_workgroup_only(lake: aws.Endpoint, athena: Any) -> None:
+    iam, name = lake.client("iam"), f"analyst-{uuid4().hex[:8]}"
+    athena.create_work_group(Name=name, Configuration={"ResultConfiguration": {"OutputLocation": OUTPUT}})
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}
+    allowed = {"Effect": "Allow", "Action": "athena:*", "Resource": f"arn:aws:athena:*:*:workgroup/{name}"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
+    iam.put_role_policy(
+        RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    )
+    given = lake.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
+    analyst = boto3.client(
+        "athena",
+        endpoint_url=lake.url,
+        region_name=aws.REGION,
+        verify=str(lake.ca_bundle),
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+
+    own = analyst.start_query_execution(QueryString="SELECT 1", WorkGroup=name)["QueryExecutionId"]
+    others = athena.start_query_execution(QueryString="SELECT 1", ResultConfiguration={"OutputLocation": OUTPUT})
+
+    assert ended(analyst, own)["Status"]["State"] == "SUCCEEDED"
+    assert len(analyst.get_query_results(QueryExecutionId=own)["ResultSet"]["Rows"]) == 2
+    for refused in (
+        lambda: analyst.get_query_results(QueryExecutionId=others["QueryExecutionId"]),
+        lambda: analyst.start_query_execution(QueryString="SELECT 1", ResultConfiguration={"OutputLocation": OUTPUT}),
+    ):
+        with pytest.raises(ClientError, match="not authorized to perform: athena:"):
+            refused()
 
 
 # State machines
