@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from local.athena import udf
+from local.athena.udf import install
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,4 +131,4 @@ def prepare(connection: "duckdb.DuckDBPyConnection") -> None:
     whole = duckdb.sqltype("INTEGER")
     connection.create_function("nightlake_divide", _divide, [text, text, whole], text, null_handling=special)
     connection.create_function("nightlake_zoned", _zoned, [text], zoned, null_handling=special)
-    udf.install(connection)
+    install(connection)
