@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
@@ -138,20 +139,20 @@ def _value(text: str | None, kind: str) -> int | float | bool | str | None:
     return _NUMBERS.get(kind, str)(text)
 
 
-def _view(facts: dict[str, Any]) -> Table:
+def _view(facts: dict[str, Any]) -> Group:
     rows = facts["rows"]
     count = f"the first {len(rows)} rows, all are in {facts['output']}" if facts["more"] else f"{len(rows)} rows"
     if facts["updated"]:
         count = f"{facts['updated']} rows written"
-    caption = f"{count}, {facts['scanned_bytes']:,} bytes scanned, {facts['seconds']} s"
-    table = Table(caption=caption, caption_justify="left", caption_style="dim")
+    summary = f"[dim]{count}, {facts['scanned_bytes']:,} bytes scanned, {facts['seconds']} s[/]"
+    table = Table()
     for column in facts["columns"]:
         right = column["type"] in _NUMBERS or column["type"] == "decimal"
         heading = f"{escape(column['name'])}\n[dim]{escape(column['type'])}[/]"
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*("[dim]NULL[/]" if value is None else escape(_text(value)) for value in row))
-    return table
+    return Group(table, summary)
 
 
 def _text(value: Any) -> str:
