@@ -36,9 +36,7 @@ def check_cron(text: str) -> str:
         if special and special.fullmatch(part):
             continue
         if not all(_is_item(item, low, high, names) for item in part.split(",")):
-            raise ValueError(
-                f"{part!r} is no {name} of a cron expression: use {low}-{high}, *, lists, ranges or steps"
-            )
+            raise ValueError(f"{part!r} is no {name} of a cron expression: use {low}-{high}, *, lists, ranges or steps")
     if (parts[2] == "?") == (parts[4] == "?"):
         raise ValueError(f"{text!r} must have ? as day of month or as day of week, and not as both")
     return text
