@@ -16,7 +16,7 @@ LAMBDA_ERRORS: Final = (
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
 )
-# States language specification, appendix A, and the Step Functions guide, "Error names"; States.Runtime is never caught.
+# States language specification, appendix A, and the guide, "Error names"; States.Runtime is never caught.
 RESERVED_ERRORS: Final = frozenset(
     f"States.{name}"
     for name in (
