@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,20 @@ def test_doctor_names_what_this_machine_has(home: Path) -> None:
     assert findings["ministack"]["verdict"] == "ok"
     assert findings["aws-cdk"]["verdict"] == "ok"
     assert {"npm", "git", "make", "disk", "memory"} <= findings.keys()
+
+
+def test_a_port_that_cannot_be_is_wrong_usage(home: Path) -> None:
+    done = nightlake(home, "up", "--port", "99999")
+    assert done.returncode == 2
+    assert "65535" in done.stderr
+
+
+def test_a_port_in_use_names_its_program(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = nightlake(home, "up", "--port", str(other.getsockname()[1]), "--json")
+    assert done.returncode == 1
+    assert answer(done)["error"] == "PortInUseError"
+    assert f"pid {os.getpid()}" in answer(done)["reason"]
 
 
 @pytest.fixture
