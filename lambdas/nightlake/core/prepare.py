@@ -61,7 +61,8 @@ def prepare(start: Start, pipeline: Pipeline, *, lake_bucket: str, databases: tu
     Raises InvalidScheduledTimeError or InvalidDateError when the input names no day that a run can be for.
     """
     started_at = parse_instant(start.started_at)
-    scheduled_at = parse_instant(start.input.scheduled_time) if start.input.scheduled_time else started_at
+    scheduled_time = start.input.scheduled_time
+    scheduled_at = started_at if scheduled_time is None else parse_instant(scheduled_time)
     rule = pipeline.business_date
     if start.input.date is None:
         day = business_date(scheduled_at, offset_days=rule.offset_days, timezone=rule.timezone)
