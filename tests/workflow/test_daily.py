@@ -13,10 +13,11 @@ from moto.glue.models import GlueBackend
 from nightlake.core.asl import SUBSTITUTIONS, lint_asl
 from nightlake.core.asl_states import machines
 from nightlake.core.table import table_inputs
-from statelint.cli import main as statelint
+from statelint.linter import Linter
 
 ROOT = Path(__file__).parents[2]
 DAILY = ROOT / "statemachines" / "daily.asl.json"
+DEFINITIONS = sorted(DAILY.parent.glob("*.asl.json"))
 SERVED, STAGING = "nightlake_test", "nightlake_test_staging"
 
 
@@ -115,21 +116,23 @@ def test_throttling_without_end_is_a_failure_by_its_name(night: Any) -> None:
     assert len(night.alerts()) == 1
 
 
-def test_our_linter_statelint_and_asl_validator_find_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lint_asl(DAILY) == ()
-    assert statelint([str(DAILY)]) == 0, capsys.readouterr().out
-    command = [str(ROOT / "node_modules/.bin/asl-validator"), "--json-path", str(DAILY)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def asl_validator(definition: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / "node_modules/.bin/asl-validator"), "--json-path", str(definition)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda path: path.name)
+def test_our_linter_statelint_and_asl_validator_find_nothing(definition: Path) -> None:
+    assert lint_asl(definition) == ()
+    assert Linter.validate(json.loads(definition.read_text())) == []
+    done = asl_validator(definition)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_asl_validator_is_one_that_finds_something(tmp_path: Path) -> None:
-    definition = json.loads(DAILY.read_text())
-    definition["States"]["Prepare"]["Next"] = "Nowhere"
+def test_asl_validator_finds_what_is_wrong(tmp_path: Path) -> None:
     broken = tmp_path / "daily.asl.json"
-    broken.write_text(json.dumps(definition))
-    command = [str(ROOT / "node_modules/.bin/asl-validator"), "--json-path", str(broken)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    broken.write_text(DAILY.read_text().replace('"Next": "Prepare"', '"Next": "Nowhere"'))
+    done = asl_validator(broken)
     assert done.returncode != 0
     assert "Nowhere" in done.stdout + done.stderr
 

@@ -1,7 +1,6 @@
 """Lints single fields of a definition against our rules and limits of Step Functions that statelint does not know."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from nightlake.core.asl_states import Finding, Machine, State, as_dict
 from nightlake.core.json_file import Location
 
 # Step Functions guide, "Accessing the Context object".
-CONTEXT: Final = re.compile(
+_CONTEXT: Final = re.compile(
     r"\$\$(\.Execution(\.(Id|Input([.\[].*)?|Name|RedriveCount|RedriveTime|RoleArn|StartTime))?"
     r"|\.State(\.(EnteredTime|Name|RetryCount))?|\.StateMachine(\.(Id|Name))?|\.Task\.Token"
     r"|\.Map\.Item\.(Index|Key|Source|Value([.\[].*)?))?"
@@ -48,17 +47,25 @@ def lint_labels(states: Sequence[State]) -> Iterator[Finding]:
         for state in states
         if as_dict(as_dict(state.body.get("ItemProcessor")).get("ProcessorConfig")).get("Mode") == "DISTRIBUTED"
     ]
-    uses = Counter(str(state.body.get("Label")) for state in distributed)
-    for state in distributed:
-        label, location = str(state.body.get("Label", "")), (*state.location, "Label")
-        if not _LABEL.fullmatch(label):
-            reason = f"state {state.name!r} is a Distributed Map labelled {label!r}"
-            yield location, f"{reason}; give it a Label of 1 to 40 letters, digits, - or _"
-        elif uses[label] > 1:
+    labels = [state.body.get("Label") for state in distributed]
+    for state, label in zip(distributed, labels, strict=True):
+        location: Location = (*state.location, "Label")
+        if not (isinstance(label, str) and _LABEL.fullmatch(label)):
+            reason = f"state {state.name!r} is a Distributed Map with the Label {label!r}"
+            yield location, f"{reason}; give it one of 1 to 40 letters, digits, - or _"
+        elif labels.count(label) > 1:
             yield (
                 location,
                 f"state {state.name!r} shares its Label {label!r}; labels are unique in the whole definition",
             )
+
+
+def _has(state: State, path: str) -> bool:
+    if path.startswith("$$.Map") and state.kind != "Map":
+        return False
+    if path.startswith("$$.Task") and not str(state.body.get("Resource")).endswith(".waitForTaskToken"):
+        return False
+    return _CONTEXT.fullmatch(path) is not None
 
 
 def _paths(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
