@@ -1,9 +1,12 @@
-"""A function as Lambda runs it: its environment and compiled contracts, its context, its events, its log."""
+"""A function as Lambda runs it: environment, compiled contracts, context, events, log, and a chat it can post to."""
 
 import io
 import json
+import ssl
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, notify, query
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
+
+from local import tls
 
 TESTS = Path(__file__).resolve().parents[1]
 READ_ONCE = (settings, contracts.pipelines, notify.secrets, query.api)
@@ -82,3 +87,54 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+@dataclass
+class Chat:
+    """An https server that takes what is posted to it; `answers` maps a path to the statuses of its next answers."""
+
+    url: str = ""
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    silent: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, path: str, body: bytes) -> int:
+        """Keep the message and say with which status to answer it."""
+        self.received.append((path, json.loads(body)))
+        if self.silent:
+            self.ended.wait()
+        statuses = self.answers.get(path)
+        return statuses.pop(0) if statuses else 200
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Chat]:
+    """A running chat whose certificate this process trusts; a redirect of it leads to /elsewhere."""
+    chat = Chat()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status = chat.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            if status in range(300, 400):
+                self.send_header("Location", f"{chat.url}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Tests look at `received` instead."""
+
+    certificates = tls.ensure(tmp_path / "tls")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        chat.url = f"https://localhost:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield chat
+        chat.ended.set()
+        server.shutdown()
+        thread.join()

@@ -10,7 +10,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from nightlake.core.payload import check_size
 
 logger: Final = Logger()
-tracer: Final = Tracer()
+# AWS calls only: X-Ray writes the URL of every call it sees, and a webhook's is a secret.
+tracer: Final = Tracer(patch_modules=("botocore",))
 METRICS: Final = "Nightlake"
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
