@@ -20,8 +20,8 @@ SUBSTITUTIONS: Final = frozenset({"AlertTopic", "Pipeline", "PrepareFunction", "
 _SUBSTITUTION: Final = re.compile(r"\$\{(\w*\}?)")
 # What our own rules say too, with what to do about it; and fields that Step Functions added to the specification.
 _PASSED_OVER: Final = re.compile(
-    r"^StartAt value |^No state found named |^No transition found to state |, is also defined at |: States\.ALL can only"
-    r'|^Field "Label" not allowed|^Field "\w+" not allowed in .*\.ReaderConfig$'
+    r"^StartAt value |^No state found named |^No transition found to state |, is also defined at "
+    r'|: States\.ALL can only |^Field "Label" not allowed|^Field "\w+" not allowed in .*\.ReaderConfig$'
 )
 
 

@@ -33,11 +33,9 @@ def lint_fields(state: State) -> Iterator[Finding]:
         yield location, f"state {state.name!r} is not written in JSONPath, which our definitions are throughout"
     for location, path in _paths(state.body, state.location):
         for found in _CONTEXT_PATH.findall(path):
-            if not CONTEXT.fullmatch(found):
-                yield (
-                    location,
-                    f"state {state.name!r} reads {found}, which the context object does not have; correct it",
-                )
+            if not _has(state, found):
+                reason = f"state {state.name!r} reads {found}, which its context object does not have"
+                yield location, f"{reason}; $$.Map belongs to a Map, $$.Task.Token to a .waitForTaskToken"
 
 
 def lint_labels(states: Sequence[State]) -> Iterator[Finding]:
@@ -54,13 +52,11 @@ def lint_labels(states: Sequence[State]) -> Iterator[Finding]:
             reason = f"state {state.name!r} is a Distributed Map with the Label {label!r}"
             yield location, f"{reason}; give it one of 1 to 40 letters, digits, - or _"
         elif labels.count(label) > 1:
-            yield (
-                location,
-                f"state {state.name!r} shares its Label {label!r}; labels are unique in the whole definition",
-            )
+            yield location, f"state {state.name!r} shares its Label {label!r}; give each Distributed Map its own"
 
 
 def _has(state: State, path: str) -> bool:
+    """Whether the state's context object has the path."""
     if path.startswith("$$.Map") and state.kind != "Map":
         return False
     if path.startswith("$$.Task") and not str(state.body.get("Resource")).endswith(".waitForTaskToken"):

@@ -71,10 +71,8 @@ def _failures(machine: Machine) -> Iterator[Finding]:
             continue
         catchers = [(place, item) for place, item in state.items("Catch") if item.get("ErrorEquals") == ["States.ALL"]]
         if not catchers:
-            yield (
-                state.location,
-                f"state {state.name!r} lets failures pass; catch States.ALL and lead it to a Fail state",
-            )
+            reason = f"state {state.name!r} lets failures pass"
+            yield state.location, f"{reason}; catch States.ALL and lead it to a Fail state"
         for place, item in catchers:
             ends = _ends(machine, str(item.get("Next")))
             if good := [end.name for end in ends if end.kind != "Fail"]:
