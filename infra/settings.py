@@ -53,7 +53,7 @@ class ApiSettings(_Model):
     throttle_rate: int = Field(default=20, ge=1)
     throttle_burst: int = Field(default=40, ge=1)
     quota_per_day: int = Field(default=10_000, ge=1)
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/*]+)$")], ...] = ()
 
 
 class Settings(_Model):

@@ -59,6 +59,7 @@ class StatelessStack(Stack):
             timeout=Duration.seconds(30),
         )
         query = function("Query", name="query", description="Answers the query API", timeout=Duration.seconds(29))
+        query.function.add_environment("CORS_ORIGINS", json.dumps(settings.api.cors_origins))
         functions = {"prepare": self._prepare, "query": query}
         if settings.webhooks:
             functions["notify"] = function(

@@ -77,6 +77,20 @@ def test_every_function_is_told_where_everything_is(template: Templates, name: s
     }
 
 
+def test_the_query_function_alone_is_told_which_pages_may_read_it(
+    template: Templates, pipelines: tuple[Pipeline, ...], context: dict[str, object]
+) -> None:
+    overrides = {"api": {"cors_origins": ["https://shop.example", "https://office.example"]}}
+    assembly = build(pipelines, {**context, "stage": "dev", "nightlake:dev": overrides}).synth()
+    told = {
+        name: function["Environment"]["Variables"].get("CORS_ORIGINS")
+        for name, function in functions(assembly.get_stack_by_name("nightlake-dev-stateless").template).items()
+    }
+    assert told == {"prepare": None, "query": '["https://shop.example", "https://office.example"]'}
+    query = functions(template("dev", "stateless"))["query"]
+    assert query["Environment"]["Variables"]["CORS_ORIGINS"] == "[]"
+
+
 def test_functions_carry_the_layer_where_the_runtime_lacks_its_packages(template: Templates) -> None:
     for stage, carried in (("local", False), ("dev", True), ("prod", True)):
         for function in functions(template(stage, "stateless")).values():
