@@ -8,7 +8,7 @@ import nightlake.handlers
 import pytest
 
 HANDLERS = [found.name for found in pkgutil.iter_modules(nightlake.handlers.__path__)]
-HEAVY = {"pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "yaml", "jsonschema", "sqlglot"}
+HEAVY = {"pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "yaml", "jsonschema", "sqlglot", "sqlite3", "requests"}
 NEVER_IN_A_LAYER = {"aws_cdk", "open_data_contract_standard", "moto", "ministack", "cli", "infra", "local"}
 
 
