@@ -215,6 +215,8 @@ def drop(key: str) -> Callable[[Definition], None]:
         (put_in("EnsureTables", ItemsPath="$$.Map.Item.Valu"), "reads $$.Map.Item.Valu,", '"ItemsPath"'),
         (put_in("Begin", Parameters={"a.$": "$$.Map.Item.Value"}), "reads $$.Map.Item.Value,", '"a.$"'),
         (put_in("Begin", Parameters={"a.$": "$$.Task.Token"}), "reads $$.Task.Token,", '"a.$"'),
+        (lambda machine: machine["States"]["Failed"].pop("CausePath"), "'Failed' does not say its Cause;", '"Failed"'),
+        (lambda machine: machine["States"]["Failed"].pop("ErrorPath"), "'Failed' does not say its Error;", '"Failed"'),
         # What statelint says.
         (put_in("Begin", Parameters={"a.$": "name"}), "statelint: ", '"Begin": {'),
         (put_in("Begin", Resource="arn:aws:states:::sns:publish"), "statelint: ", '"Begin": {'),
@@ -231,8 +233,62 @@ def test_other_damage(damaged: Damaged, damage: Callable[[Definition], object], 
     assert [each for each in found if says in each[0] and each[1].startswith(line)], found
 
 
+FAILURE = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "AlertFailure"}
+
+
+def with_branches(machine: Definition) -> Definition:
+    """The real definition with a Parallel of two branches, the second of which chooses between states."""
+    definition: Definition = json.loads(TEXT)
+    choice = {
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.valid", "BooleanEquals": True, "Next": "Good"}],
+        "Default": "Rejected",
+    }
+    ends = {name: {"Type": "Pass", "End": True} for name in ("Good", "Rejected")}
+    branches = [machine, {"StartAt": "IsValid", "States": {"IsValid": choice, **ends}}]
+    parallel = {"Type": "Parallel", "Branches": branches, "Catch": [FAILURE], "Next": "Complete"}
+    definition["States"]["EnsureTables"]["Next"] = "Sources"
+    definition["States"]["Sources"] = parallel
+    return definition
+
+
+def test_branches_and_choices(tmp_path: Path) -> None:
+    only = {"StartAt": "Only", "States": {"Only": {"Type": "Pass", "End": True}}}
+    assert lint(tmp_path, json.dumps(with_branches(only))) == ()
+    elsewhere = {"StartAt": "Only", "States": {"Only": {"Type": "Pass", "Next": "Complete"}}}
+    told = [problem.reason for problem in lint(tmp_path, json.dumps(with_branches(elsewhere)))]
+    assert "state 'Only' leads to 'Complete'; name one of the states here (Only)" in told
+    for kept, lost in (("Default", "Good"), ("Choices", "Rejected")):
+        definition = with_branches(only)
+        choice = definition["States"]["Sources"]["Branches"][1]["States"]["IsValid"]
+        choice["Default"] = choice["Choices"][0]["Next"] = {"Default": "Rejected", "Choices": "Good"}[kept]
+        (found,) = lint(tmp_path, json.dumps(definition))
+        assert f"state {lost!r} is never reached" in found.reason
+
+
+def test_a_caught_failure_in_a_branch_may_end_well(tmp_path: Path) -> None:
+    """What comes after the branches judges their ends: an error thrown out of one would abort its sisters."""
+    publish = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"TopicArn": "${AlertTopic}", "Message": "Seen"},
+        "TimeoutSeconds": 60,
+        "Catch": [{**FAILURE, "Next": "Given up"}],
+        "Next": "Given up",
+    }
+    branch = {"StartAt": "Tell", "States": {"Tell": publish, "Given up": {"Type": "Pass", "End": True}}}
+    assert lint(tmp_path, json.dumps(with_branches(branch))) == ()
+
+
+def test_the_older_name_of_a_maps_states_is_looked_into(tmp_path: Path) -> None:
+    definition = json.loads(TEXT)
+    tables = definition["States"]["EnsureTables"]
+    tables["Iterator"] = {key: tables["ItemProcessor"].pop(key) for key in ("StartAt", "States")}
+    del tables["ItemProcessor"], tables["Iterator"]["States"]["GetTable"]["TimeoutSeconds"]
+    assert any("'GetTable' may wait for ever" in problem.reason for problem in lint(tmp_path, json.dumps(definition)))
+
+
 def distributed(**fields: Any) -> Definition:
-    caught = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "AlertFailure"}]
     return {
         "Type": "Map",
         "ItemProcessor": {
@@ -246,7 +302,7 @@ def distributed(**fields: Any) -> Definition:
             "Parameters": {"Bucket": "lake", "Key.$": "$.key"},
         },
         "ItemSelector": {"item.$": "$$.Map.Item.Value", "run.$": "$$.Execution.Input.run"},
-        "Catch": caught,
+        "Catch": [FAILURE],
         **fields,
     }
 

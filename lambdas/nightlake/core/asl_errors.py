@@ -66,7 +66,7 @@ def _unknown(key: str, names: list[str]) -> Iterator[str]:
 
 def _result_paths(state: State) -> Iterator[Finding]:
     for location, catcher in state.items("Catch"):
-        if catcher.get("ResultPath", "$") in ("$", None):
+        if catcher.get("ResultPath") in ("$", None):
             reason = f"state {state.name!r} catches an error over its input or drops it"
             yield location, f'{reason}; keep both with "ResultPath": "$.error"'
 

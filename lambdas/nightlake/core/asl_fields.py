@@ -28,6 +28,9 @@ def lint_fields(state: State) -> Iterator[Finding]:
     """Findings on the fields of one state."""
     if state.kind == "Task" and not {"TimeoutSeconds", "TimeoutSecondsPath"} & state.body.keys():
         yield state.location, f"state {state.name!r} may wait for ever; give it TimeoutSeconds"
+    for key in ("Error", "Cause") if state.kind == "Fail" else ():
+        if not {key, f"{key}Path"} & state.body.keys():
+            yield state.location, f"state {state.name!r} does not say its {key}; give it {key} or {key}Path"
     if state.body.get("QueryLanguage", "JSONPath") != "JSONPath":
         location: Location = (*state.location, "QueryLanguage")
         yield location, f"state {state.name!r} is not written in JSONPath, which our definitions are throughout"
