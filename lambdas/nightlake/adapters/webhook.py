@@ -35,7 +35,7 @@ def post(url: str, message: dict[str, Any], *, name: str) -> None:
                 retries=False,
             )
         except HTTPError as error:
-            # Without `from`: the message of urllib3's error carries the URL's path.
+            # Without `from`: errors of urllib3 may carry the URL, and a log tells of every cause.
             raise WebhookUnreachableError(
                 f"Webhook '{name}' does not answer ({type(error).__name__}); it is tried again"
             ) from None
