@@ -42,7 +42,7 @@ def answer(data: Mapping[str, Any], *, view: RenderableType, as_json: bool, code
     if as_json:
         typer.echo(json.dumps({"ok": code == 0, **data}, default=str, indent=2))
     else:
-        screen.print(view)
+        screen.print(view, soft_wrap=isinstance(view, str))  # a line with an address is copied whole
     if code:
         raise typer.Exit(code)
 

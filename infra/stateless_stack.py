@@ -48,7 +48,7 @@ class StatelessStack(Stack):
             Function,
             self,
             settings=settings,
-            code=lambda_.Code.from_asset(str(lambda_code(pipelines))),
+            code=lambda_.Code.from_asset(str(lambda_code(pipelines)), exclude=["**/__pycache__"]),
             layer=self._layer(),
             environment=self._environment(),
         )

@@ -155,7 +155,7 @@ def run_as_lambda(pipelines: tuple[Pipeline, ...], program: str, *arguments: str
     here = Target(python=".".join(map(str, sys.version_info[:2])), platforms=tuple(platform_tags()))
     path = os.pathsep.join((str(layer(here) / "python"), str(lambda_code(pipelines))))
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program, *arguments],
+        [sys.executable, "-S", "-B", "-c", program, *arguments],
         env={"PYTHONPATH": path, "PYTHONTZPATH": "", "AWS_DEFAULT_REGION": "us-east-1", **variables},
         capture_output=True,
         text=True,
