@@ -46,6 +46,9 @@ def _problems(root: Path, statements: list[Path], machines: list[Path]) -> Itera
     from nightlake.core.contract import load_pipelines
     from nightlake.core.sql import lint_sql
 
+    if not (root / "pipelines").is_dir():
+        yield Problem(str(root / "pipelines"), 1, "there is no such folder: name a project's folder with --root")
+        return
     try:
         load_pipelines(root / "pipelines")
     except ContractError as error:

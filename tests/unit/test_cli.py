@@ -19,7 +19,13 @@ def home(tmp_path: Path) -> Path:
 
 
 def nightlake(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
+    callers = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nobody = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "1",
+    }
+    environment = {**callers, **nobody, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
     command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -52,6 +58,20 @@ def test_what_needs_the_local_aws_says_how_to_start_it(home: Path, arguments: tu
     told = nightlake(home, *arguments, "--json")
     assert told.returncode == 3
     assert answer(told)["error"] == "LocalAwsDownError"
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_an_account_without_credentials_is_said_in_words(home: Path, command: str) -> None:
+    done = nightlake(home, command, "--stage", "dev", "--json")
+    assert done.returncode == 3, done.stderr
+    assert answer(done)["error"] == "AwsUnreachableError"
+    assert "AWS_REGION" in answer(done)["reason"]
+
+
+def test_check_of_a_mistyped_root_is_a_problem(home: Path, tmp_path: Path) -> None:
+    done = nightlake(home, "check", "--root", str(tmp_path))
+    assert done.returncode == 1
+    assert "pipelines" in done.stdout
 
 
 def test_down_of_nothing_is_well(home: Path) -> None:
