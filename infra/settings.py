@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from nightlake.core.errors import NightlakeError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
-FunctionName = Literal["prepare", "query", "notify"]
+FunctionName = Literal["prepare", "define_table", "query", "notify"]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 _LOG_RETENTION = {

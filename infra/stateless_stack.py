@@ -58,9 +58,15 @@ class StatelessStack(Stack):
             description="Which day, which run, which tables must exist",
             timeout=Duration.seconds(30),
         )
+        self._define_table = function(
+            "DefineTable",
+            name="define_table",
+            description="The definition of one table that does not exist yet",
+            timeout=Duration.seconds(30),
+        )
         query = function("Query", name="query", description="Answers the query API", timeout=Duration.seconds(29))
         query.function.add_environment("CORS_ORIGINS", json.dumps(settings.api.cors_origins))
-        functions = {"prepare": self._prepare, "query": query}
+        functions = {"prepare": self._prepare, "define_table": self._define_table, "query": query}
         if settings.webhooks:
             functions["notify"] = function(
                 "Notify",
@@ -138,6 +144,7 @@ class StatelessStack(Stack):
             substitutions={
                 "Pipeline": pipeline.name,
                 "PrepareFunction": self._prepare.version_arn,
+                "DefineTableFunction": self._define_table.version_arn,
                 "AlertTopic": topic.topic_arn,
                 "Region": Aws.REGION,
             },
@@ -159,8 +166,9 @@ class StatelessStack(Stack):
         for night in nights:
             monitoring.watch_night(night)
         for name, function in functions.items():
-            # The state machine retries Prepare and tells of its failure itself.
-            monitoring.watch_function(name, function, errors_notify=function is not self._prepare)
+            # The state machine retries its Tasks and tells of their failure itself.
+            tasks = (self._prepare, self._define_table)
+            monitoring.watch_function(name, function, errors_notify=function not in tasks)
         monitoring.watch_api(api.rest_api)
         monitoring.watch_bi(
             workgroup=catalog.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000

@@ -74,7 +74,8 @@ def test_the_night_is_broken_when_any_of_its_alarms_is_on(
 def test_what_makes_a_night_broken_notifies_through_the_one_alarm_only(alarms: dict[str, dict[str, Any]]) -> None:
     quiet = {name for name, alarm in alarms.items() if "AlarmActions" not in alarm}
     assert quiet == {f"sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")} | {
-        "prepare-errors"
+        "prepare-errors",
+        "define_table-errors",
     }
 
 
@@ -93,6 +94,8 @@ def test_every_other_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]],
         ("sales-throttled", "AWS/States", "ExecutionThrottled"),
         ("prepare-errors", "AWS/Lambda", "Errors"),
         ("prepare-throttles", "AWS/Lambda", "Throttles"),
+        ("define_table-errors", "AWS/Lambda", "Errors"),
+        ("define_table-throttles", "AWS/Lambda", "Throttles"),
         ("query-errors", "AWS/Lambda", "Errors"),
         ("query-throttles", "AWS/Lambda", "Throttles"),
         ("api-5xx", "AWS/ApiGateway", "5XXError"),
@@ -147,7 +150,7 @@ def test_a_dead_letter_of_the_trigger_is_an_alarm_as_long_as_it_lies_there(
 
 def test_a_function_alarms_before_its_timeout_kills_it(dev: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> None:
     timeouts = {each["FunctionName"]: each["Timeout"] for each in resources(dev, "AWS::Lambda::Function").values()}
-    for name in ("prepare", "query"):
+    for name in ("prepare", "define_table", "query"):
         near = alarms[f"{name}-near-timeout"]
         assert near["MetricName"] == "Duration"
         assert near["Threshold"] == timeouts[f"{PREFIX}-{name}"] * 1000 * 0.8

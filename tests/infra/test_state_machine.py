@@ -94,12 +94,17 @@ def test_its_role_may_do_exactly_what_its_states_do(
         *(f"arn:aws:glue:region:account:database/{database}" for database in databases),
         *(f"arn:aws:glue:region:account:table/{database}/{name}" for database in databases for name in names),
     }
-    prepare = flat(machine["DefinitionSubstitutions"]["PrepareFunction"]).rpartition(":")[0]
+    invoked = {
+        f"{flat(value).rpartition(':')[0]}:*"
+        for name, value in machine["DefinitionSubstitutions"].items()
+        if name.endswith("Function")
+    }
+    assert len(invoked) == 2
     topic, _ = only(prod, "AWS::SNS::Topic")
     key, _ = only(prod, "AWS::KMS::Key")
     everything = {"*"}
     assert granted == {
-        "lambda:InvokeFunction": {f"{prepare}:*"},
+        "lambda:InvokeFunction": invoked,
         "glue:GetTable": glue,
         "glue:CreateTable": glue,
         "sns:Publish": {f"<{topic}>"},

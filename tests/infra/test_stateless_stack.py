@@ -50,7 +50,7 @@ def with_webhooks(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -
     return synthesized
 
 
-@pytest.mark.parametrize("name", ["prepare", "query"])
+@pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
     template: Templates, stage: str, name: str
@@ -59,7 +59,7 @@ def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
     assert set(rights(stateless, functions(stateless)[name])) == LOGS_AND_TRACES
 
 
-@pytest.mark.parametrize("name", ["prepare", "query"])
+@pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
 def test_every_function_is_told_where_everything_is(template: Templates, name: str) -> None:
     variables = functions(template("dev", "stateless"))[name]["Environment"]["Variables"]
     assert variables["STAGE"] == "dev"
@@ -86,7 +86,11 @@ def test_the_query_function_alone_is_told_which_pages_may_read_it(
         name: function["Environment"]["Variables"].get("CORS_ORIGINS")
         for name, function in functions(assembly.get_stack_by_name("nightlake-dev-stateless").template).items()
     }
-    assert told == {"prepare": None, "query": '["https://shop.example", "https://office.example"]'}
+    assert told == {
+        "prepare": None,
+        "define_table": None,
+        "query": '["https://shop.example", "https://office.example"]',
+    }
     query = functions(template("dev", "stateless"))["query"]
     assert query["Environment"]["Variables"]["CORS_ORIGINS"] == "[]"
 
@@ -98,7 +102,7 @@ def test_functions_carry_the_layer_where_the_runtime_lacks_its_packages(template
 
 
 def test_nobody_is_notified_in_a_chat_that_the_settings_do_not_name(template: Templates) -> None:
-    assert set(functions(template("prod", "stateless"))) == {"prepare", "query"}
+    assert set(functions(template("prod", "stateless"))) == {"prepare", "define_table", "query"}
 
 
 def test_the_notifier_may_read_its_own_secrets_only(with_webhooks: Template) -> None:

@@ -113,7 +113,13 @@ def test_a_failure_that_ends_well(damaged: Damaged, location: Location) -> None:
 
 @pytest.mark.parametrize("error", LAMBDA_ERRORS)
 def test_a_transient_error_of_lambda_that_is_not_retried(damaged: Damaged, error: str) -> None:
-    (found,) = damaged(lambda definition: definition["States"]["Prepare"]["Retry"][0]["ErrorEquals"].remove(error))
+    def remove(definition: Definition) -> None:
+        for retrier in definition["States"]["Prepare"]["Retry"]:
+            retrier["ErrorEquals"] = [name for name in retrier["ErrorEquals"] if name != error] or [
+                "States.Permissions"
+            ]
+
+    (found,) = damaged(remove)
     assert found == (
         f"state 'Prepare' does not retry {error}; add what is transient to its Retry",
         '"Retry": [',
@@ -127,11 +133,21 @@ def test_a_retrier_that_tries_nothing_again(damaged: Damaged) -> None:
 
 def test_a_transient_error_of_ours_is_retried_by_every_lambda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "SourceBusyError", type("SourceBusyError", (TransientError,), {}), raising=False)
-    (found,) = lint(tmp_path, TEXT)
-    assert "'Prepare' does not retry SourceBusyError" in found.reason
+    assert [problem.reason.partition(";")[0] for problem in lint(tmp_path, TEXT)] == [
+        f"state {name!r} does not retry SourceBusyError" for name in ("Prepare", "DefineTable")
+    ]
     assert lint(tmp_path, TEXT.replace('"Lambda.TooManyRequestsException"', '"States.TaskFailed"')) == ()
     named = '"Lambda.TooManyRequestsException", "SourceBusyError"'
     assert lint(tmp_path, TEXT.replace('"Lambda.TooManyRequestsException"', named)) == ()
+
+
+def test_any_task_failure_leaves_timeouts_out(damaged: Damaged) -> None:
+    def all_but_timeouts(definition: Definition) -> None:
+        retry = definition["States"]["Prepare"]["Retry"]
+        retry[:] = [{**retry[0], "ErrorEquals": ["States.TaskFailed"]}]
+
+    (found,) = damaged(all_but_timeouts)
+    assert found[0].startswith("state 'Prepare' does not retry States.Timeout;")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +171,7 @@ def test_an_error_name_that_somebody_raises(tmp_path: Path, name: str) -> None:
     assert (
         lint(
             tmp_path,
-            TEXT.replace('"Lambda.TooManyRequestsException"', f'"{name}", {LAMBDA_ERRORS[-1]!r}'.replace("'", '"')),
+            TEXT.replace('"Lambda.TooManyRequestsException"', f'"{name}", "Lambda.TooManyRequestsException"'),
         )
         == ()
     )
@@ -337,7 +353,7 @@ def test_a_label_of_another_type_is_refused(tmp_path: Path, label: object) -> No
 
 def test_a_name_that_the_stack_does_not_bind(tmp_path: Path) -> None:
     (found,) = lint(tmp_path, TEXT.replace("${PrepareFunction}", "${PrepareFuncton}"))
-    assert "${PrepareFuncton} is not bound by the stack; it binds ${AlertTopic}, ${Pipeline}" in found.reason
+    assert "${PrepareFuncton} is not bound by the stack; it binds ${AlertTopic}, ${DefineTableFunction}" in found.reason
     assert '"FunctionName"' in TEXT.splitlines()[found.line - 1]
     (found,) = lint(tmp_path, TEXT.replace("${PrepareFunction}", "${PrepareFunction"))
     assert found.reason.startswith("${PrepareFunction is not bound by the stack")

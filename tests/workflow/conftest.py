@@ -45,10 +45,11 @@ class Lambda:
     """Calls our handlers as Lambda does: by version ARN, JSON in and out, an exception by its class name."""
 
     throttled: int = 0
+    crashes: list[str] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def invoke(self, parameters: dict[str, Any], **_called_by: object) -> dict[str, Any]:
-        """What Step Functions gets; the next `throttled` calls are refused."""
+        """What Step Functions gets; the next `throttled` calls are refused, then one ends in each of `crashes`."""
         if self.throttled:
             self.throttled -= 1
             response = {
@@ -56,6 +57,9 @@ class Lambda:
                 "ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "none"},
             }
             raise ClientError(response, "Invoke")  # type: ignore[arg-type]
+        if self.crashes:
+            failure = {"errorMessage": "the sandbox is gone", "errorType": self.crashes.pop()}
+            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
         event = json.loads(parameters["Payload"])
         self.calls.append(event)
         name, version = parameters["FunctionName"].removeprefix(FUNCTION).split(":")
@@ -168,7 +172,13 @@ def night(environment: None, gaps: Lambda, pipeline: Pipeline) -> Iterator[Night
         queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        bound = {"Pipeline": "sales", "PrepareFunction": f"{FUNCTION}prepare:1", "AlertTopic": topic, "Region": REGION}
+        bound = {
+            "Pipeline": "sales",
+            "PrepareFunction": f"{FUNCTION}prepare:1",
+            "DefineTableFunction": f"{FUNCTION}define_table:1",
+            "AlertTopic": topic,
+            "Region": REGION,
+        }
         definition = (ROOT / "statemachines" / "daily.asl.json").read_text()
         machine = boto3.client("stepfunctions").create_state_machine(
             name="nightlake-test-sales-daily",

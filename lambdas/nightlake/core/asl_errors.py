@@ -15,6 +15,11 @@ LAMBDA_ERRORS: Final = (
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
+    # A sandbox that died or hung, a worker that was killed: every Task here may run twice.
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
 )
 # States language specification, appendix A, and the guide, "Error names"; States.Runtime is never caught.
 RESERVED_ERRORS: Final = frozenset(
@@ -38,7 +43,6 @@ RESERVED_ERRORS: Final = frozenset(
         "Timeout",
     )
 )
-_ANY_TASK_FAILURE: Final = {"States.ALL", "States.TaskFailed"}
 
 
 def lint_errors(state: State) -> Iterator[Finding]:
@@ -78,11 +82,14 @@ def _unretried(state: State) -> Iterator[Finding]:
     retried = {
         name for _, retrier in state.items("Retry") if retrier.get("MaxAttempts") != 0 for name in _names(retrier)
     }
-    if retried & _ANY_TASK_FAILURE:
-        return
-    if missing := [name for name in (*LAMBDA_ERRORS, *transient) if name not in retried]:
+    if missing := [name for name in (*LAMBDA_ERRORS, *transient) if not _is_retried(name, retried)]:
         location: Location = (*state.location, "Retry")
         yield location, f"state {state.name!r} does not retry {', '.join(missing)}; add what is transient to its Retry"
+
+
+def _is_retried(name: str, retried: set[str]) -> bool:
+    """Whether a retrier names the error or what stands for it; States.TaskFailed stands for all but timeouts."""
+    return bool(retried & {name, "States.ALL"}) or ("States.TaskFailed" in retried and name != "States.Timeout")
 
 
 def _calls_lambda(state: State) -> bool:

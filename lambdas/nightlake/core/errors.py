@@ -51,6 +51,10 @@ class PipelineNotDeployedError(NightlakeError):
     """Raised when a function's package holds no compiled contract of a pipeline. Deploy again, then rerun."""
 
 
+class TableNotInContractError(NightlakeError):
+    """Raised when a definition is asked for of a table that a contract does not publish. Retrying does not help."""
+
+
 class PayloadTooLargeError(NightlakeError):
     """Raised when an event or a result exceeds what Step Functions carries. Retrying does not help."""
 
