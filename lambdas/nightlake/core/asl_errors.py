@@ -64,8 +64,12 @@ def _unknown(key: str, names: list[str]) -> Iterator[str]:
         if name.startswith("States."):
             if name not in RESERVED_ERRORS:
                 yield f"names {name} in {key}, which Step Functions cannot match there; correct or remove it"
-        elif "." not in name and name not in _own_errors():
+        elif "." in name:
+            continue
+        elif name not in _own_errors():
             yield f"names {name} in {key}, which core/errors.py does not raise; use the name of one of its leaf classes"
+        elif key == "Retry" and not issubclass(_own_errors()[name], TransientError):
+            yield f"retries {name}, which trying again does not mend; remove it or make it a TransientError"
 
 
 def _result_paths(state: State) -> Iterator[Finding]:

@@ -28,6 +28,9 @@ def lint_fields(state: State) -> Iterator[Finding]:
     """Findings on the fields of one state."""
     if state.kind == "Task" and not {"TimeoutSeconds", "TimeoutSecondsPath"} & state.body.keys():
         yield state.location, f"state {state.name!r} may wait for ever; give it TimeoutSeconds"
+    if state.kind == "Choice" and "Default" not in state.body:
+        reason = f"state {state.name!r} fails where no choice matches, and a Choice cannot catch that"
+        yield state.location, f"{reason}; give it a Default"
     for key in ("Error", "Cause") if state.kind == "Fail" else ():
         if not {key, f"{key}Path"} & state.body.keys():
             yield state.location, f"state {state.name!r} does not say its {key}; give it {key} or {key}Path"
