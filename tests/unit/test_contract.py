@@ -304,6 +304,21 @@ def test_a_relationship_may_be_fully_qualified_by_names_or_by_ids(tmp_path: Path
     assert load_pipeline(write(tmp_path / "id", by_id)).datasets[0].relationships == wanted
 
 
+def test_a_composite_relationship_is_checked_pair_by_pair(tmp_path: Path) -> None:
+    pairs = "{from: [orders.customer_id, orders.customer_id], to: [customers.customer_id, customers.country]}"
+    declared = f"    relationships:\n      - {pairs}\n    quality:\n      - {{metric: rowCount"
+    contract = changed(CONTRACT, "    quality:\n      - {metric: rowCount", declared)
+    (found,) = problems(write(tmp_path, contract))
+    assert found.line == contract[: contract.index("{from:")].count("\n") + 1
+    assert found.reason.startswith("orders.customer_id is of type bigint and customers.country of type string")
+
+
+def test_a_count_may_be_as_large_as_anybody_writes(tmp_path: Path) -> None:
+    large = changed(CONTRACT, "metric: rowCount, mustBeGreaterThan: 0", f"metric: rowCount, mustBeLessThan: {10**400}")
+    rules = {rule.id: rule for rule in load_pipeline(write(tmp_path, large)).datasets[0].rules}
+    assert rules["orders.row_count"].operands == (10**400,)
+
+
 def test_integers_of_other_widths_may_refer_to_each_other(tmp_path: Path) -> None:
     narrow = CUSTOMER_KEY.replace("logicalType: integer", "logicalType: integer, physicalType: int")
     (relationship,) = load_pipeline(write(tmp_path, changed(CONTRACT, CUSTOMER_KEY, narrow))).datasets[0].relationships

@@ -258,17 +258,9 @@ def _relationships(
             file.report(
                 (*where, "from"), f"a relationship of {schema.name!r} begins at its own columns: move it to {name!r}"
             )
-        if len(own) != len(targets) and name and to:
-            file.report(
-                where, f"{len(own)} columns refer to {len(targets)}: write as many in `to` as there are in `from`"
-            )
-        elif name and to:
-            _check_types(
-                file,
-                (*where, "to"),
-                {f"{name}.{column}": types[name][column] for column in own},
-                {f"{to}.{column}": types[to][column] for column in targets},
-            )
+        if name and to:
+            own_types = [(f"{name}.{column}", types[name][column]) for column in own]
+            _check_ends(file, where, own_types, [(f"{to}.{target}", types[to][target]) for target in targets])
         key = f"{schema.name}.{'_'.join(own)}.{to}"
         if key in compiled:
             file.report(where, f"{key!r} is declared twice: remove one")
@@ -277,11 +269,19 @@ def _relationships(
     return tuple(compiled.values())
 
 
-def _check_types(file: YamlFile, location: Location, own: Mapping[str, str], targets: Mapping[str, str]) -> None:
-    for (column, kind), (target, other) in zip(own.items(), targets.items(), strict=True):
+def _check_ends(
+    file: YamlFile, location: Location, own: Sequence[tuple[str, str]], targets: Sequence[tuple[str, str]]
+) -> None:
+    """Columns with their types: as many at both ends, and of equal types pair by pair."""
+    if len(own) != len(targets):
+        file.report(
+            location, f"{len(own)} columns refer to {len(targets)}: write as many in `to` as there are in `from`"
+        )
+        return
+    for (column, kind), (target, other) in zip(own, targets, strict=True):
         if kind != other and not {kind, other} <= column_type.INTEGER_BITS.keys():
             reason = f"{column} is of type {kind} and {target} of type {other}: give both the same type"
-            file.report(location, reason)
+            file.report((*location, "to"), reason)
 
 
 def _qualified(schemas: Sequence[SchemaObject]) -> dict[str, str]:

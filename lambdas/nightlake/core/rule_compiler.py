@@ -218,7 +218,7 @@ def _bound_fault(operator: Operator, operands: tuple[int | float, ...], unit: st
     limit = 100 if unit == "percent" else math.inf
     if not all(0 <= number <= limit for number in operands):
         return "is out of range: a percentage is 0 to 100" if unit == "percent" else "is negative: rows are counted"
-    if unit == "rows" and not all(float(number).is_integer() for number in operands):
+    if unit == "rows" and any(number != int(number) for number in operands):
         return "is no number of rows: write a whole number, or `unit: percent`"
     if (operator, operands) in (("mustBeLessThan", (0,)), ("mustBeGreaterThan", (limit,))):
         return "can never be true: use mustBe"
