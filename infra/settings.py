@@ -55,6 +55,13 @@ class ApiSettings(_Model):
     quota_per_day: int = Field(default=10_000, ge=1)
     cors_origins: tuple[Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/*]+)$")], ...] = ()
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _all_or_some(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("'*' stands for every origin: it stands alone")
+        return origins
+
 
 class Settings(_Model):
     """Everything that differs between stages.

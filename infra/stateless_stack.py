@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from aws_cdk import Aws, CfnOutput, Duration, Environment, Stack
+from aws_cdk import Annotations, Aws, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
+from nightlake.core.cron import fires_daily
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.table import tables
 
@@ -76,6 +77,12 @@ class StatelessStack(Stack):
                 asynchronous=True,
             )
             self._subscribe(functions["notify"])
+        elif settings.stage != "local" and not settings.alarm_emails:
+            Annotations.of(self).add_warning_v2(
+                "nightlake:nobody-hears",
+                "Nobody hears of a failed night: set alarm_emails or webhooks "
+                f"of nightlake:{settings.stage} in cdk.json.",
+            )
         nights = [self._night(pipeline) for pipeline in pipelines]
         if nights:
             self._alerts.watch([night.machine for night in nights])
@@ -141,6 +148,7 @@ class StatelessStack(Stack):
             settings=self._settings,
             name=f"{prefix}-daily",
             definition=_DAILY.read_text(),
+            timeout=_longest(pipeline),
             substitutions={
                 "Pipeline": pipeline.name,
                 "PrepareFunction": self._prepare.version_arn,
@@ -158,7 +166,8 @@ class StatelessStack(Stack):
             schedule=pipeline.schedule,
             machine=daily.machine,
         )
-        return Night(pipeline.name, daily.machine, trigger.dead_letters, pipeline.latency_minutes)
+        daily_schedule = fires_daily(pipeline.schedule.cron)
+        return Night(pipeline.name, daily.machine, trigger.dead_letters, pipeline.latency_minutes, daily_schedule)
 
     def _monitor(self, nights: Sequence[Night], functions: dict[str, Function], api: Api) -> Dashboard:
         catalog = self._stateful.catalog
@@ -183,6 +192,12 @@ class StatelessStack(Stack):
             api=api.rest_api,
             workgroups=[catalog.pipeline_workgroup.name, catalog.bi_workgroup.name],
         )
+
+
+def _longest(pipeline: Pipeline) -> Duration:
+    """How long a night may last: sources may be late, and a slow night is alarmed before it is stopped."""
+    latest = max((source.ready.deadline_minutes for source in pipeline.sources), default=0)
+    return Duration.minutes(latest + 2 * pipeline.latency_minutes)
 
 
 def _pascal(name: str) -> str:

@@ -132,7 +132,7 @@ def test_the_notifier_hears_the_topic_and_what_it_cannot_deliver_is_kept(with_we
         for each in resources.values()
         if each["Type"] == "AWS::CloudWatch::Alarm"
     }
-    (dimension,) = alarms["nightlake-dev-notify-dead-letters"]["Dimensions"]
+    (dimension,) = alarms["nightlake-dev-function-notify-dead-letters"]["Dimensions"]
     assert dimension["Value"]["Fn::GetAtt"] == [queue["Fn::GetAtt"][0], "QueueName"]
 
 

@@ -42,6 +42,11 @@ def check_cron(text: str) -> str:
     return text
 
 
+def fires_daily(text: str) -> bool:
+    """Whether a checked expression fires on every day of every year."""
+    return all(part in ("*", "?") for part in text.split(" ")[2:])
+
+
 def _is_item(item: str, low: int, high: int, names: dict[str, int]) -> bool:
     match = _ITEM.fullmatch(item)
     if match is None:
