@@ -60,6 +60,7 @@ def test_an_override_replaces_one_value_and_leaves_its_neighbours() -> None:
         ({"alarm_emails": ["nobody"]}, r"alarm_emails\.0 = 'nobody'"),
         ({"raw_expiry_days": 30}, r"raw_expiry_days = 30: .*give more than 30 days"),
         ({"api": {"cors_origins": ["shop.example"]}}, r"api\.cors_origins\.0 = 'shop\.example': String should match"),
+        ({"api": {"cors_origins": ["*", "https://shop.example"]}}, r"stands for every origin"),
         ({"api": {"cors_origins": ["https://shop.example/"]}}, r"api\.cors_origins\.0 = 'https://shop\.example/'"),
         ({"stage": "dev"}, r"without `stage`"),
         ("retain", r"must be an object of settings"),
