@@ -278,6 +278,7 @@ def test_the_hash_changes_with_the_meaning(tmp_path: Path, pipeline: Pipeline, o
         ("unit: hours", "unit: fortnights", "is no unit here"),
         ("property: latency", "property: latncy", "did you mean 'latency'?"),
         ("value: 2, unit: hours", "value: 0, unit: hours", "at least 1"),
+        ("value: 2, unit: hours", "value: 25, unit: hours", "at most a day"),
     ],
 )
 def test_a_faulty_contract_is_refused_at_its_line(tmp_path: Path, old: str, new: str, reason: str) -> None:
