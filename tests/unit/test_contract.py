@@ -492,3 +492,10 @@ def test_the_problems_of_all_pipelines_come_together(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         load_pipelines(tmp_path / "pipelines")
     assert [Path(problem.file).parent.name for problem in caught.value.problems] == ["kiosk", "shop"]
+
+
+def test_two_pipelines_cannot_differ_by_underscores_alone(tmp_path: Path) -> None:
+    write(tmp_path)
+    write(tmp_path, changed(CONTRACT, "id: shop", "id: sho_p"), name="sho_p")
+    with pytest.raises(ContractError, match="differs from that of pipeline 'sho_p' only by '_': rename one of them"):
+        load_pipelines(tmp_path / "pipelines")

@@ -29,6 +29,7 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
     problems: list[Problem] = []
     pipelines: list[Pipeline] = []
     owners: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for folder in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
         try:
             pipeline = load_pipeline(folder)
@@ -36,6 +37,12 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
             problems += error.problems
             continue
         pipelines.append(pipeline)
+        # CloudFormation knows no underscores: what is named after a pipeline would be named after both.
+        plain = pipeline.name.replace("_", "")
+        if plain in spelled:
+            reason = f"the name differs from that of pipeline {spelled[plain]!r} only by '_': rename one of them"
+            problems.append(Problem((folder / CONTRACT_FILE).as_posix(), 1, reason))
+        spelled[plain] = pipeline.name
         for table in _table_names(pipeline):
             if table in owners:
                 reason = f"the table {table!r} is already that of pipeline {owners[table]!r}: rename the dataset"
