@@ -34,12 +34,15 @@ _Missing = cloudwatch.TreatMissingData
 
 
 class Night(NamedTuple):
-    """What is watched of one pipeline: how long its night may take, and whether there is one every day."""
+    """What is watched of one pipeline: how long its night may take, how long it may wait for
+    sources before, and whether there is one every day.
+    """
 
     pipeline: str
     machine: sfn.StateMachine
     dead_letters: sqs.IQueue
     latency_minutes: int
+    deadline_minutes: int
     daily: bool
 
 
@@ -199,8 +202,8 @@ class Monitoring(Construct):
 
 def _what_breaks(night: Night) -> dict[str, _Watch]:
     """The alarms that make a night broken. They are quiet: the alarm over them notifies once for all."""
-    # A night that takes longer than yesterday's must not look missing for the difference.
-    hours = 24 + math.ceil(night.latency_minutes / 60) + 1
+    # A night that waits or takes longer than yesterday's must not look missing for the difference.
+    hours = 24 + math.ceil((night.deadline_minutes + night.latency_minutes) / 60) + 1
     machine = night.machine
     watches = {
         "failed": _Watch("A night failed; its own alert says why.", "a-night-failed", machine.metric_failed()),

@@ -167,7 +167,14 @@ class StatelessStack(Stack):
             machine=daily.machine,
         )
         daily_schedule = fires_daily(pipeline.schedule.cron)
-        return Night(pipeline.name, daily.machine, trigger.dead_letters, pipeline.latency_minutes, daily_schedule)
+        return Night(
+            pipeline=pipeline.name,
+            machine=daily.machine,
+            dead_letters=trigger.dead_letters,
+            latency_minutes=pipeline.latency_minutes,
+            deadline_minutes=_deadline_minutes(pipeline),
+            daily=daily_schedule,
+        )
 
     def _monitor(self, nights: Sequence[Night], functions: dict[str, Function], api: Api) -> Dashboard:
         catalog = self._stateful.catalog
@@ -196,8 +203,11 @@ class StatelessStack(Stack):
 
 def _longest(pipeline: Pipeline) -> Duration:
     """How long a night may last: sources may be late, and a slow night is alarmed before it is stopped."""
-    latest = max((source.ready.deadline_minutes for source in pipeline.sources), default=0)
-    return Duration.minutes(latest + 2 * pipeline.latency_minutes)
+    return Duration.minutes(_deadline_minutes(pipeline) + 2 * pipeline.latency_minutes)
+
+
+def _deadline_minutes(pipeline: Pipeline) -> int:
+    return max((source.ready.deadline_minutes for source in pipeline.sources), default=0)
 
 
 def _pascal(name: str) -> str:

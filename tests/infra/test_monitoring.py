@@ -122,7 +122,8 @@ def test_silence_for_longer_than_a_day_and_a_night_is_an_alarm(
     assert (missing["Threshold"], missing["ComparisonOperator"]) == (1, "LessThanThreshold")
     assert missing["TreatMissingData"] == "breaching"
     hours = missing["EvaluationPeriods"] * missing["Period"] / 3600
-    assert hours > 24 + sales.latency_minutes / 60
+    deadline = max(source.ready.deadline_minutes for source in sales.sources)
+    assert hours > 24 + (deadline + sales.latency_minutes) / 60
     # CloudWatch's own limit on how far an alarm of hourly periods looks back.
     assert hours <= 7 * 24
 
