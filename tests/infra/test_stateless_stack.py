@@ -159,3 +159,25 @@ def test_the_outputs_that_everything_outside_looks_up_have_fixed_names(template:
         "Dashboard",
         "StateMachineSales",
     }
+
+
+@pytest.mark.parametrize(
+    ("stage", "overrides", "deaf"),
+    [
+        ("prod", {}, True),
+        ("dev", {}, True),
+        ("local", {}, False),
+        ("prod", {"alarm_emails": ["night@example.com"]}, False),
+        ("prod", {"webhooks": [{"name": "ops", "kind": "slack", "secret_name": "nightlake/ops"}]}, False),
+    ],
+)
+def test_synth_warns_of_a_stage_whose_failures_nobody_hears_of(
+    context: dict[str, object], stage: str, overrides: dict[str, object], deaf: bool
+) -> None:
+    assembly = build((), {**context, "stage": stage, f"nightlake:{stage}": overrides}).synth()
+    messages = assembly.get_stack_by_name(f"nightlake-{stage}-stateless").messages
+    said = [
+        str(message.entry.data) for message in messages if "Nobody hears of a failed night" in str(message.entry.data)
+    ]
+    assert bool(said) is deaf
+    assert all(f"nightlake:{stage} in cdk.json" in text for text in said)
