@@ -4,6 +4,8 @@ STAGE ?= local
 PIPELINE ?= sales
 BIN := .venv/bin
 SHELL := /bin/bash
+# Node 20 works; jsii's banner about its age would bury what matters.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up run deploy test lint format check docs down clean lock synth

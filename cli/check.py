@@ -1,6 +1,7 @@
 """`nightlake check`: lints contracts, SQL and state machines, and says what is wrong in words a person can act on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ def check(
     contracts = sorted(path for path in (root / "pipelines").glob("*") if path.is_dir())
     statements = sorted((root / "sql").rglob("*.sql"))
     machines = sorted((root / "statemachines").glob("*.asl.json"))
-    problems = sorted(_problems(root, statements, machines))
+    problems = sorted(_told_from(root, problem) for problem in _problems(root, statements, machines))
     looked_at = f"{len(contracts)} pipelines, {len(statements)} SQL files, {len(machines)} state machines"
     lines = [f"[bold]{escape(problem.file)}:{problem.line}[/]: {escape(problem.reason)}" for problem in problems]
     lines.append(f"{len(problems)} problems in {looked_at}" if problems else f"{looked_at}: no problems")
@@ -45,6 +46,9 @@ def _problems(root: Path, statements: list[Path], machines: list[Path]) -> Itera
     from nightlake.core.contract import load_pipelines
     from nightlake.core.sql import lint_sql
 
+    if not (root / "pipelines").is_dir():
+        yield Problem(str(root / "pipelines"), 1, "there is no such folder: name a project's folder with --root")
+        return
     try:
         load_pipelines(root / "pipelines")
     except ContractError as error:
@@ -53,3 +57,9 @@ def _problems(root: Path, statements: list[Path], machines: list[Path]) -> Itera
         yield from lint_sql(path)
     for path in machines:
         yield from lint_asl(path)
+
+
+def _told_from(root: Path, problem: Problem) -> Problem:
+    """The problem with its file as a person sees it from the root, short enough to read and right to open."""
+    path = Path(problem.file)
+    return replace(problem, file=str(path.relative_to(root))) if path.is_relative_to(root) else problem

@@ -65,7 +65,8 @@ def _deploy(cloud: Cloud) -> None:
     approval = ["--require-approval", "never"] if cloud.stage is Stage.LOCAL else []
     if run_cdk(["deploy", "--all", "--progress", "events", *approval, *app], cloud.environment()):
         raise DeployFailedError(
-            f"cdk deploy of stage {cloud.stage} failed: its words stand above. What was deployed before is unchanged."
+            f"cdk deploy of stage {cloud.stage} failed: its words stand above. CloudFormation rolled the failing stack "
+            f"back; how each stack is now: nightlake status --stage {cloud.stage}"
         )
     stamp.write_text(digest)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import psutil
 import typer
@@ -20,6 +20,9 @@ from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.output import FAILED, Json, answer, errors_told
 from cli.paths import BUILD, HOME, ROOT
 from cli.tools import pinned_node_packages, pinned_python_packages, version_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
 
 EXACT_PACKAGES = ("aws-cdk-lib", "cdk-nag", "duckdb", "duckdb-extension-httpfs", "ministack", "pyarrow", "sqlglot")
 """Packages whose very version the project's behaviour rests on."""
@@ -152,7 +155,11 @@ def _aws(stage: Stage) -> Iterator[Finding]:
             "" if emulator.healthy else f"Restart it: nightlake down && nightlake up; its log: {HOME / 'emulator.log'}",
         )
     cloud = connect(stage)
-    yield from _stacks(cloud)
+    stacks = list(_stacks(cloud))
+    yield from stacks
+    # On this machine nobody has to hear of a failed night.
+    if stage is not Stage.LOCAL and all(stack.verdict is Verdict.OK for stack in stacks):
+        yield _alerts(cloud.client("sns"), cloud.outputs()["AlertTopic"])
     yield from _quotas(cloud)
 
 
@@ -178,6 +185,19 @@ def _stacks(cloud: Cloud) -> Iterator[Finding]:
             good = stack["StackStatus"] in GOOD_STACK
             advice = "" if good else "Read its events in CloudFormation, mend the cause, deploy again."
             yield Finding(name, Verdict.OK if good else Verdict.FAIL, stack["StackStatus"], advice)
+
+
+def _alerts(sns: "SNSClient", topic: str) -> Finding:
+    """Whether anybody hears of a night that failed."""
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    arns = [subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"]]
+    confirmed = sum(arn.startswith("arn:") for arn in arns)
+    return Finding(
+        "alerts",
+        Verdict.OK if confirmed else Verdict.FAIL,
+        f"{confirmed} of {len(arns)} subscriptions confirmed",
+        "" if confirmed else "Nobody hears of a failed night: set alarm_emails or webhooks, confirm the e-mail.",
+    )
 
 
 def _quotas(cloud: Cloud) -> Iterator[Finding]:

@@ -19,6 +19,14 @@ class NotDeployedError(NotReadyError):
     """The command needs a deployed stack and there is none; `nightlake deploy` helps."""
 
 
+class AwsUnreachableError(NotReadyError):
+    """AWS cannot be asked: no region, no credentials, no network; its message says what to set."""
+
+
+class AwsRefusedError(NightlakeError):
+    """AWS answered with a refusal that the command did not expect: expired credentials, a missing right."""
+
+
 class DeployFailedError(NightlakeError):
     """The CDK command line ended with an error; its own words were printed before."""
 

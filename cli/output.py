@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.errors import NotReadyError
+from cli.errors import AwsRefusedError, AwsUnreachableError, NotReadyError
 
 FAILED = 1
 NOT_READY = 3
@@ -42,7 +42,7 @@ def answer(data: Mapping[str, Any], *, view: RenderableType, as_json: bool, code
     if as_json:
         typer.echo(json.dumps({"ok": code == 0, **data}, default=str, indent=2))
     else:
-        screen.print(view)
+        screen.print(view, soft_wrap=isinstance(view, str))  # a line with an address is copied whole
     if code:
         raise typer.Exit(code)
 
@@ -50,8 +50,17 @@ def answer(data: Mapping[str, Any], *, view: RenderableType, as_json: bool, code
 @contextmanager
 def errors_told(*, as_json: bool) -> Iterator[None]:
     """Turns a named error into a sentence (or JSON) and an exit code; anything else is a defect and is raised."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        yield
+        try:
+            yield
+        except BotoCoreError as error:
+            raise AwsUnreachableError(
+                f"AWS cannot be asked: {error}. Set AWS_PROFILE and AWS_REGION (or sign in again), then try once more."
+            ) from error
+        except ClientError as error:
+            raise AwsRefusedError(f"AWS refused: {error}. Check the credentials' account and rights.") from error
     except NightlakeError as error:
         if as_json:
             typer.echo(json.dumps({"ok": False, "error": type(error).__name__, "reason": str(error)}, indent=2))

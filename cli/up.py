@@ -11,7 +11,7 @@ from cli.paths import HOME
 
 def up(
     port: Annotated[
-        int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", show_default="4566")
+        int | None, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.", show_default="4566")
     ] = None,
     iam: Annotated[
         bool | None, typer.Option("--iam/--no-iam", help="Enforce IAM policies, over TLS.", show_default="no-iam")

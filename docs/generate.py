@@ -64,12 +64,23 @@ def pipeline_keys() -> str:
     return pipeline_keys()
 
 
+def settings() -> str:
+    """Every setting with its value in each stage, as the code has it."""
+    from infra.settings import load_settings
+
+    stages = {name: load_settings(name).model_dump(mode="json") for name in ("local", "dev", "prod")}
+    keys = [key for key in stages["local"] if key != "stage"]
+    rows = (f"| `{key}` | {' | '.join(f'`{json.dumps(values[key])}`' for values in stages.values())} |" for key in keys)
+    return "\n".join([f"| setting | {' | '.join(stages)} |", "|---|---|---|---|", *rows])
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "states": states,
     "errors": errors,
     "contract words": contract_words,
     "pipeline keys": pipeline_keys,
     "seams": seams,
+    "settings": settings,
     "template differences": template_differences,
 }
 

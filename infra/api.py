@@ -92,12 +92,16 @@ class Api(Construct):
                 validate_request_body=True,
             ),
         )
+        headers = {"Content-Type": "'application/problem+json'"}
+        if settings.api.cors_origins:
+            # These answers know nothing of the caller's origin; they say nothing of the lake either.
+            headers["Access-Control-Allow-Origin"] = "'*'"
         for construct_name, problem in _PROBLEMS.items():
             self.rest_api.add_gateway_response(
                 construct_name,
                 type=problem.kind,
                 status_code=str(problem.status) if problem.status else None,
-                response_headers={"Content-Type": "'application/problem+json'"},
+                response_headers=headers,
                 templates={"application/json": problem.template()},
             )
         self.key = self._key(name, settings.api)

@@ -34,12 +34,16 @@ _Missing = cloudwatch.TreatMissingData
 
 
 class Night(NamedTuple):
-    """What is watched of one pipeline; `latency_minutes` is how long its night may take."""
+    """What is watched of one pipeline: how long its night may take, how long it may wait for
+    sources before, and whether there is one every day.
+    """
 
     pipeline: str
     machine: sfn.StateMachine
     dead_letters: sqs.IQueue
     latency_minutes: int
+    deadline_minutes: int
+    daily: bool
 
 
 class _Watch(NamedTuple):
@@ -70,7 +74,7 @@ class Monitoring(Construct):
 
     def watch_night(self, night: Night) -> None:
         """A pipeline's executions and its trigger; together they say whether the night is broken."""
-        name = night.pipeline
+        name = f"pipeline-{night.pipeline}"
         broken = [self._alarm(f"{name}-{what}", watch) for what, watch in _what_breaks(night).items()]
         self._any_of(f"{name}-night-is-broken", "This night's data is not there.", "the-night-is-broken", broken)
         self._alarm(
@@ -96,7 +100,7 @@ class Monitoring(Construct):
         """A function's errors, throttles and duration; `errors_notify` is off where a state machine tells of errors."""
         watched, timeout = function.function, function.timeout
         self._alarm(
-            f"{name}-errors",
+            f"function-{name}-errors",
             _Watch(
                 f"The function {name} raised errors.",
                 "a-function-fails",
@@ -105,7 +109,7 @@ class Monitoring(Construct):
             ),
         )
         self._alarm(
-            f"{name}-throttles",
+            f"function-{name}-throttles",
             _Watch(
                 f"Invocations of the function {name} were refused: no concurrency is left for it.",
                 "a-function-is-throttled",
@@ -113,7 +117,7 @@ class Monitoring(Construct):
             ),
         )
         self._alarm(
-            f"{name}-near-timeout",
+            f"function-{name}-near-timeout",
             _Watch(
                 f"The function {name} ran for more than {_NEAR_TIMEOUT:.0%} of its {timeout.to_seconds():.0f} seconds.",
                 "a-function-is-near-its-timeout",
@@ -124,7 +128,7 @@ class Monitoring(Construct):
         )
         if function.dead_letters:
             self._alarm(
-                f"{name}-dead-letters",
+                f"function-{name}-dead-letters",
                 _Watch(
                     f"The function {name} gave up on events: they lie in its dead-letter queue.",
                     "a-function-gave-up-on-events",
@@ -198,8 +202,8 @@ class Monitoring(Construct):
 
 def _what_breaks(night: Night) -> dict[str, _Watch]:
     """The alarms that make a night broken. They are quiet: the alarm over them notifies once for all."""
-    # A night that takes longer than yesterday's must not look missing for the difference.
-    hours = 24 + math.ceil(night.latency_minutes / 60) + 1
+    # A night that waits or takes longer than yesterday's must not look missing for the difference.
+    hours = 24 + math.ceil((night.deadline_minutes + night.latency_minutes) / 60) + 1
     machine = night.machine
     watches = {
         "failed": _Watch("A night failed; its own alert says why.", "a-night-failed", machine.metric_failed()),
@@ -225,6 +229,9 @@ def _what_breaks(night: Night) -> dict[str, _Watch]:
             _waiting(night.dead_letters),
         ),
     }
+    if not night.daily:
+        # CloudWatch looks back a week at most, and silence on a day without a night means nothing.
+        del watches["missing"]
     return {what: watch._replace(notify=False) for what, watch in watches.items()}
 
 

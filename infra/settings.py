@@ -8,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from nightlake.core.errors import NightlakeError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
-FunctionName = Literal["prepare", "query", "notify"]
+FunctionName = Literal["prepare", "define_table", "query", "notify"]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 _LOG_RETENTION = {
@@ -53,7 +53,14 @@ class ApiSettings(_Model):
     throttle_rate: int = Field(default=20, ge=1)
     throttle_burst: int = Field(default=40, ge=1)
     quota_per_day: int = Field(default=10_000, ge=1)
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/*]+)$")], ...] = ()
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _all_or_some(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("'*' stands for every origin: it stands alone")
+        return origins
 
 
 class Settings(_Model):

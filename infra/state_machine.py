@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -39,11 +39,12 @@ class StateMachine(Construct):
         settings: Settings,
         name: str,
         definition: str,
+        timeout: Duration,
         substitutions: Mapping[str, str],
         tables: Mapping[str, tuple[str, ...]],
         keys: Mapping[str, str],
     ) -> None:
-        """`definition` is ASL text; `substitutions` may hold more names than it uses.
+        """`definition` is ASL text whose own time limit gives way to `timeout`; of `substitutions` it need not use all.
 
         `tables` and `keys` are those of `infra.state_machine_role.Reach`.
 
@@ -68,7 +69,7 @@ class StateMachine(Construct):
             state_machine_name=name,
             state_machine_type=sfn.StateMachineType.STANDARD,
             # Inline, not from_file: template tests and cfn-lint see the states.
-            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_body=sfn.DefinitionBody.from_string(_limited(definition, timeout)),
             definition_substitutions=used,
             role=self.role,
             logs=sfn.LogOptions(
@@ -117,6 +118,11 @@ class StateMachine(Construct):
             resources = (wildcard(role, resource) for resource in statement.resources if "*" in resource)
             acknowledge(role, dict.fromkeys((*actions, *resources), narrowest))
         return role
+
+
+def _limited(definition: str, timeout: Duration) -> str:
+    # A substitution arrives as text, and Step Functions wants a number here.
+    return json.dumps(json.loads(definition) | {"TimeoutSeconds": timeout.to_seconds()}, indent=2)
 
 
 def _used(definition: str, substitutions: Mapping[str, str]) -> dict[str, str]:

@@ -160,7 +160,10 @@ def _glue_table(part: _Part) -> Iterator[Statement]:
 def _catalog_arns(reach: Reach, tables: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Glue checks a call on a table against the catalog, its database and the table."""
     databases = (reach.arn("glue", f"database/{database}") for database in tables)
-    names = (reach.arn("glue", f"table/{database}/{table}") for database in tables for table in tables[database])
+    # IAM limits a policy's size: beyond some length the tables of a stage's own database can only be named as a whole.
+    exact = sum(_ARN + len(database) + len(table) for database in tables for table in tables[database]) <= _NAMED
+    named = tables if exact else dict.fromkeys(tables, ("*",))
+    names = (reach.arn("glue", f"table/{database}/{table}") for database in named for table in named[database])
     return (reach.arn("glue", "catalog"), *databases, *names)
 
 
@@ -219,6 +222,10 @@ def _run_query(part: _Part) -> Iterator[Statement]:
     yield from reach.encrypted(tuple(reach.write), ("kms:Decrypt", "kms:GenerateDataKey"))
 
 
+# What the ARNs of tables may take in one statement, of the 6,144 characters of a managed policy.
+_NAMED = 4_000
+# An ARN without its database and table.
+_ARN = 50
 _QUERY_CATALOG = (
     "glue:BatchCreatePartition",
     "glue:BatchDeletePartition",

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from aws_cdk import Aws, CfnOutput, Duration, Environment, Stack
+from aws_cdk import Annotations, Aws, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
+from nightlake.core.cron import fires_daily
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.table import tables
 
@@ -48,7 +49,7 @@ class StatelessStack(Stack):
             Function,
             self,
             settings=settings,
-            code=lambda_.Code.from_asset(str(lambda_code(pipelines))),
+            code=lambda_.Code.from_asset(str(lambda_code(pipelines)), exclude=["**/__pycache__"]),
             layer=self._layer(),
             environment=self._environment(),
         )
@@ -58,8 +59,15 @@ class StatelessStack(Stack):
             description="Which day, which run, which tables must exist",
             timeout=Duration.seconds(30),
         )
+        self._define_table = function(
+            "DefineTable",
+            name="define_table",
+            description="The definition of one table that does not exist yet",
+            timeout=Duration.seconds(30),
+        )
         query = function("Query", name="query", description="Answers the query API", timeout=Duration.seconds(29))
-        functions = {"prepare": self._prepare, "query": query}
+        query.function.add_environment("CORS_ORIGINS", json.dumps(settings.api.cors_origins))
+        functions = {"prepare": self._prepare, "define_table": self._define_table, "query": query}
         if settings.webhooks:
             functions["notify"] = function(
                 "Notify",
@@ -69,6 +77,12 @@ class StatelessStack(Stack):
                 asynchronous=True,
             )
             self._subscribe(functions["notify"])
+        elif settings.stage != "local" and not settings.alarm_emails:
+            Annotations.of(self).add_warning_v2(
+                "nightlake:nobody-hears",
+                "Nobody hears of a failed night: set alarm_emails or webhooks "
+                f"of nightlake:{settings.stage} in cdk.json.",
+            )
         nights = [self._night(pipeline) for pipeline in pipelines]
         if nights:
             self._alerts.watch([night.machine for night in nights])
@@ -134,9 +148,11 @@ class StatelessStack(Stack):
             settings=self._settings,
             name=f"{prefix}-daily",
             definition=_DAILY.read_text(),
+            timeout=_longest(pipeline),
             substitutions={
                 "Pipeline": pipeline.name,
                 "PrepareFunction": self._prepare.version_arn,
+                "DefineTableFunction": self._define_table.version_arn,
                 "AlertTopic": topic.topic_arn,
                 "Region": Aws.REGION,
             },
@@ -150,7 +166,15 @@ class StatelessStack(Stack):
             schedule=pipeline.schedule,
             machine=daily.machine,
         )
-        return Night(pipeline.name, daily.machine, trigger.dead_letters, pipeline.latency_minutes)
+        daily_schedule = fires_daily(pipeline.schedule.cron)
+        return Night(
+            pipeline=pipeline.name,
+            machine=daily.machine,
+            dead_letters=trigger.dead_letters,
+            latency_minutes=pipeline.latency_minutes,
+            deadline_minutes=_deadline_minutes(pipeline),
+            daily=daily_schedule,
+        )
 
     def _monitor(self, nights: Sequence[Night], functions: dict[str, Function], api: Api) -> Dashboard:
         catalog = self._stateful.catalog
@@ -158,8 +182,9 @@ class StatelessStack(Stack):
         for night in nights:
             monitoring.watch_night(night)
         for name, function in functions.items():
-            # The state machine retries Prepare and tells of its failure itself.
-            monitoring.watch_function(name, function, errors_notify=function is not self._prepare)
+            # The state machine retries its Tasks and tells of their failure itself.
+            tasks = (self._prepare, self._define_table)
+            monitoring.watch_function(name, function, errors_notify=function not in tasks)
         monitoring.watch_api(api.rest_api)
         monitoring.watch_bi(
             workgroup=catalog.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000
@@ -174,6 +199,15 @@ class StatelessStack(Stack):
             api=api.rest_api,
             workgroups=[catalog.pipeline_workgroup.name, catalog.bi_workgroup.name],
         )
+
+
+def _longest(pipeline: Pipeline) -> Duration:
+    """How long a night may last: sources may be late, and a slow night is alarmed before it is stopped."""
+    return Duration.minutes(_deadline_minutes(pipeline) + 2 * pipeline.latency_minutes)
+
+
+def _deadline_minutes(pipeline: Pipeline) -> int:
+    return max((source.ready.deadline_minutes for source in pipeline.sources), default=0)
 
 
 def _pascal(name: str) -> str:

@@ -32,6 +32,9 @@ _START_SECONDS = 60
 _PATIENCE_SECONDS = 20
 _STOP_SECONDS = 20
 _LOG_LINES = 15
+_LOG = "emulator.log"
+_MADE = (_LOG, "emulator.previous.log", "endpoint.json", "lock", "s3", "state", "tls", "tmp")
+"""What a home holds; every one of these is made by `start` or by the emulator that it starts."""
 
 
 class Endpoint(BaseModel):
@@ -123,16 +126,28 @@ def start(home: Path, port: int | None = None, *, iam: bool | None = None, detac
 def stop(home: Path) -> bool:
     """Save the state and end the local AWS with all its workers. False when it did not run."""
     home = home.resolve()
-    if not home.is_dir():
+    if not _is_home(home):
         return False
     with _locked(home):
         return _end(home)
 
 
 def clean(home: Path) -> None:
-    """Stop the local AWS and forget everything that was ever deployed to it or stored in it."""
+    """Stop the local AWS and forget everything that was ever deployed to it or stored in it.
+
+    Where it never ran nothing is touched, and what it did not make stays: a home may have been named by mistake.
+    """
     stop(home)
-    shutil.rmtree(home, ignore_errors=True)
+    if not _is_home(home):
+        return
+    for name in _MADE:
+        path = home / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        home.rmdir()
 
 
 def status(home: Path) -> Status:
@@ -160,6 +175,10 @@ def status(home: Path) -> Status:
         return Status(running=False)
 
 
+def _is_home(home: Path) -> bool:
+    return (home / _LOG).exists()
+
+
 def _as_asked(endpoint: Endpoint, port: int | None, iam: bool | None) -> Endpoint:
     if port in (None, 0, endpoint.port) and iam in (None, endpoint.iam):
         return endpoint
@@ -173,7 +192,7 @@ def _as_asked(endpoint: Endpoint, port: int | None, iam: bool | None) -> Endpoin
 def _launch(home: Path, port: int | None, *, iam: bool, detached: bool) -> Endpoint:
     port = _free_port() if port == 0 else port or DEFAULT_PORT
     _refuse_taken(port)
-    log = home / "emulator.log"
+    log = home / _LOG
     if log.exists():
         log.replace(home / "emulator.previous.log")
     (home / "tmp").mkdir(exist_ok=True)

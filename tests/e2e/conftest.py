@@ -18,6 +18,7 @@ Deploy = Callable[[str, Template], dict[str, str]]
 Nightlake = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every e2e test shares one local AWS, so one worker runs them all."""
     for item in items:

@@ -222,6 +222,7 @@ def test_the_night_may_do_what_its_states_do_and_nothing_else(cloud: Endpoint, o
     assert decision("glue:CreateTable", f"{table}/customers_private") == "allowed"
     assert decision("sns:Publish", outputs["AlertTopic"]) == "allowed"
     assert decision("lambda:InvokeFunction", f"{prepare}:1") == "allowed"
+    assert decision("lambda:InvokeFunction", f"{prepare.replace('prepare', 'define_table')}:1") == "allowed"
     assert decision("glue:DeleteTable", f"{table}/transactions") == "implicitDeny"
     assert decision("glue:GetTable", f"{table}/another") == "implicitDeny"
     assert decision("lambda:InvokeFunction", prepare.replace("prepare", "query")) == "implicitDeny"

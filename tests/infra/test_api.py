@@ -117,3 +117,17 @@ def test_a_browser_is_answered_only_where_the_settings_name_its_origin(template:
     )
     assert all("'https://shop.example'" in json.dumps(each) for each in allowed.values())
     assert allowed
+
+
+def test_a_page_of_several_origins_may_read_refusals_too() -> None:
+    template = synthesized(cors_origins=("https://shop.example", "https://office.example"))
+    preflight = json.dumps(
+        template.find_resources("AWS::ApiGateway::Method", {"Properties": {"HttpMethod": "OPTIONS"}})
+    )
+    assert "https://shop.example" in preflight
+    assert "https://office.example" in preflight
+    for response in template.find_resources("AWS::ApiGateway::GatewayResponse").values():
+        assert response["Properties"]["ResponseParameters"] == {
+            "gatewayresponse.header.Content-Type": "'application/problem+json'",
+            "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
+        }

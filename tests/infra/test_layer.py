@@ -132,18 +132,58 @@ print("all there")
 """
 
 
-def test_trimmed_packages_and_code_are_all_that_the_handlers_need(pipelines: tuple[Pipeline, ...]) -> None:
-    """The same wheels, trimmed the same way, for the interpreter of this test, which sees nothing else (`-S`)."""
+A_NIGHT_AND_A_CALL = """
+import json, sys
+from types import SimpleNamespace
+from nightlake.handlers import prepare, query
+
+context = SimpleNamespace(
+    function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x:1:function:f", aws_request_id="1"
+)
+night, call = (json.load(open(file)) for file in sys.argv[1:])
+run = prepare.handler(night, context)
+listed = json.loads(query.handler(call, context)["body"])["datasets"]
+print(run["date"], *(dataset["name"] for dataset in listed))
+"""
+
+
+def run_as_lambda(pipelines: tuple[Pipeline, ...], program: str, *arguments: str | Path, **variables: str) -> str:
+    """The last line that the program prints when it finds nothing but layer and code.
+
+    The same wheels, trimmed the same way, for the interpreter of this test, which sees nothing else (`-S`).
+    """
     here = Target(python=".".join(map(str, sys.version_info[:2])), platforms=tuple(platform_tags()))
     path = os.pathsep.join((str(layer(here) / "python"), str(lambda_code(pipelines))))
     done = subprocess.run(
-        [sys.executable, "-S", "-c", IMPORTS_OF_A_WORKER],
-        env={"PYTHONPATH": path, "PYTHONTZPATH": "", "AWS_DEFAULT_REGION": "us-east-1"},
+        [sys.executable, "-S", "-B", "-c", program, *arguments],
+        env={"PYTHONPATH": path, "PYTHONTZPATH": "", "AWS_DEFAULT_REGION": "us-east-1", **variables},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.stdout, done.returncode) == ("all there\n", 0), done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_trimmed_packages_and_code_are_all_that_the_handlers_need(pipelines: tuple[Pipeline, ...]) -> None:
+    assert run_as_lambda(pipelines, IMPORTS_OF_A_WORKER) == "all there"
+
+
+def test_with_them_a_night_is_prepared_and_the_api_answers_under_tracing(pipelines: tuple[Pipeline, ...]) -> None:
+    events = ROOT / "tests" / "events"
+    printed = run_as_lambda(
+        pipelines,
+        A_NIGHT_AND_A_CALL,
+        events / "prepare.json",
+        events / "api_get.json",
+        STAGE="dev",
+        LAKE_BUCKET="lake",
+        DATABASE="served",
+        STAGING_DATABASE="staging",
+        LAMBDA_TASK_ROOT="/var/task",
+        _X_AMZN_TRACE_ID="Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+    )
+    assert printed == "2026-11-20 transactions products customers"
 
 
 def test_a_layer_that_cannot_be_fetched_says_what_to_do_and_leaves_nothing_behind(

@@ -65,7 +65,7 @@ def test_the_night_is_broken_when_any_of_its_alarms_is_on(
     rule = json.dumps(broken["AlarmRule"])
     children = {names[logical_id] for logical_id in re.findall(r'"Fn::GetAtt": \["(\w+)", "Arn"\]', rule)}
     assert children == {
-        f"{PREFIX}-sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")
+        f"{PREFIX}-pipeline-sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")
     }
     assert "AND" not in rule
     assert broken["AlarmActions"] == [topic]
@@ -73,8 +73,11 @@ def test_the_night_is_broken_when_any_of_its_alarms_is_on(
 
 def test_what_makes_a_night_broken_notifies_through_the_one_alarm_only(alarms: dict[str, dict[str, Any]]) -> None:
     quiet = {name for name, alarm in alarms.items() if "AlarmActions" not in alarm}
-    assert quiet == {f"sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")} | {
-        "prepare-errors"
+    assert quiet == {
+        f"pipeline-sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")
+    } | {
+        "function-prepare-errors",
+        "function-define_table-errors",
     }
 
 
@@ -87,14 +90,16 @@ def test_every_other_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]],
 @pytest.mark.parametrize(
     ("name", "namespace", "metric"),
     [
-        ("sales-failed", "AWS/States", "ExecutionsFailed"),
-        ("sales-timed-out", "AWS/States", "ExecutionsTimedOut"),
-        ("sales-aborted", "AWS/States", "ExecutionsAborted"),
-        ("sales-throttled", "AWS/States", "ExecutionThrottled"),
-        ("prepare-errors", "AWS/Lambda", "Errors"),
-        ("prepare-throttles", "AWS/Lambda", "Throttles"),
-        ("query-errors", "AWS/Lambda", "Errors"),
-        ("query-throttles", "AWS/Lambda", "Throttles"),
+        ("pipeline-sales-failed", "AWS/States", "ExecutionsFailed"),
+        ("pipeline-sales-timed-out", "AWS/States", "ExecutionsTimedOut"),
+        ("pipeline-sales-aborted", "AWS/States", "ExecutionsAborted"),
+        ("pipeline-sales-throttled", "AWS/States", "ExecutionThrottled"),
+        ("function-prepare-errors", "AWS/Lambda", "Errors"),
+        ("function-prepare-throttles", "AWS/Lambda", "Throttles"),
+        ("function-define_table-errors", "AWS/Lambda", "Errors"),
+        ("function-define_table-throttles", "AWS/Lambda", "Throttles"),
+        ("function-query-errors", "AWS/Lambda", "Errors"),
+        ("function-query-throttles", "AWS/Lambda", "Throttles"),
         ("api-5xx", "AWS/ApiGateway", "5XXError"),
     ],
 )
@@ -112,12 +117,13 @@ def test_silence_for_longer_than_a_day_and_a_night_is_an_alarm(
     alarms: dict[str, dict[str, Any]], pipelines: tuple[Pipeline, ...]
 ) -> None:
     (sales,) = pipelines
-    missing = alarms["sales-missing"]
+    missing = alarms["pipeline-sales-missing"]
     assert (missing["MetricName"], missing["Statistic"]) == ("ExecutionsSucceeded", "Sum")
     assert (missing["Threshold"], missing["ComparisonOperator"]) == (1, "LessThanThreshold")
     assert missing["TreatMissingData"] == "breaching"
     hours = missing["EvaluationPeriods"] * missing["Period"] / 3600
-    assert hours > 24 + sales.latency_minutes / 60
+    deadline = max(source.ready.deadline_minutes for source in sales.sources)
+    assert hours > 24 + (deadline + sales.latency_minutes) / 60
     # CloudWatch's own limit on how far an alarm of hourly periods looks back.
     assert hours <= 7 * 24
 
@@ -126,7 +132,7 @@ def test_a_night_is_slow_when_it_takes_longer_than_its_contract_promises(
     alarms: dict[str, dict[str, Any]], pipelines: tuple[Pipeline, ...]
 ) -> None:
     (sales,) = pipelines
-    slow = alarms["sales-slow"]
+    slow = alarms["pipeline-sales-slow"]
     assert (slow["MetricName"], slow["Statistic"]) == ("ExecutionTime", "Maximum")
     assert slow["Threshold"] == sales.latency_minutes * 60_000
     assert slow["ComparisonOperator"] == "GreaterThanThreshold"
@@ -136,7 +142,7 @@ def test_a_dead_letter_of_the_trigger_is_an_alarm_as_long_as_it_lies_there(
     dev: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
     queues = {name: each["QueueName"] for name, each in resources(dev, "AWS::SQS::Queue").items()}
-    lost = alarms["sales-not-started"]
+    lost = alarms["pipeline-sales-not-started"]
     (dimension,) = lost["Dimensions"]
     assert queues[dimension["Value"]["Fn::GetAtt"][0]] == f"{PREFIX}-sales-trigger-dead-letters"
     assert (lost["MetricName"], lost["Statistic"], lost["Threshold"]) == (
@@ -147,8 +153,8 @@ def test_a_dead_letter_of_the_trigger_is_an_alarm_as_long_as_it_lies_there(
 
 def test_a_function_alarms_before_its_timeout_kills_it(dev: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> None:
     timeouts = {each["FunctionName"]: each["Timeout"] for each in resources(dev, "AWS::Lambda::Function").values()}
-    for name in ("prepare", "query"):
-        near = alarms[f"{name}-near-timeout"]
+    for name in ("prepare", "define_table", "query"):
+        near = alarms[f"function-{name}-near-timeout"]
         assert near["MetricName"] == "Duration"
         assert near["Threshold"] == timeouts[f"{PREFIX}-{name}"] * 1000 * 0.8
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Duration, Stack
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.table import tables
 
@@ -65,7 +65,8 @@ def machine(prod: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_definition_is_the_file_itself_with_its_names_bound(prod: dict[str, Any], machine: dict[str, Any]) -> None:
-    assert json.loads(machine["DefinitionString"]) == json.loads(DAILY.read_text())
+    limit = {"TimeoutSeconds": (120 + 2 * 30) * 60}  # sources may be two hours late, then twice the promised half hour
+    assert json.loads(machine["DefinitionString"]) == json.loads(DAILY.read_text()) | limit
     bound = {name: flat(value) for name, value in machine["DefinitionSubstitutions"].items()}
     assert bound["Pipeline"] == "sales"
     functions = {
@@ -94,12 +95,17 @@ def test_its_role_may_do_exactly_what_its_states_do(
         *(f"arn:aws:glue:region:account:database/{database}" for database in databases),
         *(f"arn:aws:glue:region:account:table/{database}/{name}" for database in databases for name in names),
     }
-    prepare = flat(machine["DefinitionSubstitutions"]["PrepareFunction"]).rpartition(":")[0]
+    invoked = {
+        f"{flat(value).rpartition(':')[0]}:*"
+        for name, value in machine["DefinitionSubstitutions"].items()
+        if name.endswith("Function")
+    }
+    assert len(invoked) == 2
     topic, _ = only(prod, "AWS::SNS::Topic")
     key, _ = only(prod, "AWS::KMS::Key")
     everything = {"*"}
     assert granted == {
-        "lambda:InvokeFunction": {f"{prepare}:*"},
+        "lambda:InvokeFunction": invoked,
         "glue:GetTable": glue,
         "glue:CreateTable": glue,
         "sns:Publish": {f"<{topic}>"},
@@ -163,6 +169,7 @@ def test_a_distributed_map_may_start_itself_and_list_its_prefix_without_a_findin
         "Daily",
         settings=Settings(stage="dev"),
         name="daily",
+        timeout=Duration.hours(3),
         definition=json.dumps({"StartAt": "Files", "States": {"Files": files}}),
         substitutions={},
         tables={},
@@ -186,6 +193,7 @@ def test_a_name_that_the_stack_does_not_know_is_refused() -> None:
             "Daily",
             settings=Settings(stage="dev"),
             name="daily",
+            timeout=Duration.hours(3),
             definition='{"StartAt": "${Unknown}", "States": {}}',
             substitutions={"Pipeline": "sales"},
             tables={},

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,17 @@ def test_what_cannot_be_derived_is_refused_by_name(make: Callable[[], dict[str, 
     with pytest.raises(RoleError) as refused:
         statements(make(), REACH)
     assert [word for word in words if word not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize(("number", "length"), [(1, 136), (20, 10), (20, 75), (20, 136), (40, 60), (400, 10)])
+def test_however_many_tables_there_are_a_statement_fits_into_a_managed_policy(number: int, length: int) -> None:
+    names = tuple(f"{index:03}".ljust(length, "t") for index in range(number))
+    databases = dict.fromkeys(("nightlake_prod", "nightlake_prod_quarantine"), names)
+    reach = replace(REACH, region="ap-southeast-2", tables=databases)
+    glue = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:glue:getTable", "Parameters": {}, "End": True}
+    (statement,) = statements(definition({"Work": glue}), reach)
+    assert len(json.dumps(statement.resources)) < 5_500
+    named = {resource for resource in statement.resources if ":table/" in resource}
+    exact = {f"arn:aws:glue:ap-southeast-2:123456789012:table/{each}/{name}" for each in databases for name in names}
+    whole = {f"arn:aws:glue:ap-southeast-2:123456789012:table/{each}/*" for each in databases}
+    assert named == (exact if number * length <= 200 else whole)

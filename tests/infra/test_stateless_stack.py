@@ -50,7 +50,7 @@ def with_webhooks(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -
     return synthesized
 
 
-@pytest.mark.parametrize("name", ["prepare", "query"])
+@pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
     template: Templates, stage: str, name: str
@@ -59,7 +59,7 @@ def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
     assert set(rights(stateless, functions(stateless)[name])) == LOGS_AND_TRACES
 
 
-@pytest.mark.parametrize("name", ["prepare", "query"])
+@pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
 def test_every_function_is_told_where_everything_is(template: Templates, name: str) -> None:
     variables = functions(template("dev", "stateless"))[name]["Environment"]["Variables"]
     assert variables["STAGE"] == "dev"
@@ -77,6 +77,24 @@ def test_every_function_is_told_where_everything_is(template: Templates, name: s
     }
 
 
+def test_the_query_function_alone_is_told_which_pages_may_read_it(
+    template: Templates, pipelines: tuple[Pipeline, ...], context: dict[str, object]
+) -> None:
+    overrides = {"api": {"cors_origins": ["https://shop.example", "https://office.example"]}}
+    assembly = build(pipelines, {**context, "stage": "dev", "nightlake:dev": overrides}).synth()
+    told = {
+        name: function["Environment"]["Variables"].get("CORS_ORIGINS")
+        for name, function in functions(assembly.get_stack_by_name("nightlake-dev-stateless").template).items()
+    }
+    assert told == {
+        "prepare": None,
+        "define_table": None,
+        "query": '["https://shop.example", "https://office.example"]',
+    }
+    query = functions(template("dev", "stateless"))["query"]
+    assert query["Environment"]["Variables"]["CORS_ORIGINS"] == "[]"
+
+
 def test_functions_carry_the_layer_where_the_runtime_lacks_its_packages(template: Templates) -> None:
     for stage, carried in (("local", False), ("dev", True), ("prod", True)):
         for function in functions(template(stage, "stateless")).values():
@@ -84,7 +102,7 @@ def test_functions_carry_the_layer_where_the_runtime_lacks_its_packages(template
 
 
 def test_nobody_is_notified_in_a_chat_that_the_settings_do_not_name(template: Templates) -> None:
-    assert set(functions(template("prod", "stateless"))) == {"prepare", "query"}
+    assert set(functions(template("prod", "stateless"))) == {"prepare", "define_table", "query"}
 
 
 def test_the_notifier_may_read_its_own_secrets_only(with_webhooks: Template) -> None:
@@ -114,7 +132,7 @@ def test_the_notifier_hears_the_topic_and_what_it_cannot_deliver_is_kept(with_we
         for each in resources.values()
         if each["Type"] == "AWS::CloudWatch::Alarm"
     }
-    (dimension,) = alarms["nightlake-dev-notify-dead-letters"]["Dimensions"]
+    (dimension,) = alarms["nightlake-dev-function-notify-dead-letters"]["Dimensions"]
     assert dimension["Value"]["Fn::GetAtt"] == [queue["Fn::GetAtt"][0], "QueueName"]
 
 
@@ -141,3 +159,25 @@ def test_the_outputs_that_everything_outside_looks_up_have_fixed_names(template:
         "Dashboard",
         "StateMachineSales",
     }
+
+
+@pytest.mark.parametrize(
+    ("stage", "overrides", "deaf"),
+    [
+        ("prod", {}, True),
+        ("dev", {}, True),
+        ("local", {}, False),
+        ("prod", {"alarm_emails": ["night@example.com"]}, False),
+        ("prod", {"webhooks": [{"name": "ops", "kind": "slack", "secret_name": "nightlake/ops"}]}, False),
+    ],
+)
+def test_synth_warns_of_a_stage_whose_failures_nobody_hears_of(
+    context: dict[str, object], stage: str, overrides: dict[str, object], deaf: bool
+) -> None:
+    assembly = build((), {**context, "stage": stage, f"nightlake:{stage}": overrides}).synth()
+    messages = assembly.get_stack_by_name(f"nightlake-{stage}-stateless").messages
+    said = [
+        str(message.entry.data) for message in messages if "Nobody hears of a failed night" in str(message.entry.data)
+    ]
+    assert bool(said) is deaf
+    assert all(f"nightlake:{stage} in cdk.json" in text for text in said)

@@ -1,87 +1,140 @@
-"""`ask`: a query compiled for a small catalog and run on an in-memory DuckDB."""
+"""A function as Lambda runs it: environment, compiled contracts, context, events, log, and a chat it can post to."""
 
-from collections.abc import Callable, Iterator, Sequence
+import io
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from nightlake.core.contract import load_pipelines
+from nightlake.core.pipeline import Pipeline
+from nightlake.handlers import contracts, notify, query
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import logger
 
-from local.athena import runtime
-from local.athena.compiler import CompiledQuery, Scan, Table, View, compile_query
-from local.athena.errors import from_duckdb
-from local.athena.functions.registry import Session
-from local.athena.parser import parse
-from local.athena.types import parse_type, quote, to_duckdb
+from local import tls
+
+TESTS = Path(__file__).resolve().parents[1]
+READ_ONCE = (settings, contracts.pipelines, notify.secrets, query.api)
 
 
-@dataclass
-class Ask:
-    """`ask(sql)` gives the rows, `ask.types(sql)` the types, `ask.names(sql)` the names of the output's columns."""
+@dataclass(frozen=True)
+class Context:
+    """What the Lambda runtime passes beside the event, as far as Powertools reads it."""
 
-    connection: duckdb.DuckDBPyConnection
-    relations: dict[str, Table | View] = field(default_factory=dict)
-
-    def resolve(self, catalog: str, database: str, name: str) -> Table | View | None:
-        return self.relations.get(name) if (catalog, database) == ("awsdatacatalog", "default") else None
-
-    def table(self, name: str, columns: dict[str, str], rows: Sequence[str], keys: Sequence[str] = ()) -> None:
-        """Makes a table of Trino-typed columns and rows of DuckDB SQL values."""
-        typed = [(column, parse_type(kind)) for column, kind in columns.items()]
-        self.relations[name] = Table("awsdatacatalog", "default", name, tuple(typed), frozenset(keys))
-        held = ", ".join(f"{quote(column)} {to_duckdb(kind)}" for column, kind in typed)
-        self.connection.execute(f"CREATE OR REPLACE TABLE {quote(f'data_{name}')} ({held})")
-        for row in rows:
-            self.connection.execute(f"INSERT INTO {quote(f'data_{name}')} VALUES ({row})")  # noqa: S608
-
-    def view(self, name: str, text: str, columns: dict[str, str]) -> None:
-        typed = tuple((column, parse_type(kind)) for column, kind in columns.items())
-        self.relations[name] = View("awsdatacatalog", "default", name, text, typed)
-
-    def compile(self, sql: str, *parameters: str) -> CompiledQuery:
-        return compile_query(parse(sql), self, Session(parameters=parameters))
-
-    def scans(self, sql: str) -> tuple[Scan, ...]:
-        return self.compile(sql).scans
-
-    def types(self, sql: str) -> list[str]:
-        return [str(kind) for _, kind in self.compile(sql).columns]
-
-    def names(self, sql: str) -> list[str]:
-        return [name for name, _ in self.compile(sql).columns]
-
-    def __call__(self, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
-        compiled = self.compile(sql, *parameters)
-        for scan in compiled.scans:
-            relation, data = quote(scan.relation), quote(f"data_{scan.table.name}")
-            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {data}")  # noqa: S608
-        try:
-            return self.connection.execute(compiled.sql).fetchall()
-        except duckdb.Error as error:
-            raise from_duckdb(error) from error
-
-    def value(self, expression: str) -> Any:
-        """The one value of `SELECT expression`."""
-        ((value,),) = self(f"SELECT {expression}")
-        return value
-
-    def type(self, expression: str) -> str:
-        (kind,) = self.types(f"SELECT {expression}")
-        return kind
+    function_name: str = "nightlake-dev-function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:nightlake-dev-function:7"
+    aws_request_id: str = "52fdfc07-2182-454f-963f-5f0f9a621d72"
 
 
 @pytest.fixture
-def ask() -> Iterator[Ask]:
-    connection = duckdb.connect()
-    runtime.prepare(connection)
-    yield Ask(connection)
-    connection.close()
+def lambda_context() -> Context:
+    return Context()
 
 
-@pytest.fixture(scope="module")
-def calculator() -> Iterator[Callable[[str], Any]]:
-    """`calculator(expression)` gives one value; kept over many examples."""
-    connection = duckdb.connect()
-    runtime.prepare(connection)
-    yield Ask(connection).value
-    connection.close()
+@pytest.fixture
+def event() -> Callable[[str], dict[str, Any]]:
+    """`event(name)`: a fresh copy of tests/events/<name>.json."""
+
+    def load(name: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads((TESTS / "events" / f"{name}.json").read_text())
+        return loaded
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def sales() -> Pipeline:
+    (pipeline,) = load_pipelines(TESTS.parent / "pipelines")
+    return pipeline
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sales: Pipeline) -> Iterator[Callable[..., None]]:
+    """Stage dev's environment; `environment(NAME="value")` adds to it. What functions read once is forgotten."""
+    directory = tmp_path / "contracts"
+    directory.mkdir()
+    (directory / "sales.json").write_text(sales.model_dump_json())
+
+    def change(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        for read_once in READ_ONCE:
+            read_once.cache_clear()
+
+    change(
+        STAGE="dev",
+        LAKE_BUCKET="nightlake-dev-lake-123456789012-eu-west-1",
+        DATABASE="nightlake_dev",
+        STAGING_DATABASE="nightlake_dev_staging",
+        CONTRACTS=str(directory),
+        AWS_DEFAULT_REGION="eu-west-1",
+    )
+    yield change
+    for read_once in READ_ONCE:
+        read_once.cache_clear()
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """`log()`: what the handlers have logged in this test, one dict a line."""
+    written = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", written)
+    return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+@dataclass
+class Chat:
+    """An https server that takes what is posted to it; `answers` maps a path to the statuses of its next answers."""
+
+    url: str = ""
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    silent: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, path: str, body: bytes) -> int:
+        """Keep the message and say with which status to answer it."""
+        self.received.append((path, json.loads(body)))
+        if self.silent:
+            self.ended.wait()
+        statuses = self.answers.get(path)
+        return statuses.pop(0) if statuses else 200
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Chat]:
+    """A running chat whose certificate this process trusts; a redirect of it leads to /elsewhere."""
+    chat = Chat()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status = chat.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            if status in range(300, 400):
+                self.send_header("Location", f"{chat.url}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Tests look at `received` instead."""
+
+    certificates = tls.ensure(tmp_path / "tls")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        chat.url = f"https://localhost:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield chat
+        chat.ended.set()
+        server.shutdown()
+        thread.join()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,13 @@ def home(tmp_path: Path) -> Path:
 
 
 def nightlake(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
+    callers = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nobody = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "1",
+    }
+    environment = {**callers, **nobody, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
     command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -53,6 +60,20 @@ def test_what_needs_the_local_aws_says_how_to_start_it(home: Path, arguments: tu
     assert answer(told)["error"] == "LocalAwsDownError"
 
 
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_an_account_without_credentials_is_said_in_words(home: Path, command: str) -> None:
+    done = nightlake(home, command, "--stage", "dev", "--json")
+    assert done.returncode == 3, done.stderr
+    assert answer(done)["error"] == "AwsUnreachableError"
+    assert "AWS_REGION" in answer(done)["reason"]
+
+
+def test_check_of_a_mistyped_root_is_a_problem(home: Path, tmp_path: Path) -> None:
+    done = nightlake(home, "check", "--root", str(tmp_path))
+    assert done.returncode == 1
+    assert "pipelines" in done.stdout
+
+
 def test_down_of_nothing_is_well(home: Path) -> None:
     done = nightlake(home, "down", "--json")
     assert done.returncode == 0
@@ -73,6 +94,20 @@ def test_doctor_names_what_this_machine_has(home: Path) -> None:
     assert findings["ministack"]["verdict"] == "ok"
     assert findings["aws-cdk"]["verdict"] == "ok"
     assert {"npm", "git", "make", "disk", "memory"} <= findings.keys()
+
+
+def test_a_port_that_cannot_be_is_wrong_usage(home: Path) -> None:
+    done = nightlake(home, "up", "--port", "99999")
+    assert done.returncode == 2
+    assert "65535" in done.stderr
+
+
+def test_a_port_in_use_names_its_program(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = nightlake(home, "up", "--port", str(other.getsockname()[1]), "--json")
+    assert done.returncode == 1
+    assert answer(done)["error"] == "PortInUseError"
+    assert f"pid {os.getpid()}" in answer(done)["reason"]
 
 
 @pytest.fixture

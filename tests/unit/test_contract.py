@@ -226,6 +226,14 @@ def test_the_hash_changes_with_the_meaning(tmp_path: Path, pipeline: Pipeline, o
         ("to: customers.customer_id", "to: customer.customer_id", "did you mean 'customers'?"),
         ("to: customers.customer_id", "to: customers.id", "customers has no column 'id'"),
         ("to: customers.customer_id", "to: customers", "write `to: dataset.column`"),
+        ("to: customers.customer_id", "to: customers.country", "customers.country of type string: give both the same"),
+        ("to: customers.customer_id", "to: schema/customers/properties/id", "names no column of this contract"),
+        ("to: customers.customer_id", "to: o.yaml#schema/a/properties/b", "names no column of this contract"),
+        (
+            "name: ordered_at",
+            "name: ordered_at, primaryKey: true, primaryKeyPosition: 1",
+            "position 1 of the primary key",
+        ),
         ("{minimum: 0}", "{minimun: 0}", "did you mean 'minimum'?"),
         ("{minimum: 0}", "{minimum: 0.001}", "0.001 is not a value of decimal(12,2)"),
         ("{minimum: 0}", "{minimum: 1, maximum: 0.5}", "no value is valid"),
@@ -233,8 +241,24 @@ def test_the_hash_changes_with_the_meaning(tmp_path: Path, pipeline: Pipeline, o
         ("mustBeLessThan: 5, unit: percent", "mustBeBetween: [5, 1], unit: percent", "write the smaller number first"),
         ("{minimum: 0}", "{multipleOf: 5}", "'multipleOf' is not checked"),
         ("{minLength: 2, maxLength: 2}", "{format: email}", "'format' is not checked"),
-        ("{minLength: 2, maxLength: 2}", "{pattern: '('}", "is no regular expression"),
-        ("{minLength: 2, maxLength: 2}", "{pattern: '^(?=x)'}", "which RE2 cannot"),
+        (
+            "{minLength: 2, maxLength: 2}",
+            "{pattern: '('}",
+            "match with (missing ): (",
+        ),
+        ("{minLength: 2, maxLength: 2}", "{pattern: '^(?=x)'}", "is no pattern of RE2"),
+        ("{minLength: 2, maxLength: 2}", r"{pattern: '(a)\1'}", "is no pattern of RE2"),
+        ("{minLength: 2, maxLength: 2}", "{pattern: '^a{1001}$'}", "(invalid repetition size: {1001})"),
+        ("{minLength: 2, maxLength: 2}", "{pattern: '^(a{50}b){50}$'}", "(invalid repetition size: {50})"),
+        ("{minLength: 2, maxLength: 2}", r"{pattern: '[\u0041]'}", "is no pattern of RE2"),
+        ("{minLength: 2, maxLength: 2}", "{pattern: '(?x) a'}", "is no pattern of RE2"),
+        ("{minLength: 2, maxLength: 2}", "{pattern: '^a{,5}$'}", "repeats from nowhere: write {0,5}"),
+        ("mustBeLessThan: 5, unit: percent", "mustBe: -1", "mustBe -1 is negative: rows are counted"),
+        ("mustBeLessThan: 5, unit: percent", "mustBe: 1.5", "is no number of rows: write a whole number"),
+        ("mustBeLessThan: 5, unit: percent", "mustBe: 101, unit: percent", "a percentage is 0 to 100"),
+        ("mustBeLessThan: 5, unit: percent", "mustBeBetween: [-1, 5], unit: percent", "a percentage is 0 to 100"),
+        ("mustBeLessThan: 5, unit: percent", "mustBeLessThan: 0", "can never be true"),
+        ("mustBeLessThan: 5, unit: percent", "mustBeGreaterThan: 100, unit: percent", "can never be true"),
         ("{value: paid}", "{value: 7}", "7 is not a string: quote it"),
         ("metric: rowCount", "metric: rowcount", "did you mean 'rowCount'?"),
         ("metric: rowCount, mustBeGreaterThan: 0", "metric: rowCount", "say exactly one of mustBe,"),
@@ -254,6 +278,7 @@ def test_the_hash_changes_with_the_meaning(tmp_path: Path, pipeline: Pipeline, o
         ("unit: hours", "unit: fortnights", "is no unit here"),
         ("property: latency", "property: latncy", "did you mean 'latency'?"),
         ("value: 2, unit: hours", "value: 0, unit: hours", "at least 1"),
+        ("value: 2, unit: hours", "value: 25, unit: hours", "at most a day"),
     ],
 )
 def test_a_faulty_contract_is_refused_at_its_line(tmp_path: Path, old: str, new: str, reason: str) -> None:
@@ -262,7 +287,66 @@ def test_a_faulty_contract_is_refused_at_its_line(tmp_path: Path, old: str, new:
     assert [problem.line for problem in found if reason in problem.reason] == [line], found
 
 
-@pytest.mark.parametrize("pattern", [r"^[+*]+\d$", r"\++1", r"^(?P<year>[0-9]{4})$", r"[^\]+]+x", r"\\\\1"])
+def test_one_bad_item_of_a_list_is_one_problem(tmp_path: Path) -> None:
+    (found,) = problems(write(tmp_path, pipeline=changed(PIPELINE, 'delimiter: ";"', "date_formats: [x]")))
+    assert found.reason.startswith("'x' is not a format of Python's strptime")
+
+
+@pytest.mark.parametrize("name", ["{}", "/{}"])
+def test_a_relationship_may_be_fully_qualified_by_names_or_by_ids(tmp_path: Path, name: str) -> None:
+    wanted = load_pipeline(write(tmp_path / "short")).datasets[0].relationships
+    reference = name.format("schema/customers/properties/customer_id")
+    by_name = changed(CONTRACT, "to: customers.customer_id", f"to: {reference}")
+    assert load_pipeline(write(tmp_path / "name", by_name)).datasets[0].relationships == wanted
+    reference = name.format("schema/c1/properties/k1")
+    by_id = changed(CONTRACT, "to: customers.customer_id", f"to: {reference}")
+    by_id = changed(by_id, "  - name: customers\n", "  - name: customers\n    id: c1\n")
+    by_id = changed(by_id, CUSTOMER_KEY, CUSTOMER_KEY.replace("{", "{id: k1, "))
+    assert load_pipeline(write(tmp_path / "id", by_id)).datasets[0].relationships == wanted
+
+
+def test_a_composite_relationship_is_checked_pair_by_pair(tmp_path: Path) -> None:
+    pairs = "{from: [orders.customer_id, orders.customer_id], to: [customers.customer_id, customers.country]}"
+    declared = f"    relationships:\n      - {pairs}\n    quality:\n      - {{metric: rowCount"
+    contract = changed(CONTRACT, "    quality:\n      - {metric: rowCount", declared)
+    (found,) = problems(write(tmp_path, contract))
+    assert found.line == contract[: contract.index("{from:")].count("\n") + 1
+    assert found.reason.startswith("orders.customer_id is of type bigint and customers.country of type string")
+
+
+def test_a_count_may_be_as_large_as_anybody_writes(tmp_path: Path) -> None:
+    large = changed(CONTRACT, "metric: rowCount, mustBeGreaterThan: 0", f"metric: rowCount, mustBeLessThan: {10**400}")
+    rules = {rule.id: rule for rule in load_pipeline(write(tmp_path, large)).datasets[0].rules}
+    assert rules["orders.row_count"].operands == (10**400,)
+
+
+def test_integers_of_other_widths_may_refer_to_each_other(tmp_path: Path) -> None:
+    narrow = CUSTOMER_KEY.replace("logicalType: integer", "logicalType: integer, physicalType: int")
+    (relationship,) = load_pipeline(write(tmp_path, changed(CONTRACT, CUSTOMER_KEY, narrow))).datasets[0].relationships
+    assert relationship.to == "customers"
+
+
+def test_a_dataset_cannot_be_called_like_a_private_table(tmp_path: Path) -> None:
+    contract = changed(CONTRACT, "  - name: orders\n", "  - name: orders_private\n")
+    found = problems(write(tmp_path, contract))
+    assert [problem.line for problem in found if "choose a name without _private" in problem.reason] == [8]
+
+
+def test_a_definition_that_step_functions_cannot_carry_is_refused(tmp_path: Path) -> None:
+    wide = "".join(
+        f"      - {{name: c{number}, logicalType: string, description: {'x' * 250}}}\n" for number in range(900)
+    )
+    contract = changed(
+        CONTRACT, "    quality:\n      - {metric: rowCount", f"{wide}    quality:\n      - {{metric: rowCount"
+    )
+    (found,) = problems(write(tmp_path, contract))
+    assert found.line == 9
+    assert "Step Functions leaves room for 240,000: split the dataset" in found.reason
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^[+*]+\d$", r"\++1", r"^(?P<year>[0-9]{4})$", r"[^\]+]+x", r"\\\\1", "[[:alpha:]]{1000}"]
+)
 def test_patterns_that_re2_knows_are_kept(tmp_path: Path, pattern: str) -> None:
     contract = changed(CONTRACT, "{minLength: 2, maxLength: 2}", f"{{pattern: '{pattern}'}}")
     rules = load_pipeline(write(tmp_path, contract)).datasets[1].rules
@@ -322,6 +406,22 @@ def test_what_is_missing_is_refused_where_it_belongs(tmp_path: Path, old: str, n
         ),
         ("offset_days: -1", "offset_days: 1", "less than or equal to 0"),
         ("offset_days: -1", "offset_days: '-1'", "should be a valid integer, not '-1'"),
+        (
+            "timezone: Europe/Berlin}\nbusiness",
+            "timezone: localtime}\nbusiness",
+            "'localtime' is not an IANA time zone",
+        ),
+        ("timezone: Europe/Berlin}\nbusiness", "timezone: Factory}\nbusiness", "'Factory' is not an IANA time zone"),
+        ("{ordered_at: meta.created, amount: total}", "null", "None renames no columns: write `column: name in the"),
+        ("{ordered_at: meta.created, amount: total}", "[amount]", "item 1 of 'columns' should be `key: value` pairs"),
+        ("{ordered_at: meta.created, amount: total}", "{amount: 5}", "5 is no name of 'amount' in the source"),
+        ('delimiter: ";"', 'delimiter: "||"', "'||' is no value of 'delimiter': One character between fields."),
+        ('delimiter: ";"', "date_formats: []", "'date_formats' is empty: write at least one"),
+        ('delimiter: ";"', "date_formats: '%Y'", "'date_formats' should be a list, such as [a, b], not '%Y'"),
+        ('delimiter: ";"', "nulls: ['', 1]", "item 2 of 'nulls' should be a text, in quotes, not 1"),
+        ("{marker: _SUCCESS}", "null", "'ready' has no value: write one, or remove it"),
+        ("{marker: _SUCCESS}", "now", "'ready' should be `key: value` pairs, not 'now'"),
+        ("business_date:", "merge: [orders_private]\nbusiness_date:", "choose a name without _private"),
         ("{date:%Y/%m/%d}", "{date:%Y/%m}", "must name the day exactly once"),
         ("{date:%Y/%m/%d}", "2017", "must name the day exactly once"),
         ("shop/orders/{date", "s3://shop/orders/{date", "write an object key of the raw bucket"),
@@ -392,3 +492,10 @@ def test_the_problems_of_all_pipelines_come_together(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         load_pipelines(tmp_path / "pipelines")
     assert [Path(problem.file).parent.name for problem in caught.value.problems] == ["kiosk", "shop"]
+
+
+def test_two_pipelines_cannot_differ_by_underscores_alone(tmp_path: Path) -> None:
+    write(tmp_path)
+    write(tmp_path, changed(CONTRACT, "id: shop", "id: sho_p"), name="sho_p")
+    with pytest.raises(ContractError, match="differs from that of pipeline 'sho_p' only by '_': rename one of them"):
+        load_pipelines(tmp_path / "pipelines")

@@ -76,7 +76,29 @@ def test_clean_forgets_the_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "s3").mkdir()
+    (home / "emulator.log").write_text("")
 
     aws.clean(home)
 
     assert not home.exists()
+
+
+def test_a_folder_that_never_was_a_home_is_left_alone(tmp_path: Path) -> None:
+    precious = tmp_path / "state" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("years of work")
+
+    aws.clean(tmp_path)
+
+    assert precious.read_text() == "years of work"
+    assert list(tmp_path.iterdir()) == [precious.parent]
+
+
+def test_forgetting_a_home_leaves_what_it_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "emulator.log").write_text("")
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    (tmp_path / "notes.txt").write_text("mine")
+
+    aws.clean(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -48,6 +48,22 @@ def test_a_bad_file_is_refused_with_line_and_reason(tmp_path: Path, case: str) -
     assert reason in problems[0].reason
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"SELECT {'(' * 5_000}1{')' * 5_000} AS a", "nested too deeply"),
+        (f"SELECT '{'x' * 262_144}' AS a", "Athena takes 262,144"),
+    ],
+    ids=["parentheses", "size"],
+)
+def test_what_is_too_deep_or_too_large_is_a_problem_like_any_other(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "query.sql"
+    path.write_text(text)
+    (found,) = lint_sql(path)
+    assert (found.file, found.line) == (str(path), 1)
+    assert reason in found.reason
+
+
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "query.sql"
     path.write_bytes(b"SELECT 'caf\xe9' AS a")

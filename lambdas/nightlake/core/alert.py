@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-# Teams refuses messages above 28 KB and Slack cuts texts at 4,000 characters; nobody reads as much at 3 AM.
+# Teams refuses messages above 28 KB and Slack cuts them at 40,000 characters; nobody reads as much at 3 AM.
 TITLE_LENGTH: Final = 150
 TEXT_LENGTH: Final = 2_000
 _LAMBDA_CAUSE: Final = re.compile(r'\{"errorMessage".*\}', re.DOTALL)

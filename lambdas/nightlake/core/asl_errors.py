@@ -15,8 +15,13 @@ LAMBDA_ERRORS: Final = (
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
+    # A sandbox that died or hung, a worker that was killed: every Task here may run twice.
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
 )
-# States language specification, appendix A, and the Step Functions guide, "Error names"; States.Runtime is never caught.
+# States language specification, appendix A, and the guide, "Error names"; States.Runtime is never caught.
 RESERVED_ERRORS: Final = frozenset(
     f"States.{name}"
     for name in (
@@ -38,7 +43,6 @@ RESERVED_ERRORS: Final = frozenset(
         "Timeout",
     )
 )
-_ANY_TASK_FAILURE: Final = {"States.ALL", "States.TaskFailed"}
 
 
 def lint_errors(state: State) -> Iterator[Finding]:
@@ -60,13 +64,17 @@ def _unknown(key: str, names: list[str]) -> Iterator[str]:
         if name.startswith("States."):
             if name not in RESERVED_ERRORS:
                 yield f"names {name} in {key}, which Step Functions cannot match there; correct or remove it"
-        elif "." not in name and name not in _own_errors():
+        elif "." in name:
+            continue
+        elif name not in _own_errors():
             yield f"names {name} in {key}, which core/errors.py does not raise; use the name of one of its leaf classes"
+        elif key == "Retry" and not issubclass(_own_errors()[name], TransientError):
+            yield f"retries {name}, which trying again does not mend; remove it or make it a TransientError"
 
 
 def _result_paths(state: State) -> Iterator[Finding]:
     for location, catcher in state.items("Catch"):
-        if catcher.get("ResultPath", "$") in ("$", None):
+        if catcher.get("ResultPath") in ("$", None):
             reason = f"state {state.name!r} catches an error over its input or drops it"
             yield location, f'{reason}; keep both with "ResultPath": "$.error"'
 
@@ -78,11 +86,14 @@ def _unretried(state: State) -> Iterator[Finding]:
     retried = {
         name for _, retrier in state.items("Retry") if retrier.get("MaxAttempts") != 0 for name in _names(retrier)
     }
-    if retried & _ANY_TASK_FAILURE:
-        return
-    if missing := [name for name in (*LAMBDA_ERRORS, *transient) if name not in retried]:
+    if missing := [name for name in (*LAMBDA_ERRORS, *transient) if not _is_retried(name, retried)]:
         location: Location = (*state.location, "Retry")
         yield location, f"state {state.name!r} does not retry {', '.join(missing)}; add what is transient to its Retry"
+
+
+def _is_retried(name: str, retried: set[str]) -> bool:
+    """Whether a retrier names the error or what stands for it; States.TaskFailed stands for all but timeouts."""
+    return bool(retried & {name, "States.ALL"}) or ("States.TaskFailed" in retried and name != "States.Timeout")
 
 
 def _calls_lambda(state: State) -> bool:

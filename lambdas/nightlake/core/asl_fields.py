@@ -1,7 +1,6 @@
 """Lints single fields of a definition against our rules and limits of Step Functions that statelint does not know."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from nightlake.core.asl_states import Finding, Machine, State, as_dict
 from nightlake.core.json_file import Location
 
 # Step Functions guide, "Accessing the Context object".
-CONTEXT: Final = re.compile(
+_CONTEXT: Final = re.compile(
     r"\$\$(\.Execution(\.(Id|Input([.\[].*)?|Name|RedriveCount|RedriveTime|RoleArn|StartTime))?"
     r"|\.State(\.(EnteredTime|Name|RetryCount))?|\.StateMachine(\.(Id|Name))?|\.Task\.Token"
     r"|\.Map\.Item\.(Index|Key|Source|Value([.\[].*)?))?"
@@ -29,16 +28,20 @@ def lint_fields(state: State) -> Iterator[Finding]:
     """Findings on the fields of one state."""
     if state.kind == "Task" and not {"TimeoutSeconds", "TimeoutSecondsPath"} & state.body.keys():
         yield state.location, f"state {state.name!r} may wait for ever; give it TimeoutSeconds"
+    if state.kind == "Choice" and "Default" not in state.body:
+        reason = f"state {state.name!r} fails where no choice matches, and a Choice cannot catch that"
+        yield state.location, f"{reason}; give it a Default"
+    for key in ("Error", "Cause") if state.kind == "Fail" else ():
+        if not {key, f"{key}Path"} & state.body.keys():
+            yield state.location, f"state {state.name!r} does not say its {key}; give it {key} or {key}Path"
     if state.body.get("QueryLanguage", "JSONPath") != "JSONPath":
         location: Location = (*state.location, "QueryLanguage")
         yield location, f"state {state.name!r} is not written in JSONPath, which our definitions are throughout"
     for location, path in _paths(state.body, state.location):
         for found in _CONTEXT_PATH.findall(path):
-            if not CONTEXT.fullmatch(found):
-                yield (
-                    location,
-                    f"state {state.name!r} reads {found}, which the context object does not have; correct it",
-                )
+            if not _has(state, found):
+                reason = f"state {state.name!r} reads {found}, which its context object does not have"
+                yield location, f"{reason}; $$.Map belongs to a Map, $$.Task.Token to a .waitForTaskToken"
 
 
 def lint_labels(states: Sequence[State]) -> Iterator[Finding]:
@@ -48,17 +51,23 @@ def lint_labels(states: Sequence[State]) -> Iterator[Finding]:
         for state in states
         if as_dict(as_dict(state.body.get("ItemProcessor")).get("ProcessorConfig")).get("Mode") == "DISTRIBUTED"
     ]
-    uses = Counter(str(state.body.get("Label")) for state in distributed)
-    for state in distributed:
-        label, location = str(state.body.get("Label", "")), (*state.location, "Label")
-        if not _LABEL.fullmatch(label):
-            reason = f"state {state.name!r} is a Distributed Map labelled {label!r}"
-            yield location, f"{reason}; give it a Label of 1 to 40 letters, digits, - or _"
-        elif uses[label] > 1:
-            yield (
-                location,
-                f"state {state.name!r} shares its Label {label!r}; labels are unique in the whole definition",
-            )
+    labels = [state.body.get("Label") for state in distributed]
+    for state, label in zip(distributed, labels, strict=True):
+        location: Location = (*state.location, "Label")
+        if not (isinstance(label, str) and _LABEL.fullmatch(label)):
+            reason = f"state {state.name!r} is a Distributed Map with the Label {label!r}"
+            yield location, f"{reason}; give it one of 1 to 40 letters, digits, - or _"
+        elif labels.count(label) > 1:
+            yield location, f"state {state.name!r} shares its Label {label!r}; give each Distributed Map its own"
+
+
+def _has(state: State, path: str) -> bool:
+    """Whether the state's context object has the path."""
+    if path.startswith("$$.Map") and state.kind != "Map":
+        return False
+    if path.startswith("$$.Task") and not str(state.body.get("Resource")).endswith(".waitForTaskToken"):
+        return False
+    return _CONTEXT.fullmatch(path) is not None
 
 
 def _paths(value: Any, location: Location) -> Iterator[tuple[Location, str]]:

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from nightlake.core.asl_states import Finding, Machine, State, as_dict
+from nightlake.core.asl_states import Finding, Machine, State, as_dict, as_list
 from nightlake.core.json_file import Location
 
 NAME_LENGTH: Final = 80
+# What these begin is that something broke; other names may be facts that a night lives with.
+_BREAKAGE: Final = ("Lambda.", "Runtime.", "Sandbox.", "States.")
 
 
 def lint_graph(nested: Sequence[Machine]) -> Iterator[Finding]:
@@ -18,6 +20,7 @@ def lint_graph(nested: Sequence[Machine]) -> Iterator[Finding]:
         yield from _unreachable(machine)
     yield from _repeated_names(nested)
     yield from _failures(nested[0])
+    yield from _success(nested[0])
 
 
 def _states(machine: Machine) -> Iterator[Finding]:
@@ -69,17 +72,24 @@ def _failures(machine: Machine) -> Iterator[Finding]:
     for state in machine.states.values():
         if state.kind not in ("Task", "Map", "Parallel"):
             continue
-        catchers = [(place, item) for place, item in state.items("Catch") if item.get("ErrorEquals") == ["States.ALL"]]
-        if not catchers:
-            yield (
-                state.location,
-                f"state {state.name!r} lets failures pass; catch States.ALL and lead it to a Fail state",
-            )
-        for place, item in catchers:
+        if not any(item.get("ErrorEquals") == ["States.ALL"] for _, item in state.items("Catch")):
+            reason = f"state {state.name!r} lets failures pass"
+            yield state.location, f"{reason}; catch States.ALL and lead it to a Fail state"
+        for place, item in state.items("Catch"):
+            broken = [name for name in as_list(item.get("ErrorEquals")) if str(name).startswith(_BREAKAGE)]
             ends = _ends(machine, str(item.get("Next")))
-            if good := [end.name for end in ends if end.kind != "Fail"]:
-                reason = f"state {state.name!r} catches States.ALL and may end well in {', '.join(sorted(good))}"
+            good = sorted(end.name for end in ends if end.kind != "Fail")
+            if broken and (good or not ends):
+                reason = f"state {state.name!r} catches {', '.join(broken)} and may "
+                reason += f"end well in {', '.join(good)}" if good else "never end"
                 yield (*place, "Next"), f"{reason}; lead every failure to a Fail state"
+
+
+def _success(machine: Machine) -> Iterator[Finding]:
+    """A definition can end well, whatever it loops over."""
+    ends = _ends(machine, str(machine.body.get("StartAt")))
+    if ends and all(end.kind == "Fail" for end in ends):
+        yield (*machine.location, "StartAt"), "no way from StartAt ends well; lead one to a Succeed state or an End"
 
 
 def _ends(machine: Machine, name: str) -> list[State]:

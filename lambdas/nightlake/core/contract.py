@@ -6,19 +6,21 @@ from pathlib import Path
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from nightlake.core.column_type import parse
-from nightlake.core.dataset_compiler import compile_datasets
+from nightlake.core.dataset_compiler import compile_datasets, table_fault
 from nightlake.core.errors import ContractError, Problem
 from nightlake.core.odcs import read_odcs
+from nightlake.core.payload import RESULT_LIMIT_BYTES, size
 from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.pipeline_file import PipelineFile, read_pipeline_file
 from nightlake.core.service_level import compile_service_levels
 from nightlake.core.source import BUSINESS_DATE, AnySource, ColumnMapping, CsvSource
-from nightlake.core.table import tables
+from nightlake.core.table import table_input, tables
 from nightlake.core.wording import identifier_fault, nearest, shown
 from nightlake.core.yaml_file import YamlFile
 
 CONTRACT_FILE = "contract.odcs.yaml"
 PIPELINE_FILE = "pipeline.yaml"
+_MAX_LOCATION = 512  # a bucket's name has at most 63 characters, the pipeline's and the table's are bounded here
 MAX_NAME = 30  # leaves room in the names of AWS resources, such as the 64 characters of a rule
 
 
@@ -27,6 +29,7 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
     problems: list[Problem] = []
     pipelines: list[Pipeline] = []
     owners: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for folder in sorted(path for path in root.glob("[!.]*") if path.is_dir()):
         try:
             pipeline = load_pipeline(folder)
@@ -34,6 +37,12 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
             problems += error.problems
             continue
         pipelines.append(pipeline)
+        # CloudFormation knows no underscores: what is named after a pipeline would be named after both.
+        plain = pipeline.name.replace("_", "")
+        if plain in spelled:
+            reason = f"the name differs from that of pipeline {spelled[plain]!r} only by '_': rename one of them"
+            problems.append(Problem((folder / CONTRACT_FILE).as_posix(), 1, reason))
+        spelled[plain] = pipeline.name
         for table in _table_names(pipeline):
             if table in owners:
                 reason = f"the table {table!r} is already that of pipeline {owners[table]!r}: rename the dataset"
@@ -54,6 +63,7 @@ def load_pipeline(directory: Path) -> Pipeline:
     if contract is not None:
         _check_identity(contract_file, contract, directory.resolve().name)
         datasets = compile_datasets(contract_file, contract)
+        _check_definitions(contract_file, datasets)
         latency, retention = compile_service_levels(contract_file, contract)
         if content is not None:
             _check_sources(pipeline_file, contract_file, sources, datasets)
@@ -94,6 +104,19 @@ def _check_identity(file: YamlFile, contract: OpenDataContractStandard, folder: 
         file.report(("id",), fault)
     elif len(name) > MAX_NAME:
         file.report(("id",), f"the id is longer than {MAX_NAME} characters: shorten it and its folder")
+
+
+def _check_definitions(file: YamlFile, datasets: Sequence[Dataset]) -> None:
+    """Definitions travel one by one through the state machine, whose Task DefineTable makes them."""
+    for index, dataset in enumerate(datasets):
+        for table in tables(dataset):
+            needed = size(table_input(table, location="s" * _MAX_LOCATION))
+            if needed > RESULT_LIMIT_BYTES:
+                reason = (
+                    f"the definition of {table.name!r} is {needed:,} bytes, Step Functions leaves room for "
+                    f"{RESULT_LIMIT_BYTES:,}: split the dataset, or shorten its descriptions"
+                )
+                file.report(("schema", index, "properties"), reason)
 
 
 def _check_sources(
@@ -149,7 +172,7 @@ def _check_merge(file: YamlFile, content: PipelineFile, datasets: Sequence[Datas
     taken = {table.name for dataset in datasets for table in tables(dataset)}
     folder = directory.resolve().parent.parent / "sql" / directory.resolve().name / "merge"
     for index, name in enumerate(content.merge):
-        if fault := identifier_fault(name):
+        if fault := table_fault(name):
             file.report(("merge", index), fault)
         elif name in taken:
             file.report(("merge", index), f"there is already a table {name!r}: rename the merge")

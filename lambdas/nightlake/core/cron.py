@@ -36,12 +36,15 @@ def check_cron(text: str) -> str:
         if special and special.fullmatch(part):
             continue
         if not all(_is_item(item, low, high, names) for item in part.split(",")):
-            raise ValueError(
-                f"{part!r} is no {name} of a cron expression: use {low}-{high}, *, lists, ranges or steps"
-            )
+            raise ValueError(f"{part!r} is no {name} of a cron expression: use {low}-{high}, *, lists, ranges or steps")
     if (parts[2] == "?") == (parts[4] == "?"):
         raise ValueError(f"{text!r} must have ? as day of month or as day of week, and not as both")
     return text
+
+
+def fires_daily(text: str) -> bool:
+    """Whether a checked expression fires on every day of every year."""
+    return all(part in ("*", "?") for part in text.split(" ")[2:])
 
 
 def _is_item(item: str, low: int, high: int, names: dict[str, int]) -> bool:

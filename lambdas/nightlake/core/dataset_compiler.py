@@ -51,29 +51,23 @@ def compile_datasets(file: YamlFile, contract: OpenDataContractStandard) -> tupl
         file.report(("schema",), "the contract has no datasets: list them under `schema`")
     datasets = [_dataset(file, ("schema", index), schema) for index, schema in enumerate(schemas)]
     _check_names(file, datasets)
+    spelled = _qualified(schemas)
     return tuple(
-        dataset.model_copy(update={"relationships": _relationships(file, ("schema", index), schema, datasets)})
+        dataset.model_copy(update={"relationships": _relationships(file, ("schema", index), schema, datasets, spelled)})
         for index, (schema, dataset) in enumerate(zip(schemas, datasets, strict=True))
     )
 
 
 def _check_names(file: YamlFile, datasets: Sequence[Dataset]) -> None:
-    tables: dict[str, str] = {}
-    for index, dataset in enumerate(datasets):
-        names = [dataset.name]
-        if any(column.private for column in dataset.columns):
-            names.append(dataset.name + PRIVATE_SUFFIX)
-        for name in names:
-            if name in tables:
-                file.report(
-                    ("schema", index, "name"), f"the table {name!r} is already that of {tables[name]!r}: rename one"
-                )
-            tables[name] = dataset.name
+    names = [dataset.name for dataset in datasets]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            file.report(("schema", index, "name"), f"there are two datasets {name!r}: rename one")
 
 
 def _dataset(file: YamlFile, location: Location, schema: SchemaObject) -> Dataset:
     name = schema.name or ""
-    if fault := identifier_fault(name):
+    if fault := table_fault(name):
         file.report((*location, "name"), fault)
     if schema.physicalType not in (None, "table"):
         file.report((*location, "physicalType"), f"{shown(schema.physicalType)} is not published: write table")
@@ -102,6 +96,13 @@ def _dataset(file: YamlFile, location: Location, schema: SchemaObject) -> Datase
         primary_key=primary_key,
         rules=rules,
     )
+
+
+def table_fault(name: str) -> str | None:
+    """Why a dataset or a merge cannot be called so; None when it can."""
+    if name.endswith(PRIVATE_SUFFIX):
+        return f"{name!r} ends like the table of a dataset's private columns: choose a name without {PRIVATE_SUFFIX}"
+    return identifier_fault(name)
 
 
 def _check_column_name(file: YamlFile, location: Location, name: str, earlier: Mapping[str, ColumnType]) -> None:
@@ -145,9 +146,12 @@ def _primary_key(file: YamlFile, location: Location, properties: Sequence[Schema
     keys: list[tuple[int | None, int, str]] = []
     for index, column in enumerate(properties):
         if column.primaryKey:
-            position = column.primaryKeyPosition
-            keys.append((index + 1 if position in (None, -1) else position, index, column.name or ""))
             where = (*location, "properties", index)
+            position = index + 1 if column.primaryKeyPosition in (None, -1) else column.primaryKeyPosition
+            if position in (taken for taken, _, _ in keys):
+                reason = f"position {position} of the primary key is taken: number its columns 1, 2 and so on"
+                file.report((*where, "primaryKeyPosition"), reason)
+            keys.append((position, index, column.name or ""))
             if not column.required:
                 file.report(where, f"{column.name!r} is of the primary key: add `required: true`")
             if column.classification in PRIVATE_CLASSES:
@@ -232,9 +236,13 @@ def _part(file: YamlFile, location: Location, part: SchemaProperty) -> ColumnTyp
 
 
 def _relationships(
-    file: YamlFile, location: Location, schema: SchemaObject, datasets: Sequence[Dataset]
+    file: YamlFile,
+    location: Location,
+    schema: SchemaObject,
+    datasets: Sequence[Dataset],
+    spelled: Mapping[str, str],
 ) -> tuple[Relationship, ...]:
-    columns = {dataset.name: tuple(column.name for column in dataset.columns) for dataset in datasets}
+    types = {dataset.name: {column.name: column.type for column in dataset.columns} for dataset in datasets}
     found: list[tuple[Location, tuple[str, ...], OdcsRelationship]] = []
     for index, column in enumerate(schema.properties or ()):
         for number, relationship in enumerate(column.relationships or ()):
@@ -244,16 +252,15 @@ def _relationships(
         found.append(((*location, "relationships", number), _listed(relationship.from_), relationship))
     compiled = {}
     for where, from_, relationship in found:
-        name, own = _target(file, (*where, "from"), from_, columns)
-        to, targets = _target(file, (*where, "to"), _listed(relationship.to), columns)
+        name, own = _target(file, (*where, "from"), from_, types, spelled)
+        to, targets = _target(file, (*where, "to"), _listed(relationship.to), types, spelled)
         if name is not None and name != schema.name:
             file.report(
                 (*where, "from"), f"a relationship of {schema.name!r} begins at its own columns: move it to {name!r}"
             )
-        if len(own) != len(targets) and name and to:
-            file.report(
-                where, f"{len(own)} columns refer to {len(targets)}: write as many in `to` as there are in `from`"
-            )
+        if name and to:
+            own_types = [(f"{name}.{column}", types[name][column]) for column in own]
+            _check_ends(file, where, own_types, [(f"{to}.{target}", types[to][target]) for target in targets])
         key = f"{schema.name}.{'_'.join(own)}.{to}"
         if key in compiled:
             file.report(where, f"{key!r} is declared twice: remove one")
@@ -262,14 +269,47 @@ def _relationships(
     return tuple(compiled.values())
 
 
+def _check_ends(
+    file: YamlFile, location: Location, own: Sequence[tuple[str, str]], targets: Sequence[tuple[str, str]]
+) -> None:
+    """Columns with their types: as many at both ends, and of equal types pair by pair."""
+    if len(own) != len(targets):
+        file.report(
+            location, f"{len(own)} columns refer to {len(targets)}: write as many in `to` as there are in `from`"
+        )
+        return
+    for (column, kind), (target, other) in zip(own, targets, strict=True):
+        if kind != other and not {kind, other} <= column_type.INTEGER_BITS.keys():
+            reason = f"{column} is of type {kind} and {target} of type {other}: give both the same type"
+            file.report((*location, "to"), reason)
+
+
+def _qualified(schemas: Sequence[SchemaObject]) -> dict[str, str]:
+    """`dataset.column` by the standard's fully qualified spelling: of ids, and of names where there are none."""
+    return {
+        f"schema/{schema.id or schema.name}/properties/{column.id or column.name}": f"{schema.name}.{column.name}"
+        for schema in schemas
+        for column in schema.properties or ()
+    }
+
+
 def _listed(reference: str | list[str] | None) -> tuple[str, ...]:
     return (reference,) if isinstance(reference, str) else tuple(reference or ())
 
 
 def _target(
-    file: YamlFile, location: Location, references: tuple[str, ...], columns: Mapping[str, tuple[str, ...]]
+    file: YamlFile,
+    location: Location,
+    references: tuple[str, ...],
+    columns: Mapping[str, Mapping[str, str]],
+    spelled: Mapping[str, str],
 ) -> tuple[str | None, tuple[str, ...]]:
-    """The dataset and columns that `dataset.column` references name; no dataset when one of them is wrong."""
+    """The dataset and columns that references name, spelled in either way; no dataset when one of them is wrong."""
+    references = tuple(spelled.get(reference.removeprefix("/"), reference) for reference in references)
+    if unresolved := [reference for reference in references if "/" in reference]:
+        advice = "write `dataset.column`, or schema/<id>/properties/<id> of this file"
+        file.report(location, f"{shown(unresolved[0])} names no column of this contract: {advice}")
+        return None, ()
     names = {reference.partition(".")[0] for reference in references}
     targets = tuple(reference.partition(".")[2] for reference in references)
     if len(names) != 1:

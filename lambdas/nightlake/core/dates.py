@@ -2,16 +2,19 @@
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from nightlake.core.errors import InvalidDateError, InvalidScheduledTimeError
+
+YEARS: Final = range(1970, 9999)  # every zone and offset stays within the calendar, every year has four digits
 
 
 def parse_instant(text: str) -> datetime:
     """The instant that an ISO 8601 text such as `2026-11-21T03:00:00Z` names, in UTC.
 
     Step Functions writes 0, 3, 6 or 9 fractional digits; more than microseconds are cut off.
-    Raises InvalidScheduledTimeError when the text is not ISO 8601 or names no time zone.
+    Raises InvalidScheduledTimeError when the text is not ISO 8601, names no time zone or lies outside `YEARS`.
     """
     try:
         instant = datetime.fromisoformat(text)
@@ -21,6 +24,8 @@ def parse_instant(text: str) -> datetime:
         ) from error
     if instant.tzinfo is None:
         raise InvalidScheduledTimeError(f"'{text}' names no time zone; end it with Z for UTC")
+    if instant.year not in YEARS:
+        raise InvalidScheduledTimeError(f"'{text}' is no time of a run; write a year from 1970 to 9998")
     return instant.astimezone(UTC)
 
 
@@ -44,7 +49,7 @@ def requested_date(text: str, *, today: date) -> date:
     """The day a person asked for. Raises InvalidDateError when it is not a day or lies after today."""
     day = parse_date(text)
     if day > today:
-        raise InvalidDateError(f"{day} lies in the future (today is {today}); ask for a day that is over")
+        raise InvalidDateError(f"{day} lies in the future (today is {today}); ask for that day or an earlier one")
     return day
 
 

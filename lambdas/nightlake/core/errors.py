@@ -44,11 +44,15 @@ class InvalidDateError(NightlakeError):
 
 
 class InvalidScheduledTimeError(NightlakeError):
-    """Raised when a scheduled time is not ISO 8601 with a time zone. Retrying does not help."""
+    """Raised when a scheduled time is not ISO 8601 with a time zone, or of no run's years. Retrying does not help."""
 
 
 class PipelineNotDeployedError(NightlakeError):
     """Raised when a function's package holds no compiled contract of a pipeline. Deploy again, then rerun."""
+
+
+class TableNotInContractError(NightlakeError):
+    """Raised when a definition is asked for of a table that a contract does not publish. Retrying does not help."""
 
 
 class PayloadTooLargeError(NightlakeError):
@@ -61,6 +65,10 @@ class DatasetNotFoundError(NightlakeError):
 
 class UnknownParameterError(NightlakeError):
     """Raised when the API is asked with a query parameter that it does not know. Retrying does not help."""
+
+
+class SecretUnreadableError(NightlakeError):
+    """Raised when Secrets Manager refuses a secret or does not answer. Lambda's asynchronous retry can help."""
 
 
 class InvalidWebhookError(NightlakeError):

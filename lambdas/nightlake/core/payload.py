@@ -5,13 +5,20 @@ from typing import Final
 
 from nightlake.core.errors import PayloadTooLargeError
 
-LIMIT_BYTES: Final = 262_144
+EVENT_LIMIT_BYTES: Final = 262_144
+# Step Functions puts a function's result into an envelope of HTTP metadata and keeps the state's input beside it.
+RESULT_LIMIT_BYTES: Final = 240_000
 
 
-def check_size(payload: object, *, what: str) -> None:
-    """Raise PayloadTooLargeError when the payload's JSON is longer than 256 KiB in UTF-8."""
-    size = len(json.dumps(payload, ensure_ascii=False).encode())
-    if size > LIMIT_BYTES:
+def size(payload: object) -> int:
+    """Bytes of the payload's JSON in UTF-8."""
+    return len(json.dumps(payload, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
+def check_size(payload: object, *, what: str, limit: int) -> None:
+    """Raise PayloadTooLargeError when the payload's JSON has more bytes than `limit`."""
+    if (found := size(payload)) > limit:
         raise PayloadTooLargeError(
-            f"{what} is {size} bytes of JSON, Step Functions carries {LIMIT_BYTES}; pass an S3 key instead of the data"
+            f"{what} is {found} bytes of JSON, Step Functions leaves room for {limit}; "
+            "pass an S3 key instead of the data"
         )

@@ -20,6 +20,12 @@ FORMATS: dict[str, type[CsvSource | JsonSource | JsonLinesSource | ParquetSource
     "jsonl": JsonLinesSource,
     "parquet": ParquetSource,
 }
+_WANTED = {
+    "string_type": "a text, in quotes",
+    "tuple_type": "a list, such as [a, b]",
+    "dict_type": "`key: value` pairs",
+    "model_type": "`key: value` pairs",
+}
 KINDS_TO_COME = ("http", "postgres")
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -68,9 +74,12 @@ def _validated(file: YamlFile, location: Location, model: type[Model], data: obj
     try:
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        for found in error.errors():
+        errors = error.errors()
+        for found in errors:
             where = found["loc"]
-            file.report((*location, *where), _sentence(_model_at(model, where[:-1]), found))
+            # pydantic counts only the good items of a list: one bad item makes it too short as well.
+            if not any(other["loc"][: len(where)] == where for other in errors if len(other["loc"]) > len(where)):
+                file.report((*location, *where), _sentence(_model_at(model, where[:-1]), found))
     return None
 
 
@@ -85,14 +94,36 @@ def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel]:
 
 
 def _sentence(model: type[BaseModel], found: ErrorDetails) -> str:
-    key = found["loc"][-1] if found["loc"] else "the file"
     match found["type"]:
         case "missing":
-            return f"{key!r} is missing: add it"
+            return f"{_name(found['loc'])} is missing: add it"
         case "extra_forbidden":
+            word = str(found["loc"][-1])
             known = [field.alias or name for name, field in model.model_fields.items() if name != "dataset"]
-            return f"unknown key {shown(key)}: {nearest(str(key), known)}"
+            return f"unknown key {shown(word)}: {nearest(word, known)}"
         case "value_error":
             return str(found["ctx"]["error"])
         case _:
-            return f"{key!r}: {found['msg'].replace('Input s', 's')}, not {shown(found['input'])}"
+            return _wrong_value(model, found)
+
+
+def _wrong_value(model: type[BaseModel], found: ErrorDetails) -> str:
+    key, kind, value = _name(found["loc"]), found["type"], shown(found["input"])
+    if found["input"] is None and kind.endswith("_type"):
+        return f"{key} has no value: write one, or remove it"
+    if kind in _WANTED:
+        return f"{key} should be {_WANTED[kind]}, not {value}"
+    if kind == "too_short":
+        return f"{key} is empty: write at least one, or remove it"
+    field = model.model_fields.get(str(found["loc"][-1]))
+    if kind in ("string_pattern_mismatch", "string_too_short") and field is not None:
+        return f"{value} is no value of {key}: {field.description}"
+    return f"{key}: {found['msg'].replace('Input s', 's')}, not {value}"
+
+
+def _name(location: Location) -> str:
+    """What a person calls a place in the file: a key, or an item of one."""
+    if not location:
+        return "the file"
+    key = location[-1]
+    return f"item {key + 1} of {location[-2]!r}" if isinstance(key, int) else repr(key)

@@ -1,13 +1,12 @@
 """The first decision of a night: which day, which run, which tables must exist."""
 
 from datetime import date
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from nightlake.core.dates import business_date, parse_instant, requested_date, run_id
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.table import table_inputs
+from nightlake.core.table import tables
 
 
 class RunInput(BaseModel):
@@ -31,13 +30,12 @@ class Start(BaseModel):
 
 
 class Table(BaseModel):
-    """A table that must exist: Glue database, name and TableInput."""
+    """A table that must exist, by name only: its definition would not fit through Step Functions with all others."""
 
     model_config = ConfigDict(frozen=True)
 
     database: str
     name: str
-    input: dict[str, Any]
 
 
 class Run(BaseModel):
@@ -55,13 +53,14 @@ class Run(BaseModel):
     tables: tuple[Table, ...]
 
 
-def prepare(start: Start, pipeline: Pipeline, *, lake_bucket: str, databases: tuple[str, ...]) -> Run:
+def prepare(start: Start, pipeline: Pipeline, *, databases: tuple[str, ...]) -> Run:
     """The run that this execution is: the same for every retry of it.
 
     Raises InvalidScheduledTimeError or InvalidDateError when the input names no day that a run can be for.
     """
     started_at = parse_instant(start.started_at)
-    scheduled_at = parse_instant(start.input.scheduled_time) if start.input.scheduled_time else started_at
+    scheduled_time = start.input.scheduled_time
+    scheduled_at = started_at if scheduled_time is None else parse_instant(scheduled_time)
     rule = pipeline.business_date
     if start.input.date is None:
         day = business_date(scheduled_at, offset_days=rule.offset_days, timezone=rule.timezone)
@@ -77,8 +76,9 @@ def prepare(start: Start, pipeline: Pipeline, *, lake_bucket: str, databases: tu
         run_id=run_id(started_at, start.execution_id),
         contract_hash=pipeline.contract_hash,
         tables=tuple(
-            Table(database=database, name=table["Name"], input=table)
+            Table(database=database, name=table.name)
             for database in databases
-            for table in table_inputs(pipeline, lake_bucket)
+            for dataset in pipeline.datasets
+            for table in tables(dataset)
         ),
     )

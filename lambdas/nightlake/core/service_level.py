@@ -9,7 +9,8 @@ from nightlake.core.yaml_file import YamlFile
 
 DEFAULT_LATENCY_MINUTES = 60
 DEFAULT_RETENTION_DAYS = 730
-MAX_AMOUNT = 36_500  # a century of days
+MAX_LATENCY_MINUTES = 1_440  # after a day the next night begins
+MAX_RETENTION_DAYS = 36_500
 LATENCY_UNITS = {"minutes": 1, "hours": 60, "days": 1440}
 RETENTION_UNITS = {"days": 1, "weeks": 7, "years": 365}
 # The other properties that the standard names stay what they are there: promises for people to read.
@@ -42,10 +43,16 @@ def compile_service_levels(file: YamlFile, contract: OpenDataContractStandard) -
         if name in seen:
             file.report(location, f"{name!r} stands here twice: remove one")
         seen.add(name)
-        units = LATENCY_UNITS if name == "latency" else RETENTION_UNITS
+        latency = (LATENCY_UNITS, MAX_LATENCY_MINUTES, "a day (the next night begins then)")
+        units, most, words = latency if name == "latency" else (RETENTION_UNITS, MAX_RETENTION_DAYS, "a century")
         if level.element is not None:
             file.report((*location, "element"), f"{name} is kept for the pipeline as a whole: remove `element`")
-        values[name] = _whole(file, location, level.value, level.unit, units)
+        amount = _whole(file, location, level.value, level.unit, units)
+        if amount > most:
+            file.report(
+                (*location, "value"), f"{shown(level.value)} {level.unit} is too long: {name} is at most {words}"
+            )
+        values[name] = amount
     return values["latency"], values["retention"]
 
 
@@ -54,7 +61,7 @@ def _whole(file: YamlFile, location: tuple[str, int], value: object, unit: str |
         file.report((*location, "unit"), f"{shown(unit)} is no unit here: use {', '.join(units)}")
         return 1
     amount = value * units[unit] if isinstance(value, int) and not isinstance(value, bool) else 0
-    if not 0 < amount <= MAX_AMOUNT:
+    if amount <= 0:
         file.report((*location, "value"), f"{shown(value)} {unit} is out of range: write a whole number, at least 1")
         return 1
     return amount

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -16,7 +16,10 @@ _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _WHOLE_DATES = ({"Y", "m", "d"}, {"Y", "j"})
 
 
-_time_zones = cache(available_timezones)  # it walks through folders
+@cache
+def _time_zones() -> frozenset[str]:
+    """The zones of the pinned package: the system's own differ by machine and hold names that mean no place."""
+    return frozenset((files("tzdata") / "zones").read_text("ascii").split()) - {"Factory"}
 
 
 def _time_zone(name: str) -> str:
@@ -58,9 +61,14 @@ def _time_format(text: str) -> str:
 
 def _pairs(columns: object) -> object:
     """`{column: source}` as a person writes it; a list of pairs as the compiled pipeline carries it."""
-    if isinstance(columns, Mapping):
-        return tuple(ColumnMapping(column=column, source=source) for column, source in columns.items())
-    return tuple(map(ColumnMapping.model_validate, columns)) if isinstance(columns, list) else columns
+    if isinstance(columns, list):
+        return tuple(columns)
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"{columns!r} renames no columns: write `column: name in the source`, or remove it")  # noqa: TRY004
+    for column, source in columns.items():
+        if not isinstance(source, str) or not source:
+            raise ValueError(f"{source!r} is no name of {column!r} in the source: write a text, in quotes")
+    return tuple({"column": column, "source": source} for column, source in columns.items())
 
 
 TimeZone = Annotated[str, AfterValidator(_time_zone)]

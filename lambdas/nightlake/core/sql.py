@@ -9,6 +9,8 @@ from sqlglot.errors import ParseError, TokenError
 
 from nightlake.core.errors import Problem
 
+MAX_BYTES = 262_144  # what Athena takes as one query
+
 # sqlglot logs a warning where it falls back to an unparsed Command; the linter says the same with file and line.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -18,10 +20,19 @@ def lint_sql(path: Path) -> tuple[Problem, ...]:
 
     Returns problems in the order of their lines; empty when the file is good.
     """
+    if (found := path.stat().st_size) > MAX_BYTES:
+        return (Problem(str(path), 1, f"has {found:,} bytes; Athena takes {MAX_BYTES:,}, split the statement"),)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         return (Problem(str(path), 1, f"is not UTF-8 (byte {error.start}); save it as UTF-8"),)
+    try:
+        return _lint(path, text)
+    except RecursionError:
+        return (Problem(str(path), 1, "is nested too deeply to be read; flatten it, or give its parts names by WITH"),)
+
+
+def _lint(path: Path, text: str) -> tuple[Problem, ...]:
     try:
         statements = [tree for tree in sqlglot.parse(text, read="athena") if tree is not None]
     except ParseError as error:

@@ -67,12 +67,9 @@ def tables(dataset: Dataset) -> tuple[Table, ...]:
 
 
 def table_inputs(pipeline: Pipeline, lake_bucket: str) -> tuple[dict[str, Any], ...]:
-    """The Glue TableInput of every table that the pipeline publishes.
-
-    Source: https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
-    """
+    """The Glue TableInput of every table that the pipeline publishes."""
     return tuple(
-        _table_input(table, empty_location(lake_bucket, pipeline, table))
+        table_input(table, empty_location(lake_bucket, pipeline, table))
         for dataset in pipeline.datasets
         for table in tables(dataset)
     )
@@ -83,7 +80,11 @@ def empty_location(lake_bucket: str, pipeline: Pipeline, table: Table) -> str:
     return f"s3://{lake_bucket}/empty/{pipeline.name}/{table.name}/"
 
 
-def _table_input(table: Table, location: str) -> dict[str, Any]:
+def table_input(table: Table, location: str) -> dict[str, Any]:
+    """The Glue TableInput of one table whose LOCATION this is.
+
+    Source: https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html
+    """
     return {
         "Name": table.name,
         "Description": _shorten(table.description, _MAX_DESCRIPTION),

@@ -43,14 +43,14 @@ def handler(event: SNSEvent, _context: LambdaContext) -> None:
 
 
 def deliver(webhook: Webhook, message: dict[str, Any]) -> None:
-    """Post to the webhook; when it refuses, with the URL that its secret holds by now.
+    """Post to the webhook; when its URL does not serve, with the one that its secret holds by now.
 
-    Raises InvalidWebhookError, WebhookUnreachableError or WebhookRefusedError.
+    Raises InvalidWebhookError, SecretUnreadableError, WebhookUnreachableError or WebhookRefusedError.
     """
     url = secret_url(webhook)
     try:
         post(url, message, name=webhook.name)
-    except WebhookRefusedError:
+    except (InvalidWebhookError, WebhookRefusedError):
         renewed = secret_url(webhook, again=True)
         if renewed == url:
             raise
@@ -58,7 +58,7 @@ def deliver(webhook: Webhook, message: dict[str, Any]) -> None:
 
 
 def secret_url(webhook: Webhook, *, again: bool = False) -> str:
-    """The webhook's URL. Raises InvalidWebhookError when its secret does not exist or is empty."""
+    """The webhook's URL. Raises InvalidWebhookError when its secret has no text, SecretUnreadableError."""
     url = secrets().read(webhook.secret_name, again=again)
     if url is None:
         raise InvalidWebhookError(

@@ -27,12 +27,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             f"The execution cannot start with this input ({wrong}); give scheduled_time, date, or nothing"
         ) from error
     logger.append_keys(pipeline=start.pipeline)
-    run = prepare(
-        start,
-        pipeline(start.pipeline),
-        lake_bucket=settings().lake_bucket,
-        databases=(settings().database, settings().staging_database),
-    )
+    databases = (settings().database, settings().staging_database)
+    run = prepare(start, pipeline(start.pipeline), databases=databases)
     logger.append_keys(date=run.date.isoformat(), run_id=run.run_id)
     logger.info("Run prepared", tables=len(run.tables), contract_hash=run.contract_hash)
     with single_metric(name="RunsPrepared", unit=MetricUnit.Count, value=1, namespace=METRICS) as metric:

@@ -1,12 +1,14 @@
 """The query API behind API Gateway: what the lake holds, as its contracts say it."""
 
 import json
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -23,23 +25,23 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
     UnknownParameterError: HTTPStatus.BAD_REQUEST,
 }
 
-app: Final = APIGatewayRestResolver()
+router: Final = APIGatewayRouter()  # type: ignore[no-untyped-call]
 
 
-@app.get("/v1/health")
+@router.get("/v1/health")
 def get_health() -> dict[str, Any]:
     """200 when the function runs and reads its contracts."""
     deployed = [{"name": each.name, "version": each.version} for each in pipelines().values()]
     return {"status": "ok", "stage": settings().stage, "pipelines": deployed}
 
 
-@app.get("/v1/datasets")
+@router.get("/v1/datasets")
 def get_datasets() -> dict[str, Any]:
     """Every dataset in short."""
     return {"datasets": list_datasets(pipelines().values())}
 
 
-@app.get("/v1/datasets/<name>")
+@router.get("/v1/datasets/<name>")
 def get_dataset(name: str) -> dict[str, Any]:
     """One dataset with its columns; 404 when no contract describes it."""
     return describe_dataset(pipelines().values(), name)
@@ -53,7 +55,7 @@ def refuse_unknown_parameters(app: APIGatewayRestResolver, next_middleware: Next
     return next_middleware(app)
 
 
-app.use(middlewares=[refuse_unknown_parameters])
+router.use(middlewares=[refuse_unknown_parameters])
 
 
 def answer_client_error(error: NightlakeError) -> Response[str]:
@@ -61,10 +63,9 @@ def answer_client_error(error: NightlakeError) -> Response[str]:
     return _problem(CLIENT_ERRORS[type(error)], str(error))
 
 
-@app.not_found
 def answer_unknown_route(_error: NotFoundError) -> Response[str]:
     """A method and path that the API does not have."""
-    event = app.current_event
+    event = router.current_event
     return _problem(HTTPStatus.NOT_FOUND, f"There is no {event.http_method} {event.path}; start at /v1/datasets")
 
 
@@ -74,13 +75,9 @@ def answer_internal_error(error: Exception) -> Response[str]:
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed on our side; report its request_id")
 
 
-app.exception_handler(list(CLIENT_ERRORS))(answer_client_error)
-app.exception_handler(Exception)(answer_internal_error)
-
-
 def _problem(status: HTTPStatus, detail: str) -> Response[str]:
     """An error in the shape of RFC 9457."""
-    event = app.current_event
+    event = router.current_event
     body = {
         "type": "about:blank",
         "title": status.phrase,
@@ -92,8 +89,26 @@ def _problem(status: HTTPStatus, detail: str) -> Response[str]:
     return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body))
 
 
+@cache
+def api() -> APIGatewayRestResolver:
+    """The routes and their errors, for every caller and for pages of the origins that the stage's settings list."""
+    origins = settings().cors_origins
+    resolver = APIGatewayRestResolver(
+        cors=CORSConfig(allow_origin=origins[0], extra_origins=list(origins[1:])) if origins else None
+    )
+    resolver.include_router(router)
+    resolver.exception_handler(list(CLIENT_ERRORS))(answer_client_error)
+    resolver.not_found(answer_unknown_route)
+    resolver.exception_handler(Exception)(answer_internal_error)
+    return resolver
+
+
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """API Gateway REST proxy event to proxy response."""
-    return app.resolve(event, context)
+    answer = api().resolve(event, context)
+    if settings().cors_origins:
+        # The answer differs by origin: a cache between must not give one page's answer to another.
+        answer["multiValueHeaders"]["Vary"] = ["Origin"]
+    return answer

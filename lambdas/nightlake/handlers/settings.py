@@ -23,13 +23,15 @@ class Webhook(BaseModel):
 class Settings(BaseModel):
     """The environment of a function; a missing name is an error of the stack and ends the cold start."""
 
-    model_config = ConfigDict(frozen=True)
+    # An error would show its input, and a function's environment holds the credentials of its role.
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     stage: str = Field(alias="STAGE", min_length=1)
     lake_bucket: str = Field(alias="LAKE_BUCKET", min_length=1)
     database: str = Field(alias="DATABASE", min_length=1)
     staging_database: str = Field(alias="STAGING_DATABASE", min_length=1)
     webhooks: Json[tuple[Webhook, ...]] = Field(alias="WEBHOOKS", default=())
+    cors_origins: Json[tuple[str, ...]] = Field(alias="CORS_ORIGINS", default=())
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
 
 

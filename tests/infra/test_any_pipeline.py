@@ -1,0 +1,83 @@
+"""A pipeline is data: a big, weekly, slow one with an unlucky name deploys and alarms as rightly as sales does."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App
+from nightlake.core.pipeline import Pipeline, Schedule
+
+from infra.stacks import add_stage
+
+MANAGED_POLICY_BYTES = 6_144
+INLINE_POLICY_BYTES = 10_240
+MANAGED_POLICIES_OF_A_ROLE = 10
+
+
+@pytest.fixture(scope="module")
+def big(pipelines: tuple[Pipeline, ...]) -> Pipeline:
+    """100 datasets of 200 columns, weekly, with a day's time to be ready, called like the API."""
+    (sales,) = pipelines
+    column = next(column for column in sales.datasets[0].columns if column.name not in sales.datasets[0].primary_key)
+    columns = tuple(column.model_copy(update={"name": f"column_{number}"}) for number in range(200))
+    datasets = tuple(
+        sales.datasets[0].model_copy(update={"name": f"dataset_{number}", "columns": columns}) for number in range(100)
+    )
+    weekly = Schedule(cron="0 3 ? * MON *", timezone="UTC")
+    return sales.model_copy(update={"name": "api", "datasets": datasets, "schedule": weekly, "latency_minutes": 1_440})
+
+
+@pytest.fixture(scope="module")
+def resources(big: Pipeline, pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> dict[str, Any]:
+    app = App(context=context)
+    add_stage(app, "dev", (*pipelines, big))
+    found: dict[str, Any] = app.synth().get_stack_by_name("nightlake-dev-stateless").template["Resources"]
+    return found
+
+
+def machine(resources: dict[str, Any], name: str) -> dict[str, Any]:
+    machines = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::StepFunctions::StateMachine")
+    return next(each for each in machines if each["StateMachineName"] == f"nightlake-dev-{name}-daily")
+
+
+def test_policies_stay_below_what_iam_takes(resources: dict[str, Any]) -> None:
+    # What a reference becomes when deployed is never longer than the reference itself.
+    sizes = {
+        name: (each["Type"], len(json.dumps(each["Properties"]["PolicyDocument"], separators=(",", ":"))))
+        for name, each in resources.items()
+        if each["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+    }
+    limits = {"AWS::IAM::Policy": INLINE_POLICY_BYTES, "AWS::IAM::ManagedPolicy": MANAGED_POLICY_BYTES}
+    assert {name: size for name, (kind, size) in sizes.items() if size > limits[kind]} == {}
+    managed = [name for name, (kind, _) in sizes.items() if kind == "AWS::IAM::ManagedPolicy"]
+    assert len(managed) <= MANAGED_POLICIES_OF_A_ROLE
+
+
+def test_a_small_pipeline_beside_it_still_names_its_tables(resources: dict[str, Any]) -> None:
+    policies = [json.dumps(each) for each in resources.values() if each["Type"] == "AWS::IAM::Policy"]
+    assert any("table/nightlake_dev/customers_private" in policy for policy in policies)
+
+
+def test_only_a_daily_night_can_be_missing(resources: dict[str, Any]) -> None:
+    names = {each["Properties"].get("AlarmName") for each in resources.values() if "Alarm" in each["Type"]}
+    assert "nightlake-dev-pipeline-sales-missing" in names
+    assert "nightlake-dev-pipeline-api-missing" not in names
+    assert {"nightlake-dev-pipeline-api-slow", "nightlake-dev-api-slow"} <= names
+
+
+def test_every_alarm_looks_back_no_longer_than_cloudwatch_does(resources: dict[str, Any]) -> None:
+    alarms = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::CloudWatch::Alarm")
+    week = 7 * 24 * 3600
+    assert [alarm["AlarmName"] for alarm in alarms if alarm["EvaluationPeriods"] * alarm["Period"] > week] == []
+
+
+@pytest.mark.parametrize("name", ["sales", "api"])
+def test_a_slow_night_is_alarmed_before_it_is_stopped(
+    resources: dict[str, Any], pipelines: tuple[Pipeline, ...], big: Pipeline, name: str
+) -> None:
+    definition = machine(resources, name)["DefinitionString"]
+    parts = [definition] if isinstance(definition, str) else definition["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "reference" for part in parts)
+    pipeline = next(each for each in (*pipelines, big) if each.name == name)
+    latest = max(source.ready.deadline_minutes for source in pipeline.sources)
+    assert json.loads(text)["TimeoutSeconds"] > (latest + pipeline.latency_minutes) * 60

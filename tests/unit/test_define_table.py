@@ -1,0 +1,55 @@
+"""Task DefineTable: the definition of one table, small enough for Step Functions, or a refusal by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nightlake.core.errors import PayloadTooLargeError, PipelineNotDeployedError, TableNotInContractError
+from nightlake.core.pipeline import Column, Pipeline
+from nightlake.core.table import table_inputs
+from nightlake.handlers.define_table import handler
+
+Define = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def define(environment: object, lambda_context: Any) -> Define:
+    """`define(table)`: DefineTable's answer for a table of sales."""
+    return lambda table, pipeline="sales": handler({"pipeline": pipeline, "table": table}, lambda_context)
+
+
+def test_every_table_of_the_contract_is_defined_as_glue_takes_it(define: Define, sales: Pipeline) -> None:
+    inputs = table_inputs(sales, "nightlake-dev-lake-123456789012-eu-west-1")
+    assert "customers_private" in [wanted["Name"] for wanted in inputs]
+    for wanted in inputs:
+        assert define(wanted["Name"]) == wanted
+
+
+def test_a_table_that_no_contract_describes_is_refused_with_those_there_are(define: Define) -> None:
+    with pytest.raises(TableNotInContractError, match=r"'sales' publishes no table 'sale' .*transactions, products"):
+        define("sale")
+
+
+def test_a_pipeline_that_was_not_deployed_is_refused(define: Define) -> None:
+    with pytest.raises(PipelineNotDeployedError, match="'weather' is not in this deployment"):
+        define("transactions", pipeline="weather")
+
+
+def test_a_definition_that_step_functions_would_not_carry_is_refused(
+    define: Define, environment: Callable[..., object], tmp_path: Path, sales: Pipeline
+) -> None:
+    dataset = sales.datasets[0]
+    extra = tuple(Column(name=f"extra_{number}", type="string", description="x" * 200) for number in range(1_000))
+    wide = sales.model_copy(update={"datasets": (dataset.model_copy(update={"columns": dataset.columns + extra}),)})
+    (tmp_path / "sales.json").write_text(wide.model_dump_json())
+    environment(CONTRACTS=str(tmp_path))
+    with pytest.raises(PayloadTooLargeError, match="The result is"):
+        define(dataset.name)
+
+
+def test_the_log_names_pipeline_and_table(define: Define, log: Callable[[], list[dict[str, Any]]]) -> None:
+    defined = define("products")
+    (line,) = log()
+    assert (line["message"], line["pipeline"], line["table"]) == ("Table defined", "sales", "products")
+    assert line["columns"] == len(defined["StorageDescriptor"]["Columns"])

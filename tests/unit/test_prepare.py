@@ -1,0 +1,139 @@
+"""Task Prepare: day, run and tables of a night, for the trigger, for a person, and for everything that is wrong."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nightlake.core.errors import (
+    InvalidDateError,
+    InvalidInputError,
+    InvalidScheduledTimeError,
+    PayloadTooLargeError,
+    PipelineNotDeployedError,
+)
+from nightlake.core.payload import EVENT_LIMIT_BYTES
+from nightlake.core.pipeline import Column, Dataset, Pipeline
+from nightlake.core.table import tables
+from nightlake.handlers.prepare import handler
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(environment: object, event: Callable[[str], dict[str, Any]], lambda_context: Any) -> Run:
+    """`run(name=value, ...)`: Prepare's answer to the trigger's event with these fields replaced."""
+    return lambda **fields: handler(event("prepare") | fields, lambda_context)
+
+
+def test_the_trigger_prepares_the_day_before(run: Run, sales: Pipeline) -> None:
+    prepared = run()
+    assert prepared["pipeline"] == "sales"
+    assert (prepared["date"], prepared["year"], prepared["month"], prepared["day"]) == (
+        *("2026-11-20", "2026", "11"),
+        "20",
+    )
+    assert prepared["run_id"].startswith("20261121T030000Z-")
+    assert prepared["contract_hash"] == sales.contract_hash
+
+
+def test_a_retry_of_the_same_execution_prepares_the_same_run(run: Run) -> None:
+    assert run() == run()
+    assert run()["run_id"] != run(execution_id="another")["run_id"]
+
+
+def test_every_table_of_the_contract_is_wanted_in_both_databases(run: Run, sales: Pipeline) -> None:
+    assert run()["tables"] == [
+        {"database": database, "name": table.name}
+        for database in ("nightlake_dev", "nightlake_dev_staging")
+        for dataset in sales.datasets
+        for table in tables(dataset)
+    ]
+
+
+def test_a_hundred_datasets_of_two_hundred_columns_make_a_small_answer(
+    run: Run, environment: Callable[..., object], tmp_path: Path, sales: Pipeline
+) -> None:
+    key = Column(name="key", type="bigint", required=True, description="x" * 255)
+    others = tuple(
+        Column(name=f"column_{number:03}", type="decimal(38,18)", private=number % 2 == 0, description="x" * 255)
+        for number in range(199)
+    )
+    datasets = tuple(
+        Dataset(name=f"dataset_of_many_columns_{number:03}", columns=(key, *others), primary_key=("key",))
+        for number in range(100)
+    )
+    (tmp_path / "sales.json").write_text(sales.model_copy(update={"datasets": datasets}).model_dump_json())
+    environment(CONTRACTS=str(tmp_path))
+    prepared = run()
+    assert len(prepared["tables"]) == 2 * 2 * 100
+    assert len(json.dumps(prepared)) < 100_000
+
+
+def test_a_late_trigger_still_prepares_the_day_it_was_scheduled_for(run: Run) -> None:
+    assert run(started_at="2026-11-22T01:00:00.000Z")["date"] == "2026-11-20"
+
+
+def test_a_person_may_name_the_day_or_nothing(run: Run) -> None:
+    assert run(input={"date": "2017-06-12"})["date"] == "2017-06-12"
+    assert run(input={"date": "2017-06-12", "scheduled_time": "2026-11-21T03:00:00Z"})["date"] == "2017-06-12"
+    assert run(input={})["date"] == "2026-11-20"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "reason"),
+    [
+        ({"dat": "2017-06-12"}, InvalidInputError, r"input\.dat: Extra inputs.*give scheduled_time, date, or nothing"),
+        ({"date": 20170612}, InvalidInputError, r"input\.date: Input should be a valid string"),
+        ([], InvalidInputError, r"input: Input should be"),
+        ({"date": ""}, InvalidDateError, "not a day"),
+        ({"date": "2026-11-31"}, InvalidDateError, "'2026-11-31' is not a day of the calendar"),
+        ({"date": "2026-11-22"}, InvalidDateError, "lies in the future"),
+        ({"scheduled_time": ""}, InvalidScheduledTimeError, "not a time"),
+        ({"scheduled_time": "<aws.scheduler.scheduled-time>"}, InvalidScheduledTimeError, "not a time"),
+        ({"scheduled_time": "2026-11-21T03:00:00"}, InvalidScheduledTimeError, "no time zone"),
+    ],
+)
+def test_a_wrong_input_is_refused_by_name(run: Run, given: object, error: type[Exception], reason: str) -> None:
+    with pytest.raises(error, match=reason) as refused:
+        run(input=given)
+    assert type(refused.value) is error, "Step Functions knows no inheritance"
+
+
+def test_a_pipeline_that_was_not_deployed_is_refused_with_those_that_were(run: Run) -> None:
+    with pytest.raises(PipelineNotDeployedError, match=r"'weather' is not in this deployment \(it has: sales\)"):
+        run(pipeline="weather")
+
+
+def test_an_event_that_step_functions_would_not_carry_is_refused(run: Run) -> None:
+    with pytest.raises(PayloadTooLargeError, match="The event is"):
+        run(input={"date": "x" * EVENT_LIMIT_BYTES})
+
+
+def test_every_line_of_the_log_names_pipeline_date_and_run(run: Run, log: Callable[[], list[dict[str, Any]]]) -> None:
+    prepared = run()
+    (line,) = log()
+    assert line["message"] == "Run prepared"
+    assert (line["pipeline"], line["date"], line["run_id"]) == ("sales", "2026-11-20", prepared["run_id"])
+    assert line["function_request_id"]
+
+
+def test_one_run_does_not_log_under_the_name_of_the_one_before(
+    run: Run, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    run()
+    run(input={"date": "2017-06-12"})
+    assert [line["date"] for line in log()] == ["2026-11-20", "2017-06-12"]
+
+
+def test_a_prepared_run_is_counted_by_pipeline(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run()
+    (metric,) = map(json.loads, io.StringIO(capsys.readouterr().out))
+    assert (metric["pipeline"], metric["RunsPrepared"]) == ("sales", [1.0])
+    (described,) = metric["_aws"]["CloudWatchMetrics"]
+    assert (described["Namespace"], described["Metrics"]) == (
+        "Nightlake",
+        [{"Name": "RunsPrepared", "Unit": "Count"}],
+    )
