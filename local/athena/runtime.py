@@ -120,6 +120,13 @@ def _divide(dividend: str | None, divisor: str | None, scale: int | None) -> str
     return f"{shown:f}"
 
 
+def _modulo(dividend: str | None, divisor: str | None) -> str | None:
+    """What is left of a division of decimals, with the dividend's sign; None for none."""
+    if dividend is None or divisor is None or not Decimal(divisor):
+        return None
+    return f"{_EXACT.remainder(Decimal(dividend), Decimal(divisor)):f}"
+
+
 def prepare(connection: "duckdb.DuckDBPyConnection") -> None:
     """Puts the macros and functions of compiled SQL on `connection`; once for each connection."""
     connection.execute(_MACROS)
@@ -130,5 +137,6 @@ def prepare(connection: "duckdb.DuckDBPyConnection") -> None:
     text, zoned = duckdb.sqltype("VARCHAR"), duckdb.sqltype("STRUCT(instant TIMESTAMP, zone VARCHAR)")
     whole = duckdb.sqltype("INTEGER")
     connection.create_function("nightlake_divide", _divide, [text, text, whole], text, null_handling=special)
+    connection.create_function("nightlake_modulo", _modulo, [text, text], text, null_handling=special)
     connection.create_function("nightlake_zoned", _zoned, [text], zoned, null_handling=special)
     install(connection)

@@ -103,15 +103,22 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     if operator == "/":
         return Typed(*_quotient(left, a, right, b), once=once)
     kind = decimal(min(MAX_DECIMAL, min(a.precision - a.scale, b.precision - b.scale) + scale), scale)
-    held = f"DECIMAL({min(MAX_DECIMAL, whole + scale)},{scale})"
-    sql = let(
+    return Typed(_remainder(left, right, whole, kind), kind, once=once)
+
+
+def _remainder(left: Typed, right: Typed, whole: int, kind: Decimal) -> str:
+    """`left % right`, of which one has up to `whole` digits before the point."""
+    held, result = f"DECIMAL({min(MAX_DECIMAL, whole + kind.scale)},{kind.scale})", to_duckdb(kind)
+
+    def rest(x: str, y: str) -> str:
+        if whole + kind.scale > MAX_DECIMAL:
+            return f"nightlake_modulo(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR))"
+        return f"CAST({x} AS {held}) % CAST({y} AS {held})"
+
+    return let(
         [left, right],
-        lambda x, y: (
-            f"CASE WHEN {y} = 0 THEN {_by_zero(kind)}"
-            f" ELSE CAST(CAST({x} AS {held}) % CAST({y} AS {held}) AS {to_duckdb(kind)}) END"
-        ),
+        lambda x, y: f"CASE WHEN {y} = 0 THEN {_by_zero(kind)} ELSE CAST({rest(x, y)} AS {result}) END",
     )
-    return Typed(sql, kind, once=once)
 
 
 def _product(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, Decimal]:
