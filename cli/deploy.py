@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from local import aws as local_aws
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
@@ -13,7 +14,6 @@ from cli.output import Json, answer, errors_told, facts_table, progress
 from cli.paths import BUILD, ROOT
 from cli.tools import run_cdk
 
-LOCAL_ENVIRONMENT = "aws://000000000000/us-east-1"
 INPUTS = (
     "app.py", "cdk.json", "package.json", "requirements.txt", "requirements-lambda.txt",
     "infra", "lambdas", "pipelines", "sql", "statemachines",
@@ -49,7 +49,7 @@ def _bootstrap(cloud: Cloud) -> None:
     if toolkit is not None and toolkit["StackStatus"] in GOOD_STACK:
         return
     progress.print("Bootstrapping the local AWS for CDK")
-    if run_cdk(["bootstrap", LOCAL_ENVIRONMENT, "--app", ""], cloud.environment()):
+    if run_cdk(["bootstrap", f"aws://{local_aws.ACCOUNT}/{local_aws.REGION}", "--app", ""], cloud.environment()):
         raise DeployFailedError(
             "cdk bootstrap failed: its words stand above. Start afresh: nightlake down --forget, then make deploy"
         )
@@ -61,6 +61,9 @@ def _deploy(cloud: Cloud) -> None:
     digest = _digest_of_inputs(ROOT)
     # Synthesis takes ten times as long as asking CloudFormation whether something changed.
     synthesised = cloud.stage is Stage.LOCAL and stamp.exists() and stamp.read_text() == digest
+    if not synthesised:
+        # A deployment that fails leaves an assembly of these inputs, which the stamp of older ones must not vouch for.
+        stamp.unlink(missing_ok=True)
     app = ["--app", str(assembly)] if synthesised else ["--output", str(assembly), "--context", f"stage={cloud.stage}"]
     approval = ["--require-approval", "never"] if cloud.stage is Stage.LOCAL else []
     if run_cdk(["deploy", "--all", "--progress", "events", *approval, *app], cloud.environment()):
