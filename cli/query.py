@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 import typer
+from local.aws import REGION
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -66,7 +67,7 @@ def _place(cloud: Cloud) -> _Place:
         if cloud.endpoint is None:
             raise
         # Athena's console makes a bucket of this name on its first use in an account.
-        bucket = f"aws-athena-query-results-{cloud.client('sts').get_caller_identity()['Account']}-us-east-1"
+        bucket = f"aws-athena-query-results-{cloud.client('sts').get_caller_identity()['Account']}-{REGION}"
         cloud.client("s3").create_bucket(Bucket=bucket)
         return _Place("default", "primary", f"s3://{bucket}/")
     return _Place(outputs["Database"], outputs["BiWorkgroup"])

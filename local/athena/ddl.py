@@ -1,6 +1,6 @@
 """Databases, tables and partitions: Hive's CREATE, DROP, ALTER and MSCK as Athena runs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote as url_quote
@@ -329,16 +329,21 @@ def _location(tokens: Tokens) -> str:
 
 def parse_properties(tokens: Tokens) -> dict[str, str]:
     """`('key' = 'value', ...)`."""
+    return _assignments(tokens, tokens.string, tokens.string)
+
+
+def _assignments(tokens: Tokens, name: Callable[[], str], value: Callable[[], str]) -> dict[str, str]:
+    """A list in parentheses of what `name` reads, `=`, and what `value` reads."""
     tokens.expect("(")
-    properties = {}
+    found = {}
     while True:
-        key = tokens.string()
+        key = name()
         tokens.expect("=")
-        properties[key] = tokens.string()
+        found[key] = value()
         if not tokens.accept(","):
             break
     tokens.expect(")")
-    return properties
+    return found
 
 
 @dataclass(frozen=True)
@@ -567,16 +572,7 @@ def _parse_drop_partitions(tokens: Tokens, name: Name) -> DropPartitions:
 
 def _spec_of(tokens: Tokens) -> dict[str, str]:
     """`(year = '2026', month = '01')`."""
-    tokens.expect("(")
-    spec = {}
-    while True:
-        name = tokens.name()
-        tokens.expect("=")
-        spec[name] = tokens.literal()
-        if not tokens.accept(","):
-            break
-    tokens.expect(")")
-    return spec
+    return _assignments(tokens, tokens.name, tokens.literal)
 
 
 @dataclass(frozen=True)
