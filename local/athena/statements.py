@@ -77,6 +77,8 @@ def _kept(execution: Execution) -> MutableMapping[str, str]:
 
 
 def _query(tokens: Tokens, session: Session) -> Statement:  # noqa: ARG001 (one shape for all)
+    if tokens.at("FUNCTION") and tokens.peek(1).kind in ("word", "quoted") and not tokens.at("FUNCTION", "AS"):
+        raise NotSupportedError("WITH FUNCTION is not supported by the local Athena")
     tokens.skip()
     return Statement("DML", "SELECT", parser.parse(tokens.sql))
 

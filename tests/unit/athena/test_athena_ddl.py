@@ -165,6 +165,7 @@ def test_what_is_missing_is_named(lake: Lake) -> None:
         ("EXPLAIN SELECT 1", errors.NotSupportedError, "EXPLAIN is not supported"),
         ("DELETE FROM t", errors.NotSupportedError, "DELETE is not supported"),
         ("ALTER TABLE t RENAME TO u", errors.NotSupportedError, "RENAME"),
+        ("WITH FUNCTION abs(x int) RETURNS int RETURN 5 SELECT abs(1)", errors.NotSupportedError, "WITH FUNCTION"),
         ("EXECUTE nope", errors.NotFoundError, "Prepared statement not found: nope"),
     ],
 )

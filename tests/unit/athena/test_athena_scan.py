@@ -69,6 +69,14 @@ def test_hidden_and_empty_objects_are_skipped_and_folders_are_read(lake: Lake) -
     assert lake.rows("SELECT count(*) FROM t") == [(2,)]
 
 
+def test_columns_by_their_place_are_refused(lake: Lake) -> None:
+    by_place = "WITH SERDEPROPERTIES ('parquet.column.index.access' = 'true')"
+    serde = "ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'"
+    lake(f"CREATE EXTERNAL TABLE t (a int) {serde} {by_place} {PARQUET}")
+    with pytest.raises(errors.NotSupportedError, match=r"parquet\.column\.index\.access"):
+        lake("SELECT a FROM t")
+
+
 def test_a_missing_location_is_empty(lake: Lake) -> None:
     lake(f"CREATE EXTERNAL TABLE t (a int, b string) {PARQUET}")
     assert lake.rows("SELECT * FROM t") == []
