@@ -113,7 +113,7 @@ def _inner(kind: Type, sql: str) -> str:
 def _rendered_row(kind: types.Row, sql: str) -> str:
     fields = zip(types.duckdb_fields(kind), kind.fields, strict=True)
     parts = [
-        types.literal(f"{name}=" if name else "") + " || " + _inner(field, f"({sql}).{types.quote(held)}")
+        types.literal(f"{name or held}=") + " || " + _inner(field, f"({sql}).{types.quote(held)}")
         for held, (name, field) in fields
     ]
     inside = " || ', ' || ".join(parts)

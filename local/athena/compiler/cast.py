@@ -332,7 +332,10 @@ def as_text(value: Typed) -> str:
     source, sql = value.type, value.sql
     if is_text(source):
         return sql
-    if source in (BOOLEAN, DATE) or is_integer(source) or isinstance(source, Decimal):
+    if isinstance(source, Decimal):  # DuckDB writes no zero before the point where the type has no digit there
+        text = f"CAST({sql} AS VARCHAR)"
+        return f"replace({text}, '.', '0.')" if source.precision == source.scale else text
+    if source in (BOOLEAN, DATE) or is_integer(source):
         return f"CAST({sql} AS VARCHAR)"
     names = {
         DOUBLE: "nightlake_double_text",

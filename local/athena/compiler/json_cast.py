@@ -127,7 +127,7 @@ def _text(value: Typed, as_text: Callable[[Typed], str]) -> str:  # noqa: PLR091
             f" WHEN abs({sql}) >= 1e-3 AND abs({sql}) < 1e7 THEN CAST({sql} AS VARCHAR) ELSE {scientific} END"
         )
     if kind == BOOLEAN or is_integer(kind) or isinstance(kind, Decimal):
-        return f"CAST({sql} AS VARCHAR)"
+        return as_text(value)
     raise KeyError(kind)
 
 
