@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote as url_quote
 from urllib.parse import unquote
 
-from local.athena import formats, scan, types, views
+from local.athena import formats, scan, tables, types, views
 from local.athena.catalog import Column, Database, Partition, Storage, Table
 from local.athena.errors import (
     AlreadyExistsError,
@@ -596,7 +596,7 @@ class CreateView:
             raise AlreadyExistsError(f"Table already exists: '{CATALOG}.{database}.{name}'", (1, 1))
         if found and not self.replaces:
             raise AlreadyExistsError(f"View already exists: '{CATALOG}.{database}.{name}'", (1, 1))
-        columns = compile_query(self.tree, views.Tables(catalog), execution.session).columns
+        columns = compile_query(self.tree, tables.Tables(catalog), execution.session).columns
         view = views.encode(database, name, self.text, execution.session.database, columns)
         if found:
             catalog.update_table(view)

@@ -74,16 +74,19 @@ class Execution:
             QueryError: Trino would refuse the query, or this engine cannot answer it faithfully.
             ScanLimitError: it would read more than the workgroup allows.
         """
-        from local.athena import scan
+        from local.athena import scan, system
         from local.athena.compiler import compile_query
-        from local.athena.views import Tables
+        from local.athena.tables import Tables
 
         started = time.monotonic()
         compiled = compile_query(tree, Tables(self.catalog), self.session)
         for each in compiled.scans:
-            relation = scan.relation(each, self.catalog, self.store, self.connection)
-            self.scanned_bytes += relation.scanned_bytes
-            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(each.relation)} AS {relation.sql}")
+            rows = system.rows(each.table, self.catalog)
+            if rows is None:
+                relation = scan.relation(each, self.catalog, self.store, self.connection)
+                self.scanned_bytes += relation.scanned_bytes
+                rows = relation.sql
+            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(each.relation)} AS {rows}")
         self.planning_seconds += time.monotonic() - started
         limit = self.session.scan_limit
         if limit is not None and self.scanned_bytes > limit:

@@ -3,49 +3,23 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from local.athena import catalog, types
-from local.athena.catalog import Catalog, Column
+from local.athena.catalog import Column
 from local.athena.compiler import scope
-from local.athena.errors import CatalogNotFoundError, InvalidMetadataError, InvalidViewError, SchemaNotFoundError
+from local.athena.errors import InvalidMetadataError, InvalidViewError
 from local.athena.session import CATALOG
 from local.athena.types import Array, Char, Decimal, Map, Row, Type, Varchar
 
-_PREFIX, _SUFFIX = "/* Presto View: ", " */"
 _PREFIX, _SUFFIX = "/* Presto View: ", " */"
 _EXPANDED = "/* Presto View */"
 _PARAMETERS = {"presto_view": "true", "comment": "Presto View"}
 
 
-@dataclass(frozen=True)
-class Tables:
-    """A catalog as the compiler sees it: tables with Trino's types, and views with their texts."""
-
-    source: Catalog
-
-    def resolve(self, catalog: str, database: str, name: str) -> scope.Table | scope.View | None:
-        """The table or view, or None.
-
-        Raises:
-            CatalogNotFoundError: only Glue's own catalog is here.
-            SchemaNotFoundError: the database is not there.
-            InvalidMetadataError: a column's type in Glue is none that Athena knows.
-            InvalidViewError: a view's text is not as Athena writes it.
-        """
-        if catalog.lower() != CATALOG:
-            raise CatalogNotFoundError(f"Catalog '{catalog}' not found")
-        table = self.source.table(database, name)
-        if not table:
-            if not self.source.database(database):
-                raise SchemaNotFoundError(f"Schema '{database}' does not exist")
-            return None
-        if table.is_view:
-            return decode(table)
-        columns = tuple((column.name.lower(), column_type(table, column)) for column in table.all_columns)
-        keys = frozenset(key.name.lower() for key in table.partition_keys)
-        return scope.Table(CATALOG, database, name, columns, keys)
+def typed_columns(table: catalog.Table) -> tuple[tuple[str, Type], ...]:
+    """A table's columns, partition keys last, with Trino's types; raises InvalidMetadataError."""
+    return tuple((column.name.lower(), column_type(table, column)) for column in table.all_columns)
 
 
 def column_type(table: catalog.Table, column: Column) -> Type:
