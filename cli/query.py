@@ -1,22 +1,30 @@
 """`nightlake query`: asks the lake a question in Athena's SQL, through the Athena API of a stage."""
 
+import re
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from local.aws import REGION
-from rich.console import Group
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from cli.cloud import Cloud, Stage, connect
 from cli.errors import NotDeployedError, QueryRefusedError
-from cli.output import FAILED, Json, answer, errors_told
+from cli.output import FAILED, Json, answer, errors_told, screen
 
 _POLL_SECONDS = 0.1
+_SHOWN = 100
+"""Characters of a line that an error points into."""
+_LEAST_WIDTH = 12
+"""Characters that a column needs beside others; with less, rows are shown one below the other."""
+_POSITION = re.compile(r"\bline (\d+):(\d+)")
 _NUMBERS: dict[str, Callable[[str], int | float | str]] = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
     **dict.fromkeys(("float", "double"), lambda text: text if text.lstrip("-") in {"NaN", "Infinity"} else float(text)),
@@ -34,8 +42,14 @@ class _Place:
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SQL statement, as Athena understands it.")],
+    sql: Annotated[
+        str | None,
+        typer.Argument(help="One SQL statement, as Athena understands it; - reads it from standard input."),
+    ] = None,
     *,
+    file: Annotated[
+        typer.FileText | None, typer.Option(help="Read the statement from a file.", encoding="utf-8")
+    ] = None,
     database: Annotated[
         str | None, typer.Option(help="Where names are looked up.", show_default="the stage's served tables")
     ] = None,
@@ -47,17 +61,45 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Run one SQL statement and show its result. Ends with 1 where it fails, with Athena's words."""
+    text = _statement(sql, file)
     with errors_told(as_json=as_json):
         cloud = connect(stage)
         athena = cloud.client("athena")
         place = _place(cloud)
-        execution = _run(athena, sql, database or place.database, workgroup or place.workgroup, place.output)
+        try:
+            execution = _run(athena, text, database or place.database, workgroup or place.workgroup, place.output)
+        except QueryRefusedError as error:
+            raise error if as_json else QueryRefusedError(_pointed(str(error), text)) from error
         facts = _facts(execution)
         good = facts["state"] == "SUCCEEDED"
         if good:
             facts |= _rows(athena, execution, max_rows)
-    view = _view(facts) if good else f"[red]{facts['state']}[/]: {escape(facts['reason'])}"
+            if not as_json:
+                for part in _tables(facts):
+                    screen.print(part, soft_wrap=isinstance(part, Text))
+    view = _summary(facts) if good else f"[red]{facts['state']}[/]: {escape(_pointed(facts['reason'], text))}"
     answer(facts, view=view, as_json=as_json, code=0 if good else FAILED)
+
+
+def _statement(sql: str | None, file: TextIO | None) -> str:
+    """The statement of the command line; raises BadParameter unless there is exactly one."""
+    if (sql is None) == (file is None):
+        raise typer.BadParameter("Give one statement: as an argument, by --file, or as - on standard input")
+    text = file.read() if file is not None else sys.stdin.read() if sql == "-" else str(sql)
+    if not text.strip():
+        raise typer.BadParameter("The statement is empty")
+    return text
+
+
+def _pointed(reason: str, sql: str) -> str:
+    """The reason, and under it the line that it names with a caret at the column."""
+    found = _POSITION.search(reason)
+    lines = sql.splitlines()
+    if not found or not 0 < int(found[1]) <= len(lines):
+        return reason
+    line, column = lines[int(found[1]) - 1].replace("\t", " "), int(found[2]) - 1
+    start = max(0, column - _SHOWN // 2)
+    return f"{reason}\n  {line[start : start + _SHOWN]}\n  {' ' * (column - start)}^"
 
 
 def _place(cloud: Cloud) -> _Place:
@@ -140,21 +182,52 @@ def _value(text: str | None, kind: str) -> int | float | bool | str | None:
     return _NUMBERS.get(kind, str)(text)
 
 
-def _view(facts: dict[str, Any]) -> Group:
-    rows = facts["rows"]
-    count = f"the first {len(rows)} rows, all are in {facts['output']}" if facts["more"] else f"{len(rows)} rows"
-    if facts["updated"]:
-        count = f"{facts['updated']} rows written"
-    summary = f"[dim]{count}, {facts['scanned_bytes']:,} bytes scanned, {facts['seconds']} s[/]"
+def _tables(facts: dict[str, Any]) -> Iterable[RenderableType]:
+    """What is shown of a result: a query's rows as a table, other lines as they are."""
+    output = facts["output"] or ""
+    if output.endswith(".txt"):
+        return (Text(str(row[0])) for row in facts["rows"])
+    if not output.endswith(".csv"):
+        return ()
+    return _records(facts) if len(facts["columns"]) * _LEAST_WIDTH > screen.width else [_table(facts)]
+
+
+def _summary(facts: dict[str, Any]) -> str:
+    rows, output = len(facts["rows"]), facts["output"] or ""
+    if facts["more"]:
+        count = f"the first {rows:,} rows, all are in {output}"
+    elif output.endswith(".csv"):
+        count = f"{rows:,} row{'' if rows == 1 else 's'}"
+    elif output.endswith(".txt"):
+        count = f"{rows:,} line{'' if rows == 1 else 's'}" if rows else "done"
+    else:
+        count = f"{facts['updated'] or 0:,} row{'' if facts['updated'] == 1 else 's'} written"
+    return f"[dim]{escape(count)}, {facts['scanned_bytes']:,} bytes scanned, {facts['seconds']} s[/]"
+
+
+def _table(facts: dict[str, Any]) -> Table:
     table = Table()
     for column in facts["columns"]:
         right = column["type"] in _NUMBERS or column["type"] == "decimal"
         heading = f"{escape(column['name'])}\n[dim]{escape(column['type'])}[/]"
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*("[dim]NULL[/]" if value is None else escape(_text(value)) for value in row))
-    return Group(table, summary)
+    for row in facts["rows"]:
+        table.add_row(*map(_shown, row))
+    return table
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _records(facts: dict[str, Any]) -> Iterator[Table]:
+    """A table of names and values for each row: more columns than fit beside each other."""
+    for place, row in enumerate(facts["rows"], 1):
+        table = Table(title=f"row {place:,}", title_justify="left", show_header=False, box=None)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for column, value in zip(facts["columns"], row, strict=True):
+            table.add_row(f"[dim]{escape(column['name'])}[/]", _shown(value))
+        yield table
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "[dim]NULL[/]"
+    return escape(str(value).lower() if isinstance(value, bool) else str(value))

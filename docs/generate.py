@@ -43,6 +43,13 @@ def seams() -> str:
     return seams_table()
 
 
+def athena() -> str:
+    """What the local Athena does unlike Athena."""
+    from local.seams import athena_list
+
+    return athena_list()
+
+
 def template_differences() -> str:
     """What the local template has unlike the prod template."""
     from infra.differences import differences_table
@@ -75,6 +82,7 @@ def settings() -> str:
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
+    "athena": athena,
     "states": states,
     "errors": errors,
     "contract words": contract_words,

@@ -128,7 +128,10 @@ def parse(sql: str) -> exp.Expr:
         first = error.errors[0] if error.errors else {}
         where = (int(first["line"]), int(first["col"])) if first.get("line") and first.get("col") else None
         near = str(first.get("highlight") or "<EOF>")
-        raise QuerySyntaxError(f"mismatched input '{near}'. {first.get('description') or error}", where) from error
+        wanted = str(first.get("description") or error)
+        if wanted.startswith("Required keyword"):  # sqlglot names its classes
+            wanted = "Expecting: <expression>"
+        raise QuerySyntaxError(f"mismatched input '{near}'. {wanted}", where) from error
     except TokenError as error:
         raise QuerySyntaxError(f"mismatched input: {error}") from error
     if len(trees) != 1:

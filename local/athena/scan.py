@@ -63,7 +63,7 @@ def _refuse_what_is_not_read(table: Table) -> None:
         raise NotSupportedError(f"Iceberg tables ({table.name}) are not supported by the local Athena")
     # https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
     if table.storage.serde_parameters.get("parquet.column.index.access", "false").lower() == "true":
-        raise NotSupportedError(f"parquet.column.index.access (table {table.name}) is not supported by the local Athena")
+        raise NotSupportedError(f"parquet.column.index.access ({table.name}) is not supported by the local Athena")
 
 
 def _sources(

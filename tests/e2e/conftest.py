@@ -43,12 +43,12 @@ def cloud(home: Path) -> Iterator[aws.Endpoint]:
 
 @pytest.fixture(scope="session")
 def nightlake(home: Path, cloud: aws.Endpoint) -> Nightlake:
-    """nightlake("status", "--json"): the command, for the tests' own local AWS."""
+    """nightlake("status", "--json"): the command, for the tests' own local AWS; `typed` goes to its standard input."""
     environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
 
     return run
 

@@ -50,3 +50,21 @@ def test_the_first_commands_work_and_leave_nothing_running(tmp_path: Path) -> No
             assert probe.connect_ex((aws.HOST, endpoint.port)) != 0
     finally:
         aws.clean(tmp_path)
+
+
+@pytest.mark.e2e
+def test_the_page_of_athena_says_what_works(tmp_path: Path) -> None:
+    page = (ROOT / "docs/athena.md").read_text()
+    blocks = re.findall(r"<!-- tested.*?-->\n```(sh|python)\n(.*?)```", page, re.DOTALL)
+    assert [language for language, _ in blocks] == ["sh", "python", "python", "python", "python"]
+    endpoint = aws.start(tmp_path, port=0)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = kept | endpoint.environment() | {"NIGHTLAKE_HOME": str(tmp_path)}
+    shells = {"sh": ["bash", "-e", "-c"], "python": [sys.executable, "-c"]}
+    try:
+        for language, block in blocks:
+            command = [*shells[language], block]
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
+    finally:
+        aws.clean(tmp_path)
