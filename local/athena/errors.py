@@ -254,6 +254,10 @@ class ExhaustedResourcesError(QueryError):
     retryable = True
 
 
+class FunctionMemoryError(QueryError):
+    code = "EXCEEDED_FUNCTION_MEMORY_LIMIT"
+
+
 class InternalError(QueryError):
     """DuckDB failed in a way that Trino has no words for; its own text is kept."""
 

@@ -3,6 +3,7 @@
 from local.athena.compiler.cast import coerce
 from local.athena.compiler.typed import Typed, let
 from local.athena.errors import NotSupportedError, TypeMismatchError, failing
+from local.athena.short_decimals import DIGITS, where_short
 from local.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -12,6 +13,7 @@ from local.athena.types import (
     INTERVAL_YEAR,
     MAX_DECIMAL,
     REAL,
+    TIME,
     TIMESTAMP,
     TIMESTAMP_TZ,
     UNKNOWN,
@@ -32,7 +34,6 @@ from local.athena.types import (
 )
 
 Position = tuple[int, int] | None
-_WIDE = 18  # digits from which DuckDB holds a decimal in 128 bits
 _INTEGER_LIMIT = 37  # digits up to which twice a remainder fits 128 bits
 _DAY = 86_400_000
 
@@ -76,11 +77,16 @@ def _integers(operator: str, left: Typed, right: Typed) -> str:
     if operator in "+-*":
         return f"CAST({left.sql} {operator} {right.sql} AS {kind})"
     symbol = "//" if operator == "/" else "%"
-    if _divides(right):
+    if _divides(right) and right.value != -1:
         return f"CAST({left.sql} {symbol} {right.sql} AS {kind})"
+    # DuckDB's remainder of the least number by -1 overflows
+    one = f" WHEN {{b}} = -1 AND {{a}} IS NOT NULL THEN CAST(0 AS {kind})" if symbol == "%" else ""
     return let(
         [left, right],
-        lambda a, b: f"CASE WHEN {b} = 0 THEN {_by_zero(left.type)} ELSE CAST({a} {symbol} {b} AS {kind}) END",
+        lambda a, b: (
+            f"CASE WHEN {b} = 0 THEN {_by_zero(left.type)}{one.format(a=a, b=b)}"
+            f" ELSE CAST({a} {symbol} {b} AS {kind}) END"
+        ),
     )
 
 
@@ -103,17 +109,26 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     if operator == "/":
         return Typed(*_quotient(left, a, right, b), once=once)
     kind = decimal(min(MAX_DECIMAL, min(a.precision - a.scale, b.precision - b.scale) + scale), scale)
-    return Typed(_remainder(left, right, whole, kind), kind, once=once)
+    return Typed(_remainder(left, a, right, b, kind), kind, once=once)
 
 
-def _remainder(left: Typed, right: Typed, whole: int, kind: Decimal) -> str:
-    """`left % right`, of which one has up to `whole` digits before the point."""
+def _remainder(left: Typed, a: Decimal, right: Typed, b: Decimal, kind: Decimal) -> str:
+    whole = max(a.precision - a.scale, b.precision - b.scale)
     held, result = f"DECIMAL({min(MAX_DECIMAL, whole + kind.scale)},{kind.scale})", to_duckdb(kind)
 
     def rest(x: str, y: str) -> str:
         if whole + kind.scale > MAX_DECIMAL:
-            return f"nightlake_modulo(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR))"
-        return f"CAST({x} AS {held}) % CAST({y} AS {held})"
+            long = f"nightlake_modulo(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR))"
+        else:
+            long = f"CAST({x} AS {held}) % CAST({y} AS {held})"
+        if whole + kind.scale <= DIGITS:
+            return long
+        operands = [(sql, of, DIGITS - kind.scale + of.scale) for sql, of in ((x, a), (y, b))]
+        return where_short(operands, short, f"CAST({long} AS {result})")
+
+    def short(x: str, y: str) -> str:
+        same = f"DECIMAL({DIGITS},{kind.scale})"
+        return f"CAST(CAST({x} AS {same}) % CAST({y} AS {same}) AS {result})"
 
     return let(
         [left, right],
@@ -213,6 +228,8 @@ def _shifted(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | Non
     amount = f"to_milliseconds({right.sql})" if right.type == INTERVAL_DAY else f"to_months({right.sql})"
     if left.type == TIMESTAMP:
         return f"({left.sql} {operator} {amount})", TIMESTAMP
+    if left.type == TIME and right.type == INTERVAL_DAY:  # around midnight
+        return f"CAST(DATE '1970-01-01' + {left.sql} {operator} {amount} AS TIME)", TIME
     if left.type == DATE and right.type == INTERVAL_YEAR:
         return f"CAST({left.sql} {operator} {amount} AS DATE)", DATE
     if left.type == DATE:

@@ -38,6 +38,7 @@ from local.athena.runtime import canonical_zone, parse_zoned
 from local.athena.types import (
     BIGINT,
     BOOLEAN,
+    DATE,
     DOUBLE,
     INTEGER,
     INTERVAL_DAY,
@@ -647,6 +648,8 @@ class Expressions:
 
     def _extract(self, node: exp.Expr) -> Typed:
         field = node.this.name.upper()
+        if field in ("HOUR", "MINUTE", "SECOND") and self.compile(node.expression).type == DATE:
+            raise TypeMismatchError(f"Cannot extract {field} from date", position(node))
         return self._invoke(_EXTRACT.get(field, field.lower()), [node.expression], node)
 
     def _trim(self, node: exp.Expr) -> Typed:
@@ -665,6 +668,8 @@ class Expressions:
         return self._invoke("normalize", [node.this, exp.Literal.string(form)], node)
 
     def _listagg(self, node: exp.Expr) -> Typed:
+        if node.find(exp.OverflowTruncateBehavior):
+            raise NotSupportedError("LISTAGG with ON OVERFLOW TRUNCATE is not supported", position(node))
         ordered = node.this
         argument = ordered.this if isinstance(ordered, exp.Order) else ordered
         separator = node.args.get("separator") or exp.Literal.string("")
@@ -803,6 +808,8 @@ class Expressions:
             order = arguments[-1].expressions
             arguments[-1:] = [arguments[-1].this]
         if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
+            if over is not None:
+                raise NotSupportedError("DISTINCT in window function parameters not yet supported", position(node))
             unique, arguments = "DISTINCT ", list(arguments[0].expressions)
             if arguments and isinstance(arguments[-1], exp.Order):
                 order = arguments[-1].expressions

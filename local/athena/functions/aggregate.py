@@ -5,7 +5,9 @@ Trino estimates in approx_distinct and approx_percentile; here they are exact, w
 
 from collections.abc import Callable
 
+from local.athena.errors import failing
 from local.athena.functions.array import reduced
+from local.athena.functions.guard import refuse
 from local.athena.functions.map_row import first_values, grouped
 from local.athena.functions.registry import FUNCTIONS, Call, Match, Signature
 from local.athena.types import (
@@ -33,9 +35,25 @@ FUNCTIONS.aggregate("bool_or", "boolean -> boolean", "bool_or")
 for _name in ("any_value", "arbitrary"):
     FUNCTIONS.aggregate(_name, "T -> T", "any_value")
 FUNCTIONS.aggregate("array_agg", "T -> array(T)", "list")
-FUNCTIONS.aggregate("listagg", "varchar, varchar -> varchar", "string_agg")
+
+
+def _listagg(invoke: Invoke, arguments: list[str]) -> str:
+    joined = invoke("string_agg", *arguments)
+    long = "Concatenated string has the length in bytes larger than the maximum output length 1048576"
+    return refuse(f"strlen({joined}) > 1048576", long, joined, "VARCHAR", "EXCEEDED_FUNCTION_MEMORY_LIMIT")
+
+
+FUNCTIONS.aggregate("listagg", "varchar, varchar -> varchar", _listagg)
 for _name, _function in {"and": "bit_and", "or": "bit_or", "xor": "bit_xor"}.items():
     FUNCTIONS.aggregate(f"bitwise_{_name}_agg", "bigint -> bigint", _function)
+
+
+def _within(total: str, scale: int) -> str:
+    """DuckDB's sum goes on beyond 38 digits, as far as 128 bits go."""
+    held = to_duckdb(decimal(38, scale))
+    limit = f"CAST('{'9' * (38 - scale)}.{'9' * scale}' AS {held})"
+    failure = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
+    return f"CASE WHEN {total} > {limit} OR {total} < -{limit} THEN {failure} ELSE {total} END"
 
 
 def _sum(call: Call) -> Match | None:
@@ -45,7 +63,7 @@ def _sum(call: Call) -> Match | None:
     if is_integer(kind):
         return Match((BIGINT,), BIGINT, lambda invoke, a: invoke("sum", *a))
     if isinstance(kind, Decimal):
-        return Match((kind,), decimal(38, kind.scale), lambda invoke, a: invoke("sum", *a))
+        return Match((kind,), decimal(38, kind.scale), lambda invoke, a: _within(invoke("sum", *a), kind.scale))
     if kind in (REAL, DOUBLE) or kind.name.startswith("interval"):
         return Match((kind,), kind, lambda invoke, a: invoke("sum", *a))
     return None
@@ -70,17 +88,29 @@ def _avg(call: Call) -> Match | None:
     return Match((DOUBLE,), DOUBLE, lambda invoke, a: invoke("avg", *a)) if kind == DOUBLE or is_integer(kind) else None
 
 
+def _count(n: str) -> str:
+    """How many values to keep, as Trino takes it."""
+    return refuse(f"{n} <= 0 OR {n} > 10000", "the number of values must be between 1 and 10000", n, "BIGINT")
+
+
 def _extreme(name: str) -> None:
     by = f"arg_{name}_null"
 
     def plain(call: Call) -> Match | None:
         kind = call.types[0]
-        if not is_orderable(kind) or kind == TIMESTAMP_TZ or len(call.arguments) not in (1, 2):
+        if not is_orderable(kind) or len(call.arguments) not in (1, 2):
             return None
+        if kind == TIMESTAMP_TZ:
+            instant = f"arg_{name}"
+            return (
+                Match((kind,), kind, lambda invoke, a: invoke(instant, a[0], f"({a[0]}).instant"))
+                if len(call.arguments) == 1
+                else None
+            )
         if len(call.arguments) == 1:
             return Match((kind,), kind, lambda invoke, a: invoke(name, *a))
         return (
-            Match((kind, BIGINT), array(kind), lambda invoke, a: invoke(name, *a))
+            Match((kind, BIGINT), array(kind), lambda invoke, a: invoke(name, a[0], _count(a[1])))
             if is_integer(call.types[1])
             else None
         )
@@ -94,7 +124,7 @@ def _extreme(name: str) -> None:
         held = f"arg_{name}"
 
         def several(invoke: Invoke, a: list[str]) -> str:
-            boxed = invoke(held, f"{{'v': {a[0]}}}", a[1], a[2])
+            boxed = invoke(held, f"{{'v': {a[0]}}}", a[1], _count(a[2]))
             return f"list_transform({boxed}, lambda each: each.v)"
 
         return Match((value, key, BIGINT), array(value), several) if is_integer(call.types[2]) else None
@@ -115,8 +145,22 @@ for _name, _function in {
     "var_samp": "var_samp", "var_pop": "var_pop", "kurtosis": "kurtosis",
 }.items():  # fmt: skip
     FUNCTIONS.aggregate(_name, "double -> double", _function)
-for _name in ("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept"):
+for _name in ("covar_pop", "covar_samp"):
     FUNCTIONS.aggregate(_name, "double, double -> double", _name)
+
+
+def _finite(name: str) -> Callable[..., str]:
+    """Trino has NULL where the quotient is none."""
+
+    def emit(invoke: Invoke, arguments: list[str]) -> str:
+        result = invoke(name, *arguments)
+        return f"CASE WHEN isfinite({result}) THEN {result} END"
+
+    return emit
+
+
+for _name in ("corr", "regr_slope", "regr_intercept"):
+    FUNCTIONS.aggregate(_name, "double, double -> double", _finite(_name))
 
 
 def _skewness(invoke: Invoke, arguments: list[str]) -> str:
@@ -165,7 +209,7 @@ FUNCTIONS.aggregate("histogram", "K -> map(K, bigint)", "histogram")
 
 def _entries(invoke: Invoke, arguments: list[str]) -> str:
     listed = invoke("list", f"{{'k': {arguments[0]}, 'v': {arguments[1]}}}")
-    return f"list_filter({listed}, lambda entry: entry.k IS NOT NULL)"
+    return f"nullif(list_filter({listed}, lambda entry: entry.k IS NOT NULL), [])"
 
 
 FUNCTIONS.aggregate("map_agg", "K, V -> map(K, V)", lambda invoke, a: first_values(_entries(invoke, a), "k", "v"))

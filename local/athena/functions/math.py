@@ -154,7 +154,9 @@ def _mod(call: Call) -> Match | None:
         returns = decimal(min(38, min(left.precision - left.scale, right.precision - right.scale) + scale), scale)
     assert kind is not None  # noqa: S101
     zero = failing("DIVISION_BY_ZERO", literal("Division by zero"), to_duckdb(kind))
-    return Match((kind, kind), returns or kind, _same(f"CASE WHEN {{1}} = 0 THEN {zero} ELSE {{0}} % {{1}} END"))
+    # DuckDB's remainder of the least number by -1 overflows
+    one = " WHEN {1} = -1 AND {0} IS NOT NULL THEN 0" if is_integer(kind) else ""
+    return Match((kind, kind), returns or kind, _same(f"CASE WHEN {{1}} = 0 THEN {zero}{one} ELSE {{0}} % {{1}} END"))
 
 
 for _name, _resolver in {
