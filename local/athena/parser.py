@@ -10,9 +10,13 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import TokenType
 
-from local.athena.errors import QuerySyntaxError
+from local.athena import grammar
+from local.athena.errors import NotSupportedError
 
 _SPECIAL = frozenset({"CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "LISTAGG", "NORMALIZE"})
+_TYPES = {"ARRAY", "BIGINT", "BOOLEAN", "CHAR", "DATE", "DECIMAL", "DOUBLE", "INT", "INTEGER", "JSON", "MAP", "REAL"}
+_TYPES |= {"SMALLINT", "TINYINT", "VARBINARY", "VARCHAR"}
+_UNITS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
 _NO_PARENTHESES = {
     TokenType.CURRENT_DATE: "current_date",
     TokenType.CURRENT_TIME: "current_time",
@@ -45,6 +49,7 @@ class _Parser(TrinoParser):
     JSON_OPERATORS: ClassVar = {}
     COLUMN_OPERATORS: ClassVar = {TokenType.DOT: TrinoParser.COLUMN_OPERATORS[TokenType.DOT]}
 
+    FUNCTION_PARSERS["POSITION"] = lambda self: self._position()
     PLACEHOLDER_PARSERS: ClassVar = {TokenType.PLACEHOLDER: lambda self: self._parameter()}
 
     def _parameter(self) -> exp.Expr:
@@ -64,6 +69,35 @@ class _Parser(TrinoParser):
         token = self._prev
         parsed: exp.Expr | None = self._parse_case()
         return parsed.update_positions(token) if parsed else parsed
+
+    def _position(self) -> exp.Expr:
+        """`position(a IN b)`; with a comma it is a call of a function that does not exist."""
+        arguments = self._parse_csv(self._parse_bitwise)
+        if self._match(TokenType.IN):
+            return self.expression(exp.StrPosition(this=self._parse_bitwise(), substr=arguments[0]))
+        return self.expression(exp.Anonymous(this="position", expressions=arguments))
+
+    def _parse_interval(self, *_: Any, **__: Any) -> exp.Interval | None:
+        """`INTERVAL -'1' DAY TO SECOND`, the unit always there."""
+        index = self._index
+        if self._match(TokenType.INTERVAL):
+            negative = self._match(TokenType.DASH)
+            self._match(TokenType.PLUS)
+            if self._match(TokenType.STRING):
+                text = exp.Literal.string(self._prev.text).update_positions(self._prev)
+                unit = self._unit()
+                if unit is not None and self._match_text_seq("TO"):
+                    unit = self.expression(exp.IntervalSpan(this=unit, expression=self._unit()))
+                if unit is not None:
+                    return self.expression(exp.Interval(this=exp.Neg(this=text) if negative else text, unit=unit))
+        self._retreat(index)
+        return None
+
+    def _unit(self) -> exp.Expr | None:
+        if self._curr is None or self._curr.text.upper() not in _UNITS:
+            return None
+        self._advance()
+        return exp.Var(this=self._prev.text.upper())
 
     def _operators(
         self, operand: Callable[[], exp.Expr | None], kinds: Mapping[TokenType, type[exp.Expr]]
@@ -98,9 +132,20 @@ class _Parser(TrinoParser):
         return self._operators(self._parse_comparison, {TokenType.EQ: exp.EQ, TokenType.NEQ: exp.NEQ})
 
 
+class _Tokenizer(Trino.Tokenizer):
+    """Knows Trino's keywords and types only: all other words are names."""
+
+    KEYWORDS: ClassVar = {
+        words: token
+        for words, token in Trino.Tokenizer.KEYWORDS.items()
+        if not words[0].isalpha() or set(words.split()) <= grammar.KEYWORDS | _TYPES
+    }
+
+
 class AthenaSql(Trino):
     """Trino's dialect as Athena's engine reads queries."""
 
+    Tokenizer = _Tokenizer
     Parser = _Parser
     INDEX_OFFSET = 0
     SUPPORTS_USER_DEFINED_TYPES = True  # so that an unknown type is ours to refuse by name
@@ -121,19 +166,14 @@ def _spot(node: exp.Expr) -> tuple[int, int] | None:
 
 
 def parse(sql: str) -> exp.Expr:
-    """Parses one statement; a trailing semicolon is fine. Raises QuerySyntaxError."""
+    """Parses one query; trailing semicolons are fine. Raises QuerySyntaxError, NotSupportedError."""
+    grammar.check(sql)
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect=AthenaSql) if tree is not None]
-    except ParseError as error:
-        first = error.errors[0] if error.errors else {}
+        trees = sqlglot.parse(sql, dialect=AthenaSql)
+    except (ParseError, TokenError) as error:
+        first = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
         where = (int(first["line"]), int(first["col"])) if first.get("line") and first.get("col") else None
         near = str(first.get("highlight") or "<EOF>")
-        wanted = str(first.get("description") or error)
-        if wanted.startswith("Required keyword"):  # sqlglot names its classes
-            wanted = "Expecting: <expression>"
-        raise QuerySyntaxError(f"mismatched input '{near}'. {wanted}", where) from error
-    except TokenError as error:
-        raise QuerySyntaxError(f"mismatched input: {error}") from error
-    if len(trees) != 1:
-        raise QuerySyntaxError("Only one sql statement is allowed", (1, 1))
-    return trees[0]
+        raise NotSupportedError(f"What stands here is not supported: '{near}'", where) from error
+    (tree,) = (tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon))
+    return tree
