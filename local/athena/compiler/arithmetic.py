@@ -34,7 +34,7 @@ from local.athena.types import (
 )
 
 Position = tuple[int, int] | None
-_INTEGER_LIMIT = 37  # digits up to which twice a remainder fits 128 bits
+_INTEGER_LIMIT = 37  # digits up to which three times a number fits 128 bits
 _DAY = 86_400_000
 
 
@@ -94,7 +94,6 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     a, b = as_decimal(left.type), as_decimal(right.type)
     assert a is not None  # noqa: S101
     assert b is not None  # noqa: S101
-    left, right = coerce(left, a), coerce(right, b)
     scale = max(a.scale, b.scale)
     whole = max(a.precision - a.scale, b.precision - b.scale)
     once = left.once or right.once
@@ -141,8 +140,20 @@ def _product(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, De
     if scale > MAX_DECIMAL:
         raise TypeMismatchError(f"DECIMAL scale must be in range [0, precision ({precision})]: {scale}")
     kind = decimal(precision, scale)
-    wide = max(a.precision, _WIDE + 1) if precision > _WIDE else a.precision
-    return f"CAST(CAST({left.sql} AS DECIMAL({wide},{a.scale})) * {right.sql} AS {to_duckdb(kind)})", kind
+
+    def product(x: str, y: str, digits: int) -> str:
+        one, other = f"DECIMAL({max(a.precision, digits)},{a.scale})", to_duckdb(b)
+        return f"CAST(CAST({x} AS {one}) * CAST({y} AS {other}) AS {to_duckdb(kind)})"
+
+    if precision <= DIGITS:
+        return product(left.sql, right.sql, 0), kind
+    share = DIGITS * a.precision // (a.precision + b.precision)
+
+    def body(x: str, y: str) -> str:
+        operands = [(x, a, share), (y, b, DIGITS - share)]
+        return where_short(operands, lambda x, y: f"CAST({x} * {y} AS {to_duckdb(kind)})", product(x, y, DIGITS + 1))
+
+    return let([left, right], body), kind
 
 
 def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, Decimal]:
@@ -150,29 +161,32 @@ def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, D
     scale = max(a.scale, b.scale)
     kind = decimal(min(MAX_DECIMAL, a.precision + b.scale + max(b.scale - a.scale, 0)), scale)
     held = to_duckdb(kind)
-    if a.precision + scale + b.scale > _INTEGER_LIMIT or b.precision + b.scale > _INTEGER_LIMIT:
 
-        def wide(x: str, y: str) -> str:
-            quotient = f"nightlake_divide(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR), {scale})"
-            failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
-            checked = f"coalesce(TRY_CAST({quotient} AS {held}), CASE WHEN {quotient} IS NOT NULL THEN {failed} END)"
-            return f"CASE WHEN {y} = 0 THEN {_by_zero(kind)} ELSE {checked} END"
-
-        return let([left, right], wide), kind
-    narrow = max(a.precision + scale + b.scale, b.precision + b.scale) <= _WIDE
-    integer, digits = (BIGINT, _WIDE) if narrow else (_HUGEINT, MAX_DECIMAL)
-    dividend = Typed(_unscaled(left.sql, a, scale + b.scale, integer), integer, once=left.once)
-    divisor = Typed(_unscaled(right.sql, b, b.scale, integer), integer, once=right.once)
-
-    def body(x: str, y: str) -> str:
-        up = f"CASE WHEN 2 * abs({x} % {y}) >= abs({y}) THEN sign({x}) * sign({y}) ELSE 0 END"
-        whole = f"CAST({x} // {y} + {up} AS DECIMAL({digits},0))"
+    def quotient(x: str, y: str, integer: Type) -> str:
+        dividend, divisor = _unscaled(x, a, scale + b.scale, integer), _unscaled(y, b, b.scale, integer)
+        rounded = f"(2 * abs({dividend}) + abs({divisor})) // (2 * abs({divisor})) * sign({x}) * sign({y})"
+        whole = f"CAST({rounded} AS DECIMAL({DIGITS if integer == BIGINT else MAX_DECIMAL},0))"
         smallest = f"0.{'1'.rjust(scale, '0')}"
         scaled = f"{whole} * CAST('{smallest}' AS DECIMAL({scale},{scale}))" if scale else whole
-        zero = "" if _divides(right) else f"WHEN {y} = 0 THEN {_by_zero(kind)} "
-        return f"CASE {zero}WHEN {y} <> 0 THEN CAST({scaled} AS {held}) END"
+        return f"CAST({scaled} AS {held})"
 
-    return let([dividend, divisor], body), kind
+    def wide(x: str, y: str) -> str:
+        text = f"nightlake_divide(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR), {scale})"
+        failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
+        return f"coalesce(TRY_CAST({text} AS {held}), CASE WHEN {text} IS NOT NULL THEN {failed} END)"
+
+    def body(x: str, y: str) -> str:
+        digits = max(a.precision + scale + b.scale, b.precision + b.scale)
+        if digits <= DIGITS:
+            found = quotient(x, y, BIGINT)
+        else:
+            long = wide(x, y) if digits > _INTEGER_LIMIT else quotient(x, y, _HUGEINT)
+            operands = [(x, a, DIGITS - scale - b.scale), (y, b, DIGITS - b.scale)]
+            found = where_short(operands, lambda x, y: quotient(x, y, BIGINT), long)
+        zero = "" if _divides(right) else f"WHEN {y} = 0 THEN {_by_zero(kind)} "
+        return f"CASE {zero}WHEN {y} <> 0 THEN {found} END"
+
+    return let([left, right], body), kind
 
 
 _HUGEINT = Type("hugeint")  # DuckDB's 128-bit integer, which Trino has no type for
@@ -180,7 +194,7 @@ _HUGEINT = Type("hugeint")  # DuckDB's 128-bit integer, which Trino has no type 
 
 def _unscaled(sql: str, kind: Decimal, zeros: int, integer: Type) -> str:
     """`sql * 10^zeros` as an integer; it is whole as `zeros` is at least the scale."""
-    wide = kind.precision if integer == BIGINT else max(kind.precision, _WIDE + 1)
+    wide = min(kind.precision, DIGITS) if integer == BIGINT else max(kind.precision, DIGITS + 1)
     power = f"CAST({10**zeros} AS DECIMAL({zeros + 1},0))"
     return f"CAST(CAST({sql} AS DECIMAL({wide},{kind.scale})) * {power} AS {to_duckdb(integer)})"
 
