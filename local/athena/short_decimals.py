@@ -24,6 +24,23 @@ def where_short(operands: Sequence[Operand], short: Callable[..., str], long: st
     return f"CASE WHEN {fitting} THEN {short(*(_short(sql, kind) for sql, kind, _ in operands))} ELSE {long} END"
 
 
+def short_product(factors: Sequence[tuple[str, Decimal]]) -> str:
+    """SQL of the product of decimals in 64 bits, NULL where that may be too few; empty where it always is."""
+    if sum(kind.scale for _, kind in factors) >= DIGITS:
+        return ""
+    (product, kind), *rest = factors
+    whole, guards = product, []
+    for count, (sql, other) in enumerate(rest, 1):
+        free = DIGITS - kind.scale - other.scale
+        digits = min(kind.precision, max(kind.scale + free * count // (count + 1), DIGITS - other.precision))
+        guards.append(f"{_fits(product, kind, digits)} AND {_fits(sql, other, DIGITS - digits)}")
+        whole = f"{_short(product, kind)} * {_short(sql, other)}"
+        product, kind = f"({whole})", Decimal("decimal", DIGITS, kind.scale + other.scale)
+    for guard in reversed(guards):
+        whole = f"CASE WHEN {guard} THEN {whole} END"
+    return whole
+
+
 def _fits(sql: str, kind: Decimal, digits: int) -> str:
     limit = f"{Number(10 ** min(digits, kind.precision) - 1).scaleb(-kind.scale):f}"
     least, most = (f"CAST('{sign}{limit}' AS {to_duckdb(kind)})" if kind.scale else sign + limit for sign in ("-", ""))

@@ -1,9 +1,10 @@
 """Operators over numbers, times and intervals, and comparisons, as exact as Trino's."""
 
 from local.athena.compiler.cast import coerce
-from local.athena.compiler.typed import Typed, let
+from local.athena.compiler.keys import same_key
+from local.athena.compiler.typed import Typed, is_light, let
 from local.athena.errors import NotSupportedError, TypeMismatchError, failing
-from local.athena.short_decimals import DIGITS, where_short
+from local.athena.short_decimals import DIGITS, short_product, where_short
 from local.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -104,7 +105,7 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
             f"CAST(CAST({left.sql} AS {held}) {operator} CAST({right.sql} AS {held}) AS {held})", kind, once=once
         )
     if operator == "*":
-        return Typed(*_product(left, a, right, b), once=once)
+        return _product(left, a, right, b)
     if operator == "/":
         return Typed(*_quotient(left, a, right, b), once=once)
     kind = decimal(min(MAX_DECIMAL, min(a.precision - a.scale, b.precision - b.scale) + scale), scale)
@@ -135,25 +136,21 @@ def _remainder(left: Typed, a: Decimal, right: Typed, b: Decimal, kind: Decimal)
     )
 
 
-def _product(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, Decimal]:
+def _product(left: Typed, a: Decimal, right: Typed, b: Decimal) -> Typed:
     precision, scale = min(MAX_DECIMAL, a.precision + b.precision), a.scale + b.scale
     if scale > MAX_DECIMAL:
         raise TypeMismatchError(f"DECIMAL scale must be in range [0, precision ({precision})]: {scale}")
     kind = decimal(precision, scale)
-
-    def product(x: str, y: str, digits: int) -> str:
-        one, other = f"DECIMAL({max(a.precision, digits)},{a.scale})", to_duckdb(b)
-        return f"CAST(CAST({x} AS {one}) * CAST({y} AS {other}) AS {to_duckdb(kind)})"
-
-    if precision <= DIGITS:
-        return product(left.sql, right.sql, 0), kind
-    share = DIGITS * a.precision // (a.precision + b.precision)
-
-    def body(x: str, y: str) -> str:
-        operands = [(x, a, share), (y, b, DIGITS - share)]
-        return where_short(operands, lambda x, y: f"CAST({x} * {y} AS {to_duckdb(kind)})", product(x, y, DIGITS + 1))
-
-    return let([left, right], body), kind
+    wide = max(a.precision, DIGITS + 1) if precision > DIGITS else a.precision
+    one, other = f"CAST({left.sql} AS DECIMAL({wide},{a.scale}))", f"CAST({right.sql} AS {to_duckdb(b)})"
+    sql = f"CAST({one} * {other} AS {to_duckdb(kind)})"
+    factors = (*(left.factors or (left,)), *(right.factors or (right,)))
+    if not is_light(*factors):
+        return Typed(sql, kind, once=left.once or right.once)
+    if precision > DIGITS:
+        short = short_product([(each.sql, as_decimal(each.type) or kind) for each in factors])
+        sql = f"coalesce(CAST({short} AS {to_duckdb(kind)}), {sql})" if short else sql
+    return Typed(sql, kind, factors=factors)
 
 
 def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, Decimal]:
@@ -331,9 +328,7 @@ def distinct(left: Typed, right: Typed, position: Position = None) -> Typed:
     common = common_super_type(left.type, right.type)
     if common is None:
         raise _mismatch(left.type, "IS DISTINCT FROM", right.type, position)
-    one, other = coerce(left, common).sql, coerce(right, common).sql
-    if common == TIMESTAMP_TZ:
-        one, other = f"({one}).instant", f"({other}).instant"
+    one, other = same_key(coerce(left, common)), same_key(coerce(right, common))
     return Typed(f"({one} IS DISTINCT FROM {other})", BOOLEAN, once=left.once or right.once)
 
 

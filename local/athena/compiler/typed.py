@@ -10,12 +10,17 @@ from local.athena.types import Type, literal, to_duckdb
 _SHORT = 160  # a text up to this may be repeated; DuckDB computes it once all the same
 
 
+def is_light(*values: "Typed") -> bool:
+    """Whether the values' texts may be repeated."""
+    return not any(value.once or len(value.sql) > _SHORT for value in values)
+
+
 @dataclass(frozen=True)
 class Typed:
     """DuckDB SQL and its Trino type.
 
     `value` is a literal's value (`is_literal` tells a NULL literal from none); `once` marks what must not be repeated:
-    a volatile function or a subquery.
+    a volatile function or a subquery. A product of decimals keeps its `factors`.
     """
 
     sql: str
@@ -23,6 +28,7 @@ class Typed:
     value: object = None
     is_literal: bool = False
     once: bool = False
+    factors: tuple["Typed", ...] = ()
 
     def as_type(self, kind: Type) -> "Typed":
         return replace(self, type=kind)
@@ -30,7 +36,7 @@ class Typed:
 
 def let(values: list[Typed], body: Callable[..., str]) -> str:
     """SQL of `body` over the texts of `values`, each computed once however often `body` writes it."""
-    if not any(value.once or len(value.sql) > _SHORT for value in values):
+    if is_light(*values):
         return body(*(value.sql for value in values))
     name = f"let{crc32(' '.join(value.sql for value in values).encode())}"  # equal text for equal source
     fields = ", ".join(f"'v{i}': CAST({value.sql} AS {to_duckdb(value.type)})" for i, value in enumerate(values))
@@ -44,7 +50,7 @@ def repeats(template: Callable[[list[str]], str], values: list[Typed]) -> str:
     heavy = [
         i
         for i, value in enumerate(values)
-        if text.count(marks[i]) > 1 and value.type.name != "function" and (value.once or len(value.sql) > _SHORT)
+        if text.count(marks[i]) > 1 and value.type.name != "function" and not is_light(value)
     ]
     if heavy:
         return let(
