@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 if TYPE_CHECKING:
     import duckdb
@@ -234,10 +234,11 @@ def _format(text: str, arguments: list[str | None]) -> str:
 def _formatted(spec: re.Match[str], given: str | None, text: str) -> str:
     flags, width, precision, dated, letter = spec[2], int(spec[3] or 0), spec[4], spec[5], spec[6]
     kind, value = (given[0], given[1:]) if given is not None else ("", "null")
-    if given is None or (letter in "sS" and not dated):
-        shown = value[: int(precision)] if precision else value
-        shown = shown.replace(" ", "T") if kind == "t" and ":" in shown else shown
-        shown = shown.upper() if letter == "S" else shown
+    if given is None or (letter in "sSbB" and not dated):
+        shown = _shown(kind, value) if letter in "sS" else value if kind in ("b", "") else "true"
+        shown = "false" if given is None and letter in "bB" else shown
+        shown = shown[: int(precision)] if precision else shown
+        shown = shown.upper() if letter.isupper() else shown
     elif dated:
         shown = _dated(letter, value, text)
     elif letter == "d" and kind == "d":
@@ -247,11 +248,20 @@ def _formatted(spec: re.Match[str], given: str | None, text: str) -> str:
     elif letter in "xX" and kind == "d":
         shown = f"{int(value) & (2**64 - 1):x}"
         shown = shown.upper() if letter == "X" else shown
-    elif letter == "b":
-        shown = value if kind == "b" else "true"
+    elif kind not in {"d": "d", "f": "fm", "x": "d", "X": "d"}.get(letter, kind):
+        raise ArgumentError(f"Invalid format string: {text} (Format specifier '{spec[0]}')")
     else:
         raise ArgumentError(f"format with {spec[0]} for this type is not supported", "NOT_SUPPORTED")
     return shown.ljust(width) if "-" in flags else shown.rjust(width)
+
+
+def _shown(kind: str, value: str) -> str:
+    """A value as Java's toString has it: doubles in short, times without the seconds that are none."""
+    if kind == "f" and value not in ("NaN", "Infinity", "-Infinity"):
+        return _java_double(float(value))
+    if kind != "t" or ":" not in value:
+        return value
+    return re.sub(r":00$", "", value.replace(" ", "T").removesuffix(".000"))
 
 
 def _dated(letter: str, value: str, text: str) -> str:
@@ -279,12 +289,13 @@ def _signed(digits: str, value: str, flags: str, width: int) -> str:
 
 
 def _format_number(value: float) -> str:
-    number, unit = Decimal(repr(value)), ""
+    """Trino drops the fraction first, and shows two digits after the point of everything negative."""
+    number, unit = Decimal(int(value)), ""
     for step in ("K", "M", "B", "T", "Q"):
         if abs(number) < 1000:  # noqa: PLR2004
             break
         number, unit = number / 1000, step
-    places = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2  # noqa: PLR2004
+    places = 2 if number < 10 else 1 if number < 100 else 0  # noqa: PLR2004
     shown = f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
     return (shown.rstrip("0").rstrip(".") if "." in shown else shown) + unit
 
@@ -339,15 +350,15 @@ def _zoned(local: datetime, zone: str) -> dict[str, Any]:
     return {"instant": local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None), "zone": zone}
 
 
-_ISO_DATE = r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-W(\d{2})(?:-(\d))?|-(\d{3}))?"
+_ISO_DATE = r"(\d{1,4})(?:-W(\d{1,2})(?:-(\d))?|-(\d{3})|-(\d{1,2})(?:-(\d{1,2}))?)?"
 _ISO_DATE_ONLY = re.compile(_ISO_DATE)
 _ISO = re.compile(
-    _ISO_DATE + r"(?:T(?:(\d{2})(?::(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?"
+    _ISO_DATE + r"(?:T(?:(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 
 
 def _iso_day(parts: tuple[str | None, ...]) -> date:
-    year, month, day, week, weekday, ordinal = (int(part) if part else None for part in parts)
+    year, week, weekday, ordinal, month, day = (int(part) if part else None for part in parts)
     if week:
         return date.fromisocalendar(year or 0, week, weekday or 1)
     if ordinal is not None:
@@ -517,6 +528,8 @@ def _moment(fields: dict[str, str]) -> tuple[datetime, str]:
     moment = datetime(year, month, int(fields.get("day", 1)), hour, minute, second, micros)  # noqa: DTZ001
     if "ordinal" in fields:
         moment = moment.replace(month=1, day=1) + timedelta(days=int(fields["ordinal"]) - 1)
+        if moment.year != year:
+            raise ValueError(f"Value {fields['ordinal']} for dayOfYear is not of the year {year}")
     return moment, _zone(fields.get("zone", "UTC"))
 
 
@@ -530,7 +543,7 @@ def _parse_datetime(text: str, pattern: str) -> dict[str, Any]:
 
 # regular expressions
 
-_UNSHARED = re.compile(r"\(\?(?!:|i\)|s\)|m\))|\\[1-9kGXRhHvVQEpPuZ]|[*+?}]\+|&&|\[[^\]\\]*\[|\$")
+_UNSHARED = re.compile(r"\(\?(?!:|i\)|s\)|m\))|\\[1-9kGXRhHvVQEpPuZsS]|[*+?}]\+|&&|\[[^\]\\]*\[|\$")
 _REFUSED = re.compile(r"&&|\\[GXRhHVQEpPuZ]|\[[^\]\\]*\[(?!:)|\(\?[dux]")
 
 
@@ -545,19 +558,52 @@ def is_shared_pattern(text: str) -> bool:
     return True
 
 
+def has_classes(text: str) -> bool:
+    """Whether a pattern has a class of letters whose extent beyond ASCII is open."""
+    return bool(_CLASSES.search(text))
+
+
 @cache
 def pattern(text: str) -> re.Pattern[str]:
     """Java's pattern for Python. Raises ArgumentError if it is wrong, or not the same in both."""
+    return _compiled(text, re.ASCII if has_classes(text) and not text.startswith("(?i)") else 0)
+
+
+@cache
+def _compiled(text: str, flags: int) -> re.Pattern[str]:
     if _REFUSED.search(text):
         raise ArgumentError(f"the regular expression '{text}' is not supported", "NOT_SUPPORTED")
-    insensitive = text.startswith("(?i)")
     named = re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", text.replace(r"\z", r"\Z"))
     named = re.sub(r"\\k<(\w+)>", r"(?P=\1)", named)
     named = re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda found: re.escape(chr(int(found[1], 16))), named)
     try:
-        return re.compile(named, 0 if insensitive else re.ASCII)
+        return re.compile(named, flags)
     except re.error as error:
         raise ArgumentError(f"{error}: {text}") from None
+
+
+_CLASSES = re.compile(r"\\[wWdDsSbB]")
+
+
+def _matching(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(compiled, text, ...)` of a text and a pattern's source.
+
+    Of texts beyond ASCII, what \\w, \\d, \\s and \\b mean is another thing in Java than in the library that Athena
+    has by default (Joni): where the two answer differently, there is no answer.
+    """
+
+    def apply(text: str, source: str, *rest: Any) -> Any:
+        answer = function(pattern(source), text, *rest)
+        if not text.isascii() and has_classes(source):
+            other = function(_compiled(source, 0 if pattern(source).flags & re.ASCII else re.ASCII), text, *rest)
+            if other != answer:
+                raise ArgumentError(
+                    f"the regular expression '{source}' on letters beyond ASCII is not supported", "NOT_SUPPORTED"
+                )
+        return answer
+
+    apply.__name__ = function.__name__
+    return apply
 
 
 def _group(compiled: re.Pattern[str], group: int) -> int:
@@ -566,51 +612,56 @@ def _group(compiled: re.Pattern[str], group: int) -> int:
     return group
 
 
-def _regexp_extract(text: str, source: str, group: int) -> str | None:
-    compiled = pattern(source)
+@_matching
+def _regexp_extract(compiled: re.Pattern[str], text: str, group: int) -> str | None:
     group = _group(compiled, group)
     found = compiled.search(text)
     return found[group] if found else None
 
 
-def _regexp_extract_all(text: str, source: str, group: int) -> list[str | None]:
-    compiled = pattern(source)
+@_matching
+def _regexp_extract_all(compiled: re.Pattern[str], text: str, group: int) -> list[str | None]:
     group = _group(compiled, group)
     return [found[group] for found in compiled.finditer(text)]
 
 
-def _regexp_position(text: str, source: str, start: int, occurrence: int) -> int:
+@_matching
+def _regexp_position(compiled: re.Pattern[str], text: str, start: int, occurrence: int) -> int:
     if start < 1:
         raise ArgumentError("start position cannot be smaller than 1")
     if occurrence < 1:
         raise ArgumentError("occurrence cannot be smaller than 1")
-    for found in pattern(source).finditer(text, start - 1) if start <= len(text) else ():
+    for found in compiled.finditer(text, start - 1) if start <= len(text) else ():
         occurrence -= 1
         if not occurrence:
             return found.start() + 1
     return -1
 
 
-def _regexp_split(text: str, source: str) -> list[str]:
+@_matching
+def _regexp_split(compiled: re.Pattern[str], text: str) -> list[str]:
     parts, at = [], 0
-    for found in pattern(source).finditer(text):
+    for found in compiled.finditer(text):
         parts.append(text[at : found.start()])
         at = found.end()
     return [*parts, text[at:]]
 
 
-_REFERENCE = re.compile(r"\\(.)|\$(\d)|\$\{([A-Za-z]\w*)\}|([^\\$]+)|(.)", re.DOTALL)
+_REFERENCE = re.compile(r"\\(.)|\$(\d+)|\$\{([A-Za-z]\w*)\}|([^\\$]+)|(.)", re.DOTALL)
 
 
-def _regexp_replace(text: str, source: str, replacement: str) -> str:
-    compiled = pattern(source)
+@_matching
+def _regexp_replace(compiled: re.Pattern[str], text: str, replacement: str) -> str:
+    if not compiled.search(text):  # what is wrong with a replacement is seen when there is one to make
+        return text
     parts: list[str | int] = []
     for found in _REFERENCE.finditer(replacement):
         escaped, number, name, plain, wrong = found.groups()
         if wrong:
             raise ArgumentError("Illegal replacement sequence: " + replacement)
-        if number:
-            parts.append(_group(compiled, int(number)))
+        if number:  # as many digits as make a group that there is
+            digits = max((n for n in range(2, len(number) + 1) if int(number[:n]) <= compiled.groups), default=1)
+            parts += [_group(compiled, int(number[:digits])), number[digits:]]
         elif name:
             if name not in compiled.groupindex:
                 raise ArgumentError(f"Illegal replacement sequence: unknown group {{ {name} }}")
@@ -620,10 +671,11 @@ def _regexp_replace(text: str, source: str, replacement: str) -> str:
     return compiled.sub(lambda m: "".join(p if isinstance(p, str) else m[p] or "" for p in parts), text)
 
 
-def _regexp_pieces(text: str, source: str) -> list[dict[str, Any]]:
+@_matching
+def _regexp_pieces(compiled: re.Pattern[str], text: str) -> list[dict[str, Any]]:
     pieces: list[dict[str, Any]] = []
     at = 0
-    for found in pattern(source).finditer(text):
+    for found in compiled.finditer(text):
         pieces.append({"before": text[at : found.start()], "groups": list(found.groups())})
         at = found.end()
     return [*pieces, {"before": text[at:], "groups": None}]
@@ -792,6 +844,15 @@ def _decoded(decode: Callable[[str], bytes], name: str) -> Callable[[str], bytes
     return decoded
 
 
+def _padded(text: str) -> str:
+    """Java's decoder asks for no padding."""
+    return text if "=" in text else text + "=" * (-len(text) % 4)
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.b64decode(_padded(text), altchars=b"-_", validate=True)
+
+
 def _hmac(name: str, data: bytes, key: bytes) -> bytes:
     return hmac.new(key, data, name).digest()
 
@@ -806,16 +867,41 @@ def _unpack(layout: str, data: bytes) -> int:
     return int(struct.unpack(layout, data)[0])
 
 
+def _unpack_float(data: bytes) -> float:
+    if len(data) != 4:  # noqa: PLR2004
+        raise ArgumentError(f"expected 4-byte input, but got instead: {len(data)}")
+    return float(struct.unpack(">f", data)[0])
+
+
+def _bytes_part(data: bytes, start: int, length: int) -> bytes:
+    first = start - 1 if start > 0 else len(data) + start
+    return data[first : first + length] if start and first >= 0 and length > 0 else b""
+
+
+def _bytes_pad(side: str, data: bytes, size: int, padding: bytes) -> bytes:
+    if not 0 <= size < 2**31:
+        raise ArgumentError("Target length must be in the range [0..2147483647]")
+    if not padding:
+        raise ArgumentError("Padding bytes must not be empty")
+    missing = max(size - len(data), 0)
+    filled = (padding * (missing // len(padding) + 1))[:missing]
+    return filled + data[:size] if side == "lpad" else data[:size] + filled
+
+
 def _unpack_double(data: bytes) -> float:
     if len(data) != 8:  # noqa: PLR2004
         raise ArgumentError(f"expected 8-byte input, but got instead: {len(data)}")
     return float(struct.unpack(">d", data)[0])
 
 
-_URI = re.compile(r"[^\x00-\x20<>\"{}|\\^`]*")
+_URI = re.compile(r"(?:[^\x00-\x20\x7f-\xa0<>\"{}|\\^`%]|%[0-9A-Fa-f]{2})*")
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?|\d+(?:\.\d+){3}|\[.*\]"
+)
 
 
-def _url(part: str, text: str) -> str | None:
+def _uri(text: str) -> tuple[dict[str, str | None], str | None] | None:
+    """The parts of a URI as java.net.URI has them, and its query as written; None if it is no URI."""
     if not _URI.fullmatch(text):
         return None
     try:
@@ -823,26 +909,47 @@ def _url(part: str, text: str) -> str | None:
         port = found.port
     except ValueError:
         return None
-    raw_host = found.netloc.rpartition("@")[2]
-    host = raw_host if raw_host.startswith("[") else raw_host.rpartition(":")[0] or raw_host
-    return {
-        "protocol": text[: len(found.scheme)],
-        "host": host or None,
-        "path": unquote_plus(found.path.replace("+", "%2B")),
-        "query": unquote_plus(found.query.replace("+", "%2B")),
-        "fragment": unquote_plus(found.fragment.replace("+", "%2B")),
-        "port": None if port is None else str(port),
-    }[part]
+    rest = text[len(found.scheme) + 1 :] if found.scheme else text
+    if (found.scheme and not rest) or set("[]") & set(found.path + found.fragment) or ":" in text[:1]:
+        return None
+    scheme, fragment = text[: len(found.scheme)], unquote(found.fragment)
+    if found.scheme and not rest.startswith("/"):  # opaque, as mailto:a@b
+        parts = {"protocol": scheme, "host": "", "path": "", "query": "", "fragment": fragment, "port": None}
+        return parts, None
+    address = found.netloc.rpartition("@")[2]
+    host = address if address.endswith("]") else re.sub(r":\d*$", "", address)
+    known = bool(_HOST.fullmatch(host))
+    parts = {
+        "protocol": scheme,
+        "host": host if known else "",
+        "path": unquote(found.path),
+        "query": unquote(found.query),
+        "fragment": fragment,
+        "port": str(port) if known and port is not None else None,
+    }
+    return parts, found.query if "?" in text.partition("#")[0] else None
+
+
+def _url(part: str, text: str) -> str | None:
+    found = _uri(text)
+    return found[0][part] if found else None
 
 
 def _url_parameter(text: str, name: str) -> str | None:
-    if not _URI.fullmatch(text):
+    found = _uri(text)
+    if not found or found[1] is None:
         return None
-    for pair in urlsplit(text).query.split("&"):
+    for pair in found[1].split("&"):
         key, _, value = pair.partition("=")
-        if unquote_plus(key) == name:
+        if key == name:
             return unquote_plus(value)
     return None
+
+
+def _url_decode(text: str) -> str:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ArgumentError(f"Illegal hex characters in escape (%) pattern: {text}")
+    return unquote_plus(text)
 
 
 _PLAIN = (string.ascii_letters + string.digits + ".-*_").encode()
@@ -894,21 +1001,26 @@ _FUNCTIONS: tuple[tuple[Callable[..., Any], list[str], str], ...] = (
     (_pack, ["VARCHAR", "BIGINT"], "BLOB"),
     (_unpack, ["VARCHAR", "BLOB"], "BIGINT"),
     (_unpack_double, ["BLOB"], "DOUBLE"),
+    (_unpack_float, ["BLOB"], "DOUBLE"),
+    (_bytes_part, ["BLOB", "BIGINT", "BIGINT"], "BLOB"),
+    (_bytes_pad, ["VARCHAR", "BLOB", "BIGINT", "BLOB"], "BLOB"),
     (_url, ["VARCHAR", "VARCHAR"], "VARCHAR"),
     (_url_parameter, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    (_url_decode, ["VARCHAR"], "VARCHAR"),
     (_url_encode, ["VARCHAR"], "VARCHAR"),
 )
 _NAMED: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
-    ("regexp_like", lambda text, source: bool(pattern(source).search(text)), ["VARCHAR", "VARCHAR"], "BOOLEAN"),
-    ("regexp_count", lambda text, source: len(pattern(source).findall(text)), ["VARCHAR", "VARCHAR"], "BIGINT"),
-    ("from_base64", _decoded(lambda t: base64.b64decode(t, validate=True), "base64"), ["VARCHAR"], "BLOB"),
-    ("from_base64url", _decoded(base64.urlsafe_b64decode, "base64url"), ["VARCHAR"], "BLOB"),
+    ("regexp_like", _matching(lambda compiled, text: bool(compiled.search(text))), ["VARCHAR", "VARCHAR"], "BOOLEAN"),
+    ("regexp_count", _matching(lambda compiled, text: len(compiled.findall(text))), ["VARCHAR", "VARCHAR"], "BIGINT"),
+    ("from_base64", _decoded(lambda t: base64.b64decode(_padded(t), validate=True), "base64"), ["VARCHAR"], "BLOB"),
+    ("from_base64url", _decoded(_from_base64url, "base64url"), ["VARCHAR"], "BLOB"),
     ("from_base32", _decoded(base64.b32decode, "base32"), ["VARCHAR"], "BLOB"),
     ("to_base32", lambda data: base64.b32encode(data).decode(), ["BLOB"], "VARCHAR"),
     ("sha512", lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
+    ("bytes_reverse", lambda data: data[::-1], ["BLOB"], "BLOB"),
+    ("pack_float", lambda value: struct.pack(">f", value), ["DOUBLE"], "BLOB"),
     ("pack_double", lambda value: struct.pack(">d", value), ["DOUBLE"], "BLOB"),
     ("crc32", zlib.crc32, ["BLOB"], "BIGINT"),
-    ("url_decode", unquote_plus, ["VARCHAR"], "VARCHAR"),
 )
 
 

@@ -341,7 +341,7 @@ _format("format_datetime", _joda_to_strftime)
 
 
 def _parse(call: Call) -> Match | None:
-    if len(call.arguments) != 2 or not all(is_text(kind) for kind in call.types):  # noqa: PLR2004
+    if len(call.arguments) != 2 or not all(is_text(kind) or kind == UNKNOWN for kind in call.types):  # noqa: PLR2004
         return None
     _mysql_to_strftime(literal_text(call, 1, "format"))
     return Match((VARCHAR, VARCHAR), TIMESTAMP, lambda a: f"nightlake_date_parse({a[0]}, {a[1]})")

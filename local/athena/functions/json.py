@@ -8,7 +8,7 @@ from local.athena import udf
 from local.athena.errors import InvalidFunctionArgumentError
 from local.athena.functions.guard import literal_text
 from local.athena.functions.registry import FUNCTIONS, Call, Match
-from local.athena.types import BIGINT, JSON, VARCHAR, Type, is_text
+from local.athena.types import BIGINT, JSON, UNKNOWN, VARCHAR, Type, is_text
 
 for _kind in ("varchar", "json"):
     FUNCTIONS.scalar("json_array_length", f"{_kind} -> bigint", "nightlake_json_array_length({0})")
@@ -26,7 +26,7 @@ FUNCTIONS.scalar("json_parse", "varchar -> json", "nightlake_json_parse({0})")
 
 def _by_path(name: str, returns: Type) -> None:
     def resolve(call: Call) -> Match | None:
-        if len(call.arguments) != 2 or not (is_text(call.types[0]) or call.types[0] == JSON):  # noqa: PLR2004
+        if len(call.arguments) != 2 or not (is_text(call.types[0]) or call.types[0] in (JSON, UNKNOWN)):  # noqa: PLR2004
             return None
         path = literal_text(call, 1, "path")
         if udf.json_path(path) is None:

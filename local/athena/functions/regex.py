@@ -18,7 +18,10 @@ def _like(call: Call) -> Match | None:
     shared = isinstance(given, Argument) and isinstance(given.literal, str) and udf.is_shared_pattern(given.literal)
     if shared and isinstance(given, Argument):
         pattern = literal(str(given.literal))
-        return Match((VARCHAR, VARCHAR), BOOLEAN, lambda a: f"regexp_matches({a[0]}, {pattern})")
+        plain = f"regexp_matches({{0}}, {pattern})"
+        if udf.has_classes(str(given.literal)):
+            plain = f"CASE WHEN length({{0}}) = strlen({{0}}) THEN {plain} ELSE nightlake_regexp_like({{0}}, {{1}}) END"
+        return Match((VARCHAR, VARCHAR), BOOLEAN, lambda a: plain.format(*a))
     return Match((VARCHAR, VARCHAR), BOOLEAN, lambda a: f"nightlake_regexp_like({a[0]}, {a[1]})")
 
 

@@ -131,7 +131,7 @@ FUNCTIONS.scalar(
 
 def _replace(call: Call) -> Match | None:
     kinds = call.types
-    if len(kinds) != 3 or not is_text(kinds[0]) or not all(is_text(k) or k.name == "unknown" for k in kinds):  # noqa: PLR2004
+    if len(kinds) != 3 or not all(is_text(k) or k.name == "unknown" for k in kinds):  # noqa: PLR2004
         return None
     source, by = kinds[0], kinds[2]
     longest = None
@@ -194,7 +194,8 @@ def _format(call: Call) -> Match | None:
 
 
 FUNCTIONS.scalar("format", _format)
-FUNCTIONS.scalar("format_number", "double -> varchar", "nightlake_format_number({0})")
+for _kind in ("bigint", "double"):
+    FUNCTIONS.scalar("format_number", f"{_kind} -> varchar", "nightlake_format_number({0})")
 FUNCTIONS.scalar("parse_data_size", "varchar -> decimal(38,0)", "nightlake_data_size({0})")
 
 
