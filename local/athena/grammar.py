@@ -137,10 +137,11 @@ class _Reading:
     expected: set[str] = field(default_factory=set)
 
     def wanted(self, at: int, shown: str) -> None:
+        if at < self.furthest:
+            return
         if at > self.furthest:
             self.furthest, self.expected = at, set()
-        if at == self.furthest:
-            self.expected.add(next((rule for start, rule in self.within if start == at), shown))
+        self.expected.add(next((rule for start, rule in self.within if start == at), shown))
 
 
 _Matcher = Callable[[_Reading, int], set[int]]  # the tokens at which what starts at a token may end
@@ -173,6 +174,8 @@ def _sequence(parts: list[_Matcher]) -> _Matcher:
         ends = {at}
         for part in parts:
             ends = {end for start in ends for end in part(reading, start)}
+            if not ends:
+                break
         return ends
 
     return match
@@ -278,7 +281,8 @@ def check(sql: str) -> None:
     if not ends:
         raise _mismatch(reading, sql)
     for token in reading.tokens:
-        _check_name(token, _place(sql, token))
+        if token.kind in ("quoted", "backquoted", "digits"):
+            _check_name(token, _place(sql, token))
 
 
 def _mismatch(reading: _Reading, sql: str) -> QuerySyntaxError | NotSupportedError:

@@ -11,7 +11,7 @@ from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokenizer_core import TokenType
 
 from local.athena import grammar
-from local.athena.errors import NotSupportedError
+from local.athena.errors import NotSupportedError, StackOverflowError
 
 _SPECIAL = frozenset({"CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "LISTAGG", "NORMALIZE"})
 _TYPES = {"ARRAY", "BIGINT", "BOOLEAN", "CHAR", "DATE", "DECIMAL", "DOUBLE", "INT", "INTEGER", "JSON", "MAP", "REAL"}
@@ -166,7 +166,7 @@ def _spot(node: exp.Expr) -> tuple[int, int] | None:
 
 
 def parse(sql: str) -> exp.Expr:
-    """Parses one query; trailing semicolons are fine. Raises QuerySyntaxError, NotSupportedError."""
+    """Parses one query; trailing semicolons are fine. Raises QuerySyntaxError, NotSupportedError, StackOverflowError."""
     grammar.check(sql)
     try:
         trees = sqlglot.parse(sql, dialect=AthenaSql)
@@ -175,5 +175,7 @@ def parse(sql: str) -> exp.Expr:
         where = (int(first["line"]), int(first["col"])) if first.get("line") and first.get("col") else None
         near = str(first.get("highlight") or "<EOF>")
         raise NotSupportedError(f"What stands here is not supported: '{near}'", where) from error
+    except RecursionError:
+        raise StackOverflowError("statement is too large (stack overflow while parsing)", (1, 1)) from None
     (tree,) = (tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon))
     return tree

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from local.athena.compiler.arithmetic import arithmetic, compare, distinct, negate
 from local.athena.compiler.cast import as_text, cast, coerce
+from local.athena.compiler.keys import hides_zone, needs_key, order_key, same_key
 from local.athena.compiler.literals import check_escape, interval_amount, number, unescaped
 from local.athena.compiler.scope import Scope
 from local.athena.compiler.typed import Typed, let, null, repeats, text_literal
@@ -77,6 +78,12 @@ _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
+_KEEPS_ZONES = {  # functions that do not compare what they are given
+    *("cardinality", "transform", "filter", "slice", "reverse", "concat", "flatten", "zip", "zip_with", "reduce"),
+    *("any_match", "all_match", "none_match", "count", "array_agg", "arbitrary", "any_value", "lag", "lead"),
+    *("first_value", "last_value", "nth_value", "map_keys", "map_values", "transform_values"),
+}
+_TELLS_APART = {"approx_distinct", "approx_most_frequent", "histogram", "map_agg", "multimap_agg", "mode", "set_agg"}
 _EXTRACT = {"DOW": "day_of_week", "DOY": "day_of_year", "YOW": "year_of_week"}
 
 
@@ -566,7 +573,7 @@ class Expressions:
             raise NotSupportedError(
                 "TRY over a subquery or a function that is not deterministic is not supported", position(node)
             )
-        return replace(value, sql=f"TRY({value.sql})")
+        return replace(value, sql=f"TRY({value.sql})", factors=())
 
     def _cast(self, node: exp.Expr) -> Typed:
         target = self.type_of(node.args["to"], node)
@@ -759,6 +766,9 @@ class Expressions:
                 f"Unexpected parameters ({given}) for function {name}. Expected: {FUNCTIONS.expected(name)}",
                 position(node),
             )
+        for argument in call.arguments:
+            if isinstance(argument, Argument) and _loses_instants(name, argument.type):
+                raise NotSupportedError(f"{name} over {argument.type} is not supported", position(node))
         values = []
         for item, wanted in zip(compiled, match.arguments, strict=True):
             if isinstance(item, _LambdaText):
@@ -819,8 +829,10 @@ class Expressions:
                 raise QuerySyntaxError(f"* is not allowed in {name}", position(node))
             arguments = []
         values, match = self._resolve(name, node, arguments)
-        if unique and any(value.type == TIMESTAMP_TZ for value in values):
-            raise NotSupportedError("DISTINCT over timestamp with time zone is not supported", position(node))
+        if unique and name == "count":
+            values = [replace(value, sql=same_key(value)) for value in values]
+        elif unique and any(needs_key(value.type) for value in values):
+            raise NotSupportedError(f"{name}(DISTINCT) over {values[0].type} is not supported", position(node))
         ordering = f" ORDER BY {self.order_by(order)}" if order else ""
         filtered = f" FILTER (WHERE {self.boolean(condition, 'FILTER clause').sql})" if condition is not None else ""
         framed = f" OVER ({over})" if over is not None else ""
@@ -845,7 +857,7 @@ class Expressions:
             over = named
         parts = []
         if over.args.get("partition_by"):
-            parts.append("PARTITION BY " + ", ".join(self.compile(key).sql for key in over.args["partition_by"]))
+            parts.append("PARTITION BY " + ", ".join(same_key(self.compile(key)) for key in over.args["partition_by"]))
         order = over.args.get("order")
         if order is not None:
             parts.append("ORDER BY " + self.order_by(order.expressions))
@@ -900,11 +912,11 @@ class Expressions:
         if grouping is None:
             raise QuerySyntaxError("GROUPING operation can only be used with GROUP BY", position(node))
         before = self._ungrouped()
-        texts = [before.compile(item).sql for item in node.expressions]
-        if any(text not in grouping.keys for text in texts):
+        texts = [grouping.same.get(before.compile(item).sql) for item in node.expressions]
+        if None in texts:
             raise QuerySyntaxError("The arguments of GROUPING must be columns of GROUP BY", position(node))
         kind = INTEGER if len(texts) <= 31 else BIGINT  # noqa: PLR2004
-        return grouping.aggregate(Typed(f"CAST(GROUPING({', '.join(texts)}) AS {to_duckdb(kind)})", kind))
+        return grouping.aggregate(Typed(f"CAST(GROUPING({', '.join(map(str, texts))}) AS {to_duckdb(kind)})", kind))
 
     _SPECIAL_FORMS: ClassVar[dict[str, Callable[..., Typed]]] = {
         "coalesce": _coalesce,
@@ -1018,7 +1030,12 @@ def ordered(item: exp.Expr, value: Typed) -> str:
             f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", position(item)
         )
     direction = "DESC" if item.args.get("desc") else "ASC"
-    return f"{value.sql} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
+    return f"{order_key(value)} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
+
+
+def _loses_instants(name: str, kind: Type) -> bool:
+    """Whether the function compares an argument of `kind` by instant and zone, where Trino compares the instants."""
+    return (hides_zone(kind) and name not in _KEEPS_ZONES) or (kind == TIMESTAMP_TZ and name in _TELLS_APART)
 
 
 def _compares_apart(kind: Type) -> bool:

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from local.athena.compiler.cast import coerce
 from local.athena.compiler.expression import Expressions, is_aggregate, ordered
+from local.athena.compiler.keys import needs_key, same_key
 from local.athena.compiler.relation import Relations
 from local.athena.compiler.scope import CatalogView, CompiledQuery, Field, Grouping, Scan, Scope, Table
 from local.athena.compiler.typed import Typed
@@ -29,7 +30,6 @@ from local.athena.errors import (
 from local.athena.functions.registry import Session
 from local.athena.parser import AthenaSql, position
 from local.athena.types import (
-    TIMESTAMP_TZ,
     UNKNOWN,
     Type,
     common_super_type,
@@ -185,12 +185,15 @@ class QueryCompiler:
                 )
             columns.append(Column(one.name, kind))
         unique = node.args.get("distinct") is not False
-        if TIMESTAMP_TZ in [column.type for column in columns] and (unique or word != "UNION"):
-            raise NotSupportedError(
-                f"{word} over timestamp with time zone is not supported; use UNION ALL", position(node)
-            )
         sides = [self._coerced(side, columns) for side in (left, right)]
-        sql = f"({sides[0]}) {word}{'' if unique else ' ALL'} ({sides[1]})"
+        apart = [column.type for column in columns if needs_key(column.type)]
+        if apart and word != "UNION":
+            raise NotSupportedError(f"{word} over {apart[0]} is not supported", position(node))
+        sql = f"({sides[0]}) {word}{'' if unique and not apart else ' ALL'} ({sides[1]})"
+        if apart and unique:
+            name = self.relation_name()
+            whole = distinct_word([Typed(f"{name}.c{i}", column.type) for i, column in enumerate(columns)])
+            sql = f"SELECT {whole}{name}.* FROM ({sql}) AS {name}"
         return self._paged(Output(sql, columns), node, outer)
 
     def _coerced(self, output: Output, columns: Sequence[Column]) -> str:
@@ -272,6 +275,13 @@ class QueryCompiler:
                 return None
             origins.add(found.origin)
         return origins
+
+
+def distinct_word(values: Sequence[Typed]) -> str:
+    """DISTINCT over a select list of `values`."""
+    if not any(needs_key(value.type) for value in values):
+        return "DISTINCT "
+    return f"DISTINCT ON ({', '.join(same_key(value) for value in values)}) "
 
 
 def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
@@ -434,7 +444,9 @@ class _SelectCompiler:
                 raise InvalidColumnReferenceError("GROUP BY expression must be a column reference", position(group))
             self._sets = f" GROUP BY {', '.join(clauses)}"
         else:
-            self._sets = " GROUP BY " + ", ".join(str(i + 1) for i in range(len(grouping.keys)))
+            self._sets = " GROUP BY " + ", ".join(
+                str(i + 1) if same == sql else same for i, (sql, same) in enumerate(grouping.same.items())
+            )
 
     def _clause(self, node: exp.Expr, expressions: Expressions, items: Sequence[_Item], grouping: Grouping) -> str:
         for kind, word in (
@@ -453,10 +465,8 @@ class _SelectCompiler:
             target = items[index].node if index is not None else node
             assert target is not None  # noqa: S101
             value = self._key(target, expressions)
-        if value.type == TIMESTAMP_TZ:
-            raise NotSupportedError("GROUP BY over timestamp with time zone is not supported", position(node))
         grouping.add_key(value)
-        return value.sql
+        return grouping.same[value.sql]
 
     def _key(self, node: exp.Expr, expressions: Expressions) -> Typed:
         while isinstance(node, exp.Paren):
@@ -471,11 +481,17 @@ class _SelectCompiler:
         return expressions.compile(node)
 
     def _grouped(self, grouping: Grouping, body: str) -> str:
-        columns = [f"{sql} AS k{i}" for i, sql in enumerate(grouping.keys)]
+        columns = [f"{self._of_group(sql, grouping.same[sql])} AS k{i}" for i, sql in enumerate(grouping.keys)]
         columns += [f"{sql} AS a{i}" for i, sql in enumerate(grouping.aggregates)]
         if not grouping.keys and not grouping.aggregates:  # HAVING alone, of a constant
             columns = ["count(*) AS a0"]
         return f' FROM (SELECT {", ".join(columns)}{body}{self._sets}) AS "{grouping.relation}"'
+
+    def _of_group(self, sql: str, same: str) -> str:
+        """A key; of values that are the same to Trino, one."""
+        if sql == same:
+            return sql
+        return f"CASE WHEN GROUPING({same}) = 0 THEN first({sql}) END" if "(" in self._sets else f"first({sql})"
 
     # the end
 
@@ -515,10 +531,12 @@ class _SelectCompiler:
         page = self.queries.page(self.node)
         texts = [value.sql for value in outputs]
         columns = [f"{text} AS c{i}" for i, text in enumerate(texts)]
+        word = ""
         if unique is not None:
             self._check_distinct(unique, outputs, keys)
+            word = distinct_word(outputs)
         if not keys:
-            return f"SELECT {'DISTINCT ' if unique is not None else ''}{', '.join(columns)}{body}{page}"
+            return f"SELECT {word}{', '.join(columns)}{body}{page}"
         name = self.queries.relation_name()
         sorting = []
         for i, (item, key) in enumerate(zip(order, keys, strict=True)):
@@ -528,15 +546,13 @@ class _SelectCompiler:
                 held = f"{name}.o{i}"
                 columns.append(f"{key.sql} AS o{i}")
             sorting.append(ordered(item, replace(key, sql=held)))
-        inner = f"SELECT {'DISTINCT ' if unique is not None else ''}{', '.join(columns)}{body}"
+        inner = f"SELECT {word}{', '.join(columns)}{body}"
         shown = ", ".join(f"{name}.c{i} AS c{i}" for i in range(len(outputs)))
         return f"SELECT {shown} FROM ({inner}) AS {name} ORDER BY {', '.join(sorting)}{page}"
 
     def _check_distinct(self, unique: exp.Expr, outputs: Sequence[Typed], keys: Sequence[Typed]) -> None:
         if unique.args.get("on") is not None:
             raise NotSupportedError("SELECT DISTINCT ON is not supported", position(unique))
-        if any(value.type == TIMESTAMP_TZ for value in outputs):
-            raise NotSupportedError("DISTINCT over timestamp with time zone is not supported", position(self.node))
         if any(key.sql not in [value.sql for value in outputs] for key in keys):
             raise ExpressionNotInDistinctError(
                 "For SELECT DISTINCT, ORDER BY expressions must appear in select list", position(self.node)

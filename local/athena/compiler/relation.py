@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from local.athena.compiler.arithmetic import compare
 from local.athena.compiler.cast import coerce
 from local.athena.compiler.expression import Expressions
 from local.athena.compiler.scope import Field, Scope, Table, View
@@ -236,7 +237,7 @@ class Relations:
                     position(column),
                 )
             one, other = (coerce(each.value, common) for each in sides)
-            conditions.append(f"{one.sql} = {other.sql}")
+            conditions.append(compare("=", one, other).sql)
             value = {"RIGHT": other, "FULL": Typed(f"coalesce({one.sql}, {other.sql})", common)}.get(side, one)
             origin = {"": sides[0].origin, "LEFT": sides[0].origin, "RIGHT": sides[1].origin}.get(side)
             merged.append(Field(column.name, value, (), origin))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from local.athena.compiler.keys import same_key
 from local.athena.compiler.typed import Typed
 from local.athena.errors import AmbiguousNameError
 from local.athena.types import Type
@@ -90,6 +91,7 @@ class Grouping:
     def __init__(self, relation: str) -> None:
         self.relation = relation
         self.keys: dict[str, Typed] = {}
+        self.same: dict[str, str] = {}  # of each key, the SQL that is grouped by
         self.aggregates: dict[str, Typed] = {}
 
     def aggregate(self, value: Typed) -> Typed:
@@ -98,6 +100,7 @@ class Grouping:
 
     def add_key(self, value: Typed) -> Typed:
         """The column that holds a key of GROUP BY."""
+        self.same[value.sql] = same_key(value)
         return self._column(self.keys, value, "k")
 
     def _column(self, columns: dict[str, Typed], value: Typed, prefix: str) -> Typed:
