@@ -37,6 +37,10 @@ CREATE OR REPLACE TEMP MACRO nightlake_real_text(x) AS
         THEN CASE WHEN x < 0 THEN '-' ELSE '' END
             || nightlake_shortest(format('{:.6e}', CAST(abs(x) AS DOUBLE)))
         ELSE nightlake_double_text(x) END;
+CREATE OR REPLACE TEMP MACRO nightlake_date_text(x) AS
+    CASE WHEN x < CAST('0001-01-01' AS DATE)
+        THEN CASE WHEN year(x) < 0 THEN '-' ELSE '' END || printf('%04d-%02d-%02d', abs(year(x)), month(x), day(x))
+        ELSE CAST(x AS VARCHAR) END;
 CREATE OR REPLACE TEMP MACRO nightlake_timestamp_text(x) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g');
 CREATE OR REPLACE TEMP MACRO nightlake_time_text(x) AS
     strftime(CAST('1970-01-01' AS DATE) + x, '%H:%M:%S.%g');

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from local.athena.compiler.json_cast import from_json, to_json
 from local.athena.compiler.typed import Typed, let, null
 from local.athena.errors import TypeMismatchError, failing
+from local.athena.short_decimals import DIGITS, where_short
 from local.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -41,8 +42,8 @@ from local.athena.types import (
 _SHORT_DECIMAL = 15  # so many digits a double holds exactly
 _INTEGER_NAMES = {TINYINT: "TINYINT", SMALLINT: "SMALLINT", INTEGER: "INT", BIGINT: "BIGINT"}
 _DATE = r"\s*[+-]?\d{4,}-\d{1,2}-\d{1,2}\s*"
-_TIMESTAMP = r"\s*\d{4,}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*"
-_TIME = r"\s*\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?\s*"
+_TIME = r"([01]?\d|2[0-3]):\d{1,2}(:\d{1,2}(\.\d+)?)?"
+_TIMESTAMP = rf"\s*\d{{4,}}-\d{{1,2}}-\d{{1,2}}( {_TIME})?\s*"
 
 
 def coerce(value: Typed, target: Type) -> Typed:
@@ -213,7 +214,7 @@ def _to_integer(value: Typed, target: Type) -> str:
     if isinstance(source, Decimal):
         return let(
             [value],
-            lambda x: _or_fail(f"TRY_CAST({x} AS {kind})", x, f"'Cannot cast ''' || {x} || ''' to {shown}'", target),
+            lambda x: _or_fail(_rescaled(x, source, target), x, f"'Cannot cast ''' || {x} || ''' to {shown}'", target),
         )
     if source in (REAL, DOUBLE):
         message = f"'Unable to cast ' || nightlake_double_text({{0}}) || ' to {target}'"
@@ -224,6 +225,14 @@ def _to_integer(value: Typed, target: Type) -> str:
             ),
         )
     raise KeyError(source)
+
+
+def _rescaled(sql: str, source: Decimal, target: Type) -> str:
+    """A decimal as another type of numbers, NULL where it is too great for that."""
+    long = f"TRY_CAST({sql} AS {to_duckdb(target)})"
+    if source.precision <= DIGITS or not source.scale:
+        return long
+    return where_short([(sql, source, DIGITS)], lambda short: f"TRY_CAST({short} AS {to_duckdb(target)})", long)
 
 
 def _narrower(source: Type, target: Type) -> bool:
@@ -242,7 +251,7 @@ def _to_decimal(value: Typed, target: Decimal) -> str:
             return f"CAST({value.sql} AS {kind})"
         name = source.name.upper() if exact is not source else f"DECIMAL({exact.precision}, {exact.scale})"
         message = f"'Cannot cast {name} ''' || {{0}} || ''' to {where}'"
-        return let([value], lambda x: _or_fail(f"TRY_CAST({x} AS {kind})", x, message.format(x), target))
+        return let([value], lambda x: _or_fail(_rescaled(x, exact, target), x, message.format(x), target))
     if source in (REAL, DOUBLE):
         message = f"'Cannot cast {source.name.upper()} ''' || {{0}} || ''' to {where}'"
         return let(  # by its shortest text, as Java's BigDecimal.valueOf
@@ -312,8 +321,8 @@ def _text_to_temporal(sql: str, target: Type) -> str:
     message = f"'Value cannot be cast to {target.name.partition(' ')[0]}: ' || {sql}"
     if target == TIMESTAMP_TZ:
         return _or_fail(f"nightlake_zoned({sql})", sql, message, target)
-    pattern = {DATE: _DATE, TIME: _TIME, TIMESTAMP: _TIMESTAMP}[target]
-    parsed = f"TRY_CAST(trim({sql}) AS {to_duckdb(target)})"
+    pattern = {DATE: _DATE, TIME: rf"\s*{_TIME}\s*", TIMESTAMP: _TIMESTAMP}[target]
+    parsed = f"TRY_CAST(ltrim(trim({sql}), '+') AS {to_duckdb(target)})"
     if target == TIMESTAMP:
         parsed = (
             f"nightlake_milliseconds(TRY_CAST(CASE WHEN regexp_full_match(trim({sql}), '.*[ ][0-9]+:[0-9]+')"
@@ -335,9 +344,10 @@ def as_text(value: Typed) -> str:
     if isinstance(source, Decimal):  # DuckDB writes no zero before the point where the type has no digit there
         text = f"CAST({sql} AS VARCHAR)"
         return f"replace({text}, '.', '0.')" if source.precision == source.scale else text
-    if source in (BOOLEAN, DATE) or is_integer(source):
+    if source == BOOLEAN or is_integer(source):
         return f"CAST({sql} AS VARCHAR)"
     names = {
+        DATE: "nightlake_date_text",
         DOUBLE: "nightlake_double_text",
         REAL: "nightlake_real_text",
         TIMESTAMP: "nightlake_timestamp_text",

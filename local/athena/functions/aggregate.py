@@ -5,9 +5,8 @@ Trino estimates in approx_distinct and approx_percentile; here they are exact, w
 
 from collections.abc import Callable
 
-from local.athena.errors import failing
 from local.athena.functions.array import reduced
-from local.athena.functions.guard import refuse
+from local.athena.functions.guard import refuse, within_38_digits
 from local.athena.functions.map_row import first_values, grouped
 from local.athena.functions.registry import FUNCTIONS, Call, Match, Signature
 from local.athena.types import (
@@ -48,14 +47,6 @@ for _name, _function in {"and": "bit_and", "or": "bit_or", "xor": "bit_xor"}.ite
     FUNCTIONS.aggregate(f"bitwise_{_name}_agg", "bigint -> bigint", _function)
 
 
-def _within(total: str, scale: int) -> str:
-    """DuckDB's sum goes on beyond 38 digits, as far as 128 bits go."""
-    held = to_duckdb(decimal(38, scale))
-    limit = f"CAST('{'9' * (38 - scale)}.{'9' * scale}' AS {held})"
-    failure = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
-    return f"CASE WHEN {total} > {limit} OR {total} < -{limit} THEN {failure} ELSE {total} END"
-
-
 def _sum(call: Call) -> Match | None:
     kind = call.types[0]
     if len(call.arguments) != 1:
@@ -63,7 +54,9 @@ def _sum(call: Call) -> Match | None:
     if is_integer(kind):
         return Match((BIGINT,), BIGINT, lambda invoke, a: invoke("sum", *a))
     if isinstance(kind, Decimal):
-        return Match((kind,), decimal(38, kind.scale), lambda invoke, a: _within(invoke("sum", *a), kind.scale))
+        return Match(
+            (kind,), decimal(38, kind.scale), lambda invoke, a: within_38_digits(invoke("sum", *a), kind.scale)
+        )
     if kind in (REAL, DOUBLE) or kind.name.startswith("interval"):
         return Match((kind,), kind, lambda invoke, a: invoke("sum", *a))
     return None

@@ -4,8 +4,9 @@ DuckDB fails where Java gives NaN or an infinity, and rounds doubles by other ru
 """
 
 from local.athena.errors import failing
-from local.athena.functions.guard import RANGE, refuse
+from local.athena.functions.guard import RANGE, refuse, within_38_digits
 from local.athena.functions.registry import FUNCTIONS, Argument, Call, Emitter, Match
+from local.athena.short_decimals import DIGITS, where_short
 from local.athena.types import (
     DOUBLE,
     INTEGER,
@@ -70,8 +71,10 @@ def _whole(function: str) -> None:
             return None
         if is_integer(kind):
             return Match((kind,), kind, _same("{0}"))
-        returns = decimal(kind.precision - kind.scale + min(kind.scale, 1), 0) if isinstance(kind, Decimal) else kind
-        return Match((kind,), returns, _same(f"{function}({{0}})"))
+        if not isinstance(kind, Decimal):
+            return Match((kind,), kind, _same(f"{function}({{0}})"))
+        returns = decimal(kind.precision - kind.scale + min(kind.scale, 1), 0)
+        return Match((kind,), returns, _same(_without_scale(function, kind)))
 
     for name in ("ceil", "ceiling") if function == "ceil" else (function,):
         FUNCTIONS.scalar(name, resolve)
@@ -100,9 +103,20 @@ def _round(call: Call) -> Match | None:
 def _round_decimal(call: Call, kind: Decimal, *, digits: bool) -> Match:
     if not digits:
         returns = decimal(min(38, kind.precision - kind.scale + min(1, kind.scale)), 0)
-        return Match((kind,), returns, _same("round({0})"))
+        return Match((kind,), returns, _same(_without_scale("round", kind)))
     returns = decimal(min(38, kind.precision + 1), kind.scale)
-    return Match((kind, INTEGER), returns, _by_digits(call, kind, returns, "round"))
+    rounded = _by_digits(call, kind, returns, "round")
+    if kind.precision < 38:  # noqa: PLR2004
+        return Match((kind, INTEGER), returns, rounded)
+    return Match((kind, INTEGER), returns, lambda a: within_38_digits(rounded(a), kind.scale))
+
+
+def _without_scale(function: str, kind: Decimal) -> str:
+    """The template of a function that gives whole decimals."""
+    long = f"{function}({{0}})"
+    if kind.precision <= DIGITS or not kind.scale:
+        return long
+    return where_short([("{0}", kind, DIGITS - 1)], lambda short: f"{function}({short})", long)
 
 
 def _truncate(call: Call) -> Match | None:
@@ -112,7 +126,7 @@ def _truncate(call: Call) -> Match | None:
     if not isinstance(kind, Decimal):
         return None
     if len(call.arguments) == 1:
-        return Match((kind,), decimal(max(1, kind.precision - kind.scale), 0), _same("trunc({0})"))
+        return Match((kind,), decimal(max(1, kind.precision - kind.scale), 0), _same(_without_scale("trunc", kind)))
     return Match((kind, INTEGER), kind, _by_digits(call, kind, kind, "trunc"))
 
 
@@ -124,7 +138,12 @@ def _by_digits(call: Call, kind: Decimal, returns: Decimal, function: str) -> Em
     def one(digits: int) -> str:
         if digits >= kind.scale:
             return wide
-        return f"{function}({wide}, {digits})" if digits >= -whole else "0"
+        if digits < -whole:
+            return "0"
+        long = f"{function}({wide}, {digits})"
+        if returns.precision <= DIGITS:
+            return long
+        return where_short([("{0}", kind, DIGITS - 1)], lambda short: f"{function}({short}, {digits})", long)
 
     given = call.arguments[1]
     if isinstance(given, Argument) and isinstance(given.literal, int):
