@@ -1,9 +1,9 @@
 """Databases, tables and partitions: Hive's CREATE, DROP, ALTER and MSCK as Athena runs them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote as url_quote
 from urllib.parse import unquote
 
 from local.athena import formats, scan, tables, types, views
@@ -22,6 +22,7 @@ from local.athena.tokens import Tokens
 
 _TASK = "Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask."
 _CREATED_BY = {"EXTERNAL": "TRUE"}
+_SPECIAL = re.compile(r"""["#%'*/:=?\\{\[\]^\x00-\x1f\x7f]""")  # of Hive's FileUtils.escapePathName
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Name:
 
 
 def parse_name(tokens: Tokens) -> Name:
-    *qualifiers, name = tokens.names()
+    names = tokens.names()
+    if len(names) == 1:  # SHOW CREATE TABLE writes `db.table` in one pair of backquotes
+        names = tuple(names[0].split(".", 1))
+    *qualifiers, name = names
     if len(qualifiers) > 1 and qualifiers[0] == CATALOG:
         del qualifiers[0]
     if len(qualifiers) > 1:
@@ -88,6 +92,28 @@ def parse_create_database(tokens: Tokens) -> CreateDatabase:
 
 
 @dataclass(frozen=True)
+class AlterDatabase:
+    """ALTER DATABASE SET DBPROPERTIES: https://docs.aws.amazon.com/athena/latest/ug/alter-database-set-dbproperties.html."""
+
+    name: str
+    properties: Mapping[str, str]
+
+    def run(self, execution: Execution) -> Result:
+        found = execution.catalog.database(self.name)
+        if not found:
+            raise DdlFailedError(f"SemanticException [Error 10072]: Database does not exist: {self.name}")
+        execution.catalog.update_database(replace(found, parameters={**found.parameters, **self.properties}))
+        return Result()
+
+
+def parse_alter_database(tokens: Tokens) -> AlterDatabase:
+    """After ALTER DATABASE."""
+    name = tokens.name()
+    tokens.expect("SET", "DBPROPERTIES")
+    return AlterDatabase(name, parse_properties(tokens))
+
+
+@dataclass(frozen=True)
 class DropDatabase:
     name: str
     if_exists: bool
@@ -131,6 +157,7 @@ class CreateTable:
 
     def run(self, execution: Execution) -> Result:
         database, name = self.name.of(execution)
+        _check_columns((*self.columns, *self.partition_keys))
         if not execution.catalog.database(database):
             raise DdlFailedError(f"SemanticException [Error 10072]: Database does not exist: {database}")
         if execution.catalog.table(database, name):
@@ -163,7 +190,6 @@ def parse_create_table(tokens: Tokens) -> CreateTable:
     clauses.read()
     if not clauses.location:
         raise QuerySyntaxError("CREATE EXTERNAL TABLE must name a LOCATION", tokens.position(0))
-    _check_columns((*columns, *clauses.partition_keys))
     return CreateTable(
         name,
         if_not_exists,
@@ -453,6 +479,20 @@ class AddColumns:
 
 
 @dataclass(frozen=True)
+class ReplaceColumns:
+    """ALTER TABLE REPLACE COLUMNS: https://docs.aws.amazon.com/athena/latest/ug/alter-table-replace-columns.html."""
+
+    name: Name
+    columns: tuple[Column, ...]
+
+    def run(self, execution: Execution) -> Result:
+        table = existing_table(self.name, execution)
+        _check_columns((*self.columns, *table.partition_keys))
+        execution.catalog.update_table(replace(table, columns=self.columns))
+        return Result()
+
+
+@dataclass(frozen=True)
 class SetProperties:
     name: Name
     properties: Mapping[str, str]
@@ -483,31 +523,34 @@ class Repair:
         execution.catalog.create_partitions(table, added)
         if not added:
             return Result()
-        shown = "\t".join(f"{table.name}:{_spec(table, each.values)}" for each in added)
+        shown = "\t".join(f"{table.name}:{partition_name(table, each.values)}" for each in added)
         lines = [f"Partitions not in metastore:\t{shown}"]
-        lines += [f"Repair: Added partition to metastore {table.name}:{_spec(table, each.values)}" for each in added]
+        lines += [
+            f"Repair: Added partition to metastore {table.name}:{partition_name(table, each.values)}" for each in added
+        ]
         return Result(lines=lines)
 
 
 def _hive_values(table: Table, folders: Sequence[str]) -> tuple[str, ...] | None:
+    # Athena leaves folders like `userId=1` alone: keys are in lower case.
     parts = [part.partition("=") for part in folders]
-    named = [name.lower() for name, equals, _ in parts if equals]
+    named = [name for name, equals, _ in parts if equals]
     if not named or named != [key.name for key in table.partition_keys]:
         return None
     return tuple(unquote(value) for _, _, value in parts)
 
 
-def _spec(table: Table, values: Sequence[str]) -> str:
-    return "/".join(f"{key.name}={value}" for key, value in zip(table.partition_keys, values, strict=True))
+def partition_name(table: Table, values: Sequence[str]) -> str:
+    """A partition as Hive names it and its folders: `key=value/...`, what is special in paths escaped."""
+    return "/".join(
+        f"{key.name}={_SPECIAL.sub(lambda char: f'%{ord(char[0]):02X}', value)}"
+        for key, value in zip(table.partition_keys, values, strict=True)
+    )
 
 
 def partition_location(table: Table, values: Sequence[str]) -> str:
-    """Where Hive puts a partition that has no location of its own: `<table>/key=value/...`, what is special escaped."""
-    parts = (
-        f"{key.name}={url_quote(value, safe=' !$&()+,-.;@[]_|~<>')}"
-        for key, value in zip(table.partition_keys, values, strict=True)
-    )
-    return f"{folder(table.storage.location)}{'/'.join(parts)}/"
+    """Where Hive puts a partition that has no location of its own."""
+    return f"{folder(table.storage.location)}{partition_name(table, values)}/"
 
 
 def _places(table: Table, given: Mapping[str, str]) -> dict[int, str]:
@@ -534,6 +577,8 @@ def parse_alter_table(tokens: Tokens) -> tuple[str, Any]:
     name = parse_name(tokens)
     if tokens.accept("ADD", "COLUMNS"):
         return "ALTER_TABLE_ADD_COLUMNS", AddColumns(name, _columns(tokens))
+    if tokens.accept("REPLACE", "COLUMNS"):
+        return "ALTER_TABLE_REPLACE_COLUMNS", ReplaceColumns(name, _columns(tokens))
     if tokens.accept("ADD"):
         return "ALTER_TABLE_ADD_PARTITION", _parse_add_partitions(tokens, name)
     if tokens.accept("DROP"):
@@ -543,9 +588,9 @@ def parse_alter_table(tokens: Tokens) -> tuple[str, Any]:
         return "ALTER_TABLE_SET_LOCATION", SetLocation(name, partition, _location(tokens))
     if partition is None and tokens.accept("SET", "TBLPROPERTIES"):
         return "ALTER_TABLE_SET_PROPERTIES", SetProperties(name, parse_properties(tokens))
-    for words in (("RENAME",), ("REPLACE", "COLUMNS"), ("CHANGE",)):
+    for words in (("RENAME",), ("CHANGE",), ("ADD", "COLUMNS"), ("REPLACE", "COLUMNS"), ("UNSET",)):
         if tokens.at(*words):
-            raise NotSupportedError(f"ALTER TABLE {' '.join(words)} is not supported by the local Athena")
+            raise NotSupportedError(f"ALTER TABLE {' '.join(words)} is not supported here by the local Athena")
     raise tokens.refusal("'ADD'", "'DROP'", "'SET'")
 
 

@@ -49,12 +49,19 @@ class Cancellation:
             if self.requested:
                 return
             self.requested = True
-        threading.Thread(target=self._insist, name="cancellation", daemon=True).start()
+            if self._interrupt is not None:
+                self._begin()
 
     def attach(self, interrupt: Callable[[], object] | None) -> None:
         """Say how to stop what runs from now on; None when nothing does any more."""
         with self._lock:
-            self._interrupt = interrupt
+            idle, self._interrupt = self._interrupt is None, interrupt
+            # A request may have come while there was nothing to stop yet.
+            if self.requested and idle and interrupt is not None:
+                self._begin()
+
+    def _begin(self) -> None:
+        threading.Thread(target=self._insist, name="cancellation", daemon=True).start()
 
     def _insist(self) -> None:
         # DuckDB forgets an interrupt that comes in the moment before a statement starts.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from local.athena import views
 from local.athena.catalog import Column, Table
-from local.athena.ddl import Name, existing, existing_table, parse_name
+from local.athena.ddl import Name, existing, existing_table, parse_name, partition_name
 from local.athena.errors import DdlFailedError, NotSupportedError, TableNotFoundError
 from local.athena.execution import Execution, Result
 from local.athena.session import CATALOG
@@ -59,13 +59,7 @@ class ShowPartitions:
         table = existing_table(self.name, execution)
         if not table.partition_keys:
             raise DdlFailedError(f"SemanticException [Error 10241]: Table {table.name} is not a partitioned table")
-        keys = [key.name for key in table.partition_keys]
-        return Result(
-            lines=[
-                "/".join(f"{key}={value}" for key, value in zip(keys, partition.values, strict=True))
-                for partition in execution.catalog.partitions(table)
-            ]
-        )
+        return Result(lines=[partition_name(table, each.values) for each in execution.catalog.partitions(table)])
 
 
 @dataclass(frozen=True)
@@ -227,11 +221,11 @@ def _name_in(tokens: Tokens) -> Name:
 
 def parse_describe(tokens: Tokens) -> Describe:
     """After DESCRIBE or DESC."""
-    for word in ("FORMATTED", "EXTENDED", "INPUT", "OUTPUT"):
-        if tokens.accept(word):
+    for word in ("FORMATTED", "EXTENDED", "INPUT", "OUTPUT", "DATABASE", "SCHEMA", "FUNCTION"):
+        if tokens.at(word) and tokens.peek(1).kind not in ("end", "symbol"):
             raise NotSupportedError(f"DESCRIBE {word} is not supported by the local Athena")
+    name = parse_name(tokens)
     if tokens.at("PARTITION"):
         raise NotSupportedError("DESCRIBE of a partition is not supported by the local Athena")
-    name = parse_name(tokens)
     column = tokens.name() if tokens.peek().kind != "end" else None
     return Describe(name, column)

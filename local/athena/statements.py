@@ -1,7 +1,7 @@
 """One statement of Athena's SQL: which kind it is, and how it is run."""
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from sqlglot import exp
@@ -17,8 +17,8 @@ class _Runnable(Protocol):
     def run(self, execution: Execution) -> Result: ...
 
 
-def parse(sql: str, session: Session) -> Statement:
-    """The statement that a text is; EXECUTE becomes what it names.
+def parse(sql: str, session: Session, *, bound: bool = False) -> Statement:
+    """The statement that a text is; EXECUTE becomes what it names. With `bound` its parameters are given elsewhere.
 
     Raises:
         QuerySyntaxError: it is no statement, or more than one.
@@ -26,7 +26,9 @@ def parse(sql: str, session: Session) -> Statement:
         NotFoundError: EXECUTE names a statement that was not prepared.
     """
     tokens = Tokens(sql, hive=True)
-    if not any(tokens.at(*words) for words in _HIVE):
+    if any(tokens.at(*words) for words in _EITHER):
+        tokens = Tokens(sql, hive=True, quotes=("backquoted", "quoted"))
+    elif not any(tokens.at(*words) for words in _HIVE):
         tokens = Tokens(sql, hive=False)
     if tokens.peek().kind == "end":
         raise QuerySyntaxError("mismatched input '<EOF>'. Expecting: <query>", (1, 1))
@@ -34,6 +36,7 @@ def parse(sql: str, session: Session) -> Statement:
         if tokens.accept(*words):
             found = read(tokens, session)
             tokens.end()
+            _check_parameters(found, None if bound else session)
             return found
     raise tokens.refusal("<query>")
 
@@ -110,6 +113,10 @@ def _drop(tokens: Tokens, session: Session) -> Statement:  # noqa: ARG001
     raise tokens.refusal("'DATABASE'", "'TABLE'", "'VIEW'")
 
 
+def _alter_database(tokens: Tokens, session: Session) -> Statement:  # noqa: ARG001
+    return Statement("DDL", "ALTER_DATABASE_SET_PROPERTIES", ddl.parse_alter_database(tokens))
+
+
 def _alter(tokens: Tokens, session: Session) -> Statement:  # noqa: ARG001
     return Statement("DDL", *ddl.parse_alter_table(tokens))
 
@@ -139,7 +146,7 @@ def _prepare(tokens: Tokens, session: Session) -> Statement:
     tokens.expect("FROM")
     text = tokens.rest().strip()
     tokens.skip()
-    prepared = parse(text, session)
+    prepared = parse(text, session, bound=True)
     if prepared.substatement not in ("SELECT", "INSERT", "UNLOAD", "CREATE_TABLE_AS_SELECT"):
         raise NotSupportedError(
             f"PREPARE of {prepared.substatement} is not supported: it takes queries and writes only"
@@ -152,15 +159,35 @@ def _execute(tokens: Tokens, session: Session) -> Statement:
     text = session.prepared.get(name)
     if text is None:
         raise NotFoundError(f"Prepared statement not found: {name}")
-    found = parse(text, session)
     if not tokens.accept("USING"):
-        return found
+        return parse(text, session)
+    found = parse(text, replace(session, parameters=()), bound=True)
     given = [parser.parse(f"SELECT {each}").expressions[0] for each in tokens.arguments()]
     wanted = sum(1 for _ in _query_of(found).find_all(exp.Placeholder, exp.Parameter))
     if wanted != len(given):
         raise InvalidParameterUsageError(f"Incorrect number of parameters: expected {wanted} but found {len(given)}")
     _bind(_query_of(found), given)
     return found
+
+
+def _check_parameters(statement: Statement, session: Session | None) -> None:
+    """Refuse a `?` that stands elsewhere than in a WHERE clause, and parameters of a session that no `?` takes.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html: "Currently, ? parameters can be
+    placed only in the WHERE clause. Syntax like SELECT ? FROM table is not supported."
+    """
+    tree = statement.tree if isinstance(statement.tree, exp.Expr) else getattr(statement.tree, "tree", None)
+    found = list(tree.find_all(exp.Placeholder)) if isinstance(tree, exp.Expr) else []
+    for each in found:
+        if statement.substatement == "CREATE_VIEW":
+            raise NotSupportedError("A view has no parameters (?)", parser.position(each))
+        if not each.find_ancestor(exp.Where):
+            raise NotSupportedError("Parameters (?) are supported in the WHERE clause only", parser.position(each))
+    if session and len(found) != len(session.parameters):
+        raise InvalidParameterUsageError(
+            f"Incorrect number of parameters: expected {len(found)} but found {len(session.parameters)}",
+            (parser.position(found[0]) if found else None) or (1, 1),
+        )
 
 
 def _query_of(statement: Statement) -> exp.Expr:
@@ -182,8 +209,9 @@ def _refuse(tokens: Tokens, session: Session) -> Statement:  # noqa: ARG001
     raise NotSupportedError(f"{tokens.sql.split()[0].upper()} is not supported by the local Athena")
 
 
+_EITHER = (("SHOW",), ("DESCRIBE",), ("DESC",), ("DROP", "VIEW"))
 _HIVE = (
-    *((word,) for word in ("ALTER", "DROP", "MSCK", "SHOW", "DESCRIBE", "DESC")),
+    *((word,) for word in ("ALTER", "DROP", "MSCK")),
     *(("CREATE", word) for word in ("EXTERNAL", "DATABASE", "SCHEMA")),
 )
 _READERS: tuple[tuple[tuple[str, ...], Callable[[Tokens, Session], Statement]], ...] = (
@@ -191,6 +219,8 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[Tokens, Session], Statement]], 
     (("CREATE",), _create),
     (("DROP",), _drop),
     (("ALTER", "TABLE"), _alter),
+    (("ALTER", "DATABASE"), _alter_database),
+    (("ALTER", "SCHEMA"), _alter_database),
     (("MSCK", "REPAIR", "TABLE"), _repair),
     (("SHOW",), _show),
     (("DESCRIBE",), _describe),

@@ -8,15 +8,30 @@ from local.athena.errors import QuerySyntaxError
 
 _WORDS = r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
     |(?P<string>%s)
-    |(?P<quoted>"(?:[^"]|"")*")
+    |(?P<quoted>%s)
     |(?P<backquoted>`(?:[^`]|``)*`)
     |(?P<word>[A-Za-z_@$][\w@$]*)
     |(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
     |(?P<symbol><=|>=|<>|!=|\|\||->|=>|.)"""
-_HIVE = re.compile(_WORDS % r"'(?:[^'\\]|''|\\.)*'", re.VERBOSE | re.DOTALL)
-_TRINO = re.compile(_WORDS % r"'(?:[^']|'')*'", re.VERBOSE | re.DOTALL)
+_HIVE = re.compile(_WORDS % (r"'(?:[^'\\]|''|\\.)*'", r'"(?:[^"\\]|""|\\.)*"'), re.VERBOSE | re.DOTALL)
+_TRINO = re.compile(_WORDS % (r"'(?:[^']|'')*'", r'"(?:[^"]|"")*"'), re.VERBOSE | re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-3][0-7]{2}|.)|''", re.DOTALL)
+
+# https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html
+_RESERVED = frozenset(
+    """
+    ALL ALTER AND ARRAY AS AUTHORIZATION BETWEEN BIGINT BINARY BOOLEAN BOTH BY CASE CASHE CAST CHAR COLUMN CONF
+    CONSTRAINT COMMIT CREATE CROSS CUBE CURRENT CURRENT_DATE CURRENT_TIMESTAMP CURSOR DATABASE DATE DAYOFWEEK DECIMAL
+    DELETE DESCRIBE DISTINCT DIV DOUBLE DROP ELSE END EXCHANGE EXISTS EXTENDED EXTERNAL EXTRACT FALSE FETCH FLOAT FLOOR
+    FOLLOWING FOR FOREIGN FROM FULL FUNCTION GRANT GROUP GROUPING HAVING IF IMPORT IN INNER INSERT INT INTEGER INTERSECT
+    INTERVAL INTO IS JOIN LATERAL LEFT LESS LIKE LOCAL MACRO MAP MORE NONE NOT NULL NUMERIC OF ON ONLY OR ORDER OUT
+    OUTER OVER PARTIALSCAN PARTITION PERCENT PRECEDING PRECISION PRESERVE PRIMARY PROCEDURE RANGE READS REDUCE REGEXP
+    REFERENCES REVOKE RIGHT RLIKE ROLLBACK ROLLUP ROW ROWS SELECT SET SMALLINT START TABLE TABLESAMPLE THEN TIME
+    TIMESTAMP TO TRANSFORM TRIGGER TRUE TRUNCATE UNBOUNDED UNION UNIQUEJOIN UPDATE USER USING UTC_TIMESTAMP VALUES
+    VARCHAR VIEWS WHEN WHERE WINDOW WITH
+    """.split()  # noqa: SIM905 (a list of the documentation's)
+)
 
 
 @dataclass(frozen=True)
@@ -32,9 +47,10 @@ class Token:
 class Tokens:
     """A statement's words, taken from the left. In Hive's statements a backslash escapes; in Trino's it is itself."""
 
-    def __init__(self, sql: str, *, hive: bool) -> None:
+    def __init__(self, sql: str, *, hive: bool, quotes: tuple[str, ...] = ()) -> None:
         self.sql = sql
         self._hive = hive
+        self._quotes = quotes or (("backquoted",) if hive else ("quoted",))
         self._tokens = [
             Token(str(found.lastgroup), found[0], found.start(), found.end())
             for found in (_HIVE if hive else _TRINO).finditer(sql)
@@ -92,10 +108,12 @@ class Tokens:
             self.refuse("<EOF>")
 
     def name(self) -> str:
-        """An identifier in lower case, with or without quotes."""
+        """An identifier in lower case. Hive's quotes are backquotes, which its reserved words need."""
         token = self.peek()
-        if token.kind not in ("word", "quoted", "backquoted"):
+        if token.kind not in ("word", *self._quotes):
             self.refuse("<identifier>")
+        if self._hive and token.kind == "word" and (token.text.upper() in _RESERVED or token.text[0] == "_"):
+            self.refuse("<identifier>: put reserved words, and names that begin with _, in backquotes")
         self._at += 1
         if token.kind == "word":
             return token.text.lower()

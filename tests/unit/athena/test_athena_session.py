@@ -23,3 +23,13 @@ def test_what_has_ended_is_left_alone() -> None:
     cancellation.request()
 
     assert not interrupted.wait(0.2)
+
+
+def test_a_stop_that_comes_before_anything_runs_is_not_forgotten() -> None:
+    cancellation, interrupts = Cancellation(), threading.Semaphore(0)
+    cancellation.request()
+
+    cancellation.attach(interrupts.release)
+
+    assert all(interrupts.acquire(timeout=30) for _ in range(3))
+    cancellation.attach(None)
