@@ -304,6 +304,8 @@ class Insert:
             raise NotSupportedError(f"Cannot insert into bucketed table {database}.{name}")
         if formats.of(table.storage) == formats.CSV:
             raise NotSupportedError("INSERT INTO a table of OpenCSVSerde is not supported by the local Athena")
+        if "escape.delim" in table.storage.serde_parameters:
+            raise NotSupportedError("INSERT INTO a table with ESCAPED BY is not supported by the local Athena")
         return table
 
     def _matched(self, table: Table, sql: str, given: Sequence[tuple[str, Type]]) -> str:

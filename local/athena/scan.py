@@ -163,8 +163,7 @@ class _TableReader:
 
     def _text(self, storage: Storage, sources: Sequence[_Source]) -> tuple[list[str], int]:
         owners = self._owners(sources)
-        source, values = text.reader(self._connection, list(owners), self._columns, storage, self._table)
-        known = dict(zip((name for name, _ in self._columns), values, strict=True))
+        source, known = text.reader(self._connection, list(owners), self._columns, storage, self._table, self._used)
         select = self._select(source, known, list(owners.values()))
         return [select], sum(each.size for owner in sources for each in owner.objects)
 

@@ -165,7 +165,7 @@ def test_open_csv_serde_reads_quotes_escapes_days_and_milliseconds(lake: Lake) -
         ("plain", 3, None, None),
     ]
     lake.store.write("s3://lake/t/g", b"x;;1;1\n")
-    with pytest.raises(errors.BadDataError, match="Error parsing field value '' for field b"):
+    with pytest.raises(errors.BadDataError, match="Error parsing field value '' for field 1"):
         lake("SELECT b FROM t")
 
 
@@ -192,15 +192,15 @@ def test_json_serde_reads_members_in_any_case_and_nested_values(lake: Lake) -> N
     )
     lines = (
         '{"ID": 1, "name": "a", "price": 1234567890123456789012345678.10, "tags": ["x"], "at": {"X": 7}}',
-        '{"name": {"b": 1}, "extra": 1}',
+        '{"name": {"b": 1.50}, "extra": 1}',
     )
     lake.store.write("s3://lake/t/f.json", "\n".join(lines).encode())
     assert lake.rows("SELECT * FROM t") == [
         (1, "a", Decimal("1234567890123456789012345678.10"), ["x"], {"x": 7, "y": None}),
-        (None, '{"b":"1"}', None, None, None),
+        (None, '{"b":1.50}', None, None, None),
     ]
     lake.store.write("s3://lake/t/g.json", b'{"id": "one"}')
-    with pytest.raises(errors.BadDataError, match="'one' for field id"):
+    with pytest.raises(errors.BadDataError, match="'one' for field 0"):
         lake("SELECT id FROM t")
 
 
@@ -223,3 +223,74 @@ def test_a_partition_of_text_with_other_types_is_a_mismatch(lake: Lake) -> None:
     lake.glue.update_table(DatabaseName="db", TableInput=kept)
     with pytest.raises(errors.PartitionSchemaMismatchError, match=r"column 'a' in table 'db\.t' is declared as type"):
         lake("SELECT a FROM t")
+
+
+def test_lazy_numbers_dates_and_times_are_read_as_trino_reads_them(lake: Lake) -> None:
+    lake(
+        "CREATE EXTERNAL TABLE t (n tinyint, i int, d date, ts timestamp, x double) ROW FORMAT DELIMITED"
+        " FIELDS TERMINATED BY ',' LOCATION 's3://lake/t/'"
+    )
+    rows = [
+        "1.9,-3.,2026-01-02,2026-01-02 03:04:05.678901,1e3",
+        ".5,+4,2026-1-2,2026-1-2 3:4:5,-.5",
+        "300,x, ,2026-01-02T03:04:05,",
+        ".,1.x,2026-01,2026-01-02,1d",
+    ]
+    lake.store.write("s3://lake/t/f", "\n".join(rows).encode())
+    day, second = date(2026, 1, 2), datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001
+    assert lake.rows("SELECT * FROM t") == [
+        (1, -3, day, second.replace(microsecond=679_000), 1000.0),
+        (0, 4, day, second, -0.5),
+        (None, None, None, None, None),
+        (0, None, None, None, None),
+    ]
+
+
+def test_columns_that_no_query_reads_may_be_of_any_type(lake: Lake) -> None:
+    lake(
+        "CREATE EXTERNAL TABLE t (a string, l array<int>) ROW FORMAT DELIMITED FIELDS TERMINATED BY '|'"
+        " LOCATION 's3://lake/t/'"
+    )
+    lake.store.write("s3://lake/t/f", b"x|1,2\n")
+    assert lake.rows("SELECT a FROM t") == [("x",)]
+    with pytest.raises(errors.NotSupportedError, match=r"array\(integer\) in text files"):
+        lake("SELECT l FROM t")
+
+
+OPEN_CSV = "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://lake/t/'"
+
+
+def test_open_csv_has_no_line_breaks_in_fields(lake: Lake) -> None:
+    lake(f"CREATE EXTERNAL TABLE t (a string, b string, c string) {OPEN_CSV}")
+    lake.store.write("s3://lake/t/f", b'1,"more\nlines",5\n\n2,b,6\n')
+    nothing = (None, None, None)
+    assert lake.rows("SELECT * FROM t") == [("1", None, None), nothing, nothing, ("2", "b", "6")]
+
+
+def test_open_csv_says_which_value_is_no_number_or_makes_it_null(lake: Lake) -> None:
+    lake(f"CREATE EXTERNAL TABLE t (a string, n int, d date) {OPEN_CSV}")
+    lake(f"CREATE EXTERNAL TABLE lenient (a string, n int, d date) {OPEN_CSV}"
+         " TBLPROPERTIES ('use.null.for.invalid.data'='true')")  # fmt: skip
+    lake.store.write("s3://lake/t/f", b"x,,18276\n")
+    with pytest.raises(errors.BadDataError) as error:
+        lake("SELECT * FROM t")
+    assert str(error.value) == "HIVE_BAD_DATA: Error parsing field value '' for field 1: For input string: \"\""
+    assert lake.rows("SELECT * FROM lenient") == [("x", None, date(2020, 1, 15))]
+
+
+def test_a_line_that_is_no_json_fails_whatever_is_read_of_it(lake: Lake) -> None:
+    serde = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"
+    lake(f"CREATE EXTERNAL TABLE t (id int, n array<int>) {serde} LOCATION 's3://lake/t/'")
+    lake(
+        f"CREATE EXTERNAL TABLE lenient (id int) {serde} WITH SERDEPROPERTIES ('ignore.malformed.json'='true')"
+        " LOCATION 's3://lake/t/'"
+    )
+    lake.store.write("s3://lake/t/f", b'{"id":1}\n{"id":\n\nno object\n')
+    for sql in ("SELECT id FROM t", "SELECT count(*) FROM t"):
+        with pytest.raises(errors.CursorError, match="Row is not a valid JSON Object - JSONException"):
+            lake(sql)
+    assert lake.rows("SELECT id FROM lenient") == [(1,), (None,), (None,), (None,)]
+    lake.store.write("s3://lake/t/f", b'{"id":1,"n":"x"}\n\nno object\n')
+    assert lake.rows("SELECT id FROM t") == [(1,), (None,), (None,)]
+    with pytest.raises(errors.BadDataError, match="'x' is no value of array"):
+        lake("SELECT n FROM t")
