@@ -3,8 +3,9 @@
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from local.athena.udf import install
 
@@ -67,19 +68,23 @@ _ZONED = re.compile(r"(\d{4,})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d
 _OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
 
 
+_UTC = frozenset(("utc", "z", "ut", "uct", "gmt", "gmt0", "greenwich", "universal", "zulu", "+00:00", "-00:00"))
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {name.lower(): name for name in available_timezones()}
+
+
 def canonical_zone(name: str) -> str | None:
-    """A time zone as Trino prints it, or None if there is no such zone."""
-    if name.upper() in ("UTC", "Z", "GMT", "UCT", "ZULU", "ETC/UTC", "+00:00", "-00:00"):
+    """A time zone as Trino prints it, however its letters are written, or None if there is no such zone."""
+    if name.lower().removeprefix("etc/") in _UTC:
         return "UTC"
     offset = _OFFSET.fullmatch(name)
     if offset:
         hours, minutes = int(offset[2]), int(offset[3] or 0)
         return f"{offset[1]}{hours:02d}:{minutes:02d}" if hours * 60 + minutes <= 14 * 60 else None
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-    return name
+    return _zones().get(name.lower())
 
 
 def parse_zoned(text: str) -> tuple[datetime, str] | None:

@@ -72,18 +72,23 @@ def _to_map(sql: str, target: Map, cast: Cast) -> str:
 
 
 def _to_row(sql: str, target: Row, cast: Cast) -> str:
-    """From an object by the fields' names, or from an array by position."""
+    """From an object by the fields' names, in any case, or from an array of as many items by position."""
+    entries = f"map_entries(CAST(CAST({sql} AS JSON) AS MAP(VARCHAR, JSON)))"
     packs = []
     for by_name in (True, False):
         parts = []
         for i, (held, (name, kind)) in enumerate(zip(duckdb_fields(target), target.fields, strict=True)):
-            path = f"$.{quote(name or '')}" if by_name else f"$[{i}]"
-            parts.append(f"{quote(held)} := {_element(f'json_extract({sql}, {literal(path)})', kind, cast)}")
+            named = f"list_filter({entries}, lambda field: lower(field.key) = {literal(name or '')})[1].value"
+            item = named if by_name else f"json_extract({sql}, '$[{i}]')"
+            parts.append(f"{quote(held)} := {_element(item, kind, cast)}")
         packs.append(f"struct_pack({', '.join(parts)})")
+    count = len(target.fields)
+    named = "false" if target.fields[0][0] is None else "true"
     return (
         f"CASE WHEN {sql} IS NULL OR json_type({sql}) = 'NULL' THEN NULL"
-        f" WHEN json_type({sql}) = 'OBJECT' THEN {packs[0]}"
-        f" WHEN json_type({sql}) = 'ARRAY' THEN {packs[1]} ELSE {_refused(sql, target)} END"
+        f" WHEN json_type({sql}) = 'OBJECT' AND {named} THEN {packs[0]}"
+        f" WHEN json_type({sql}) = 'ARRAY' AND json_array_length({sql}) = {count} THEN {packs[1]}"
+        f" ELSE {_refused(sql, target)} END"
     )
 
 

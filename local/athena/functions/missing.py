@@ -1,7 +1,8 @@
 """Functions that Athena has and this engine has not: they are refused by name, not as unknown ones."""
 
 _NAMES = """
-approx_most_frequent approx_set bar beta_cdf char2hexint checksum classify color convex_hull_agg current_groups
+approx_most_frequent approx_set bar beta_cdf char2hexint checksum classify color convex_hull_agg
+current_catalog current_groups current_path current_schema current_time current_user
 empty_approx_set entropy evaluate_classifier_predictions features from_iso8601_timestamp_nanos
 from_unixtime_nanos geometry_union_agg great_circle_distance hash_counts index intersection_cardinality
 inverse_beta_cdf inverse_normal_cdf jaccard_index json_array json_exists json_object json_query json_value
