@@ -793,7 +793,8 @@ def _found(text: str, at: int, steps: tuple[str, ...]) -> Any:
 
 def _key(text: str, at: int) -> tuple[str, int]:
     """The name of a field and where its value starts."""
-    name, end = json.decoder.scanstring(text, _after(text, at, '"'), True)
+    _after(text, at, '"')
+    name, end = _DECODER.raw_decode(text, at)
     return name, _skipped(text, _after(text, _skipped(text, end), ":"))
 
 
