@@ -18,10 +18,10 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from local.athena import results
-from local.athena.catalog import Catalog, Table
+from local.athena.catalog import Catalog, Database, Table
 from local.athena.errors import InternalError, QueryError, QuerySyntaxError
 from local.athena.execution import Result, Statement
-from local.athena.session import Cancellation, QueryCancelledError, QueryStoppedError, Session
+from local.athena.session import CATALOG, Cancellation, QueryCancelledError, QueryStoppedError, Session
 from local.athena.storage import split
 
 Record = dict[str, Any]
@@ -36,7 +36,9 @@ FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 _LISTED = 50
 _PAGE_ROWS = 1000
 _REUSE_MINUTES = 60
+_MOST_REUSE_MINUTES = 10_080
 _MINIMUM_TOKEN = 32
+_MISSING = "EntityNotFoundException"
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class Athena:
         engine: gives the engine that runs statements.
         s3: gives a boto3 client that writes and reads results.
         ended: told of every query execution that ended.
+        leaves_orphans: whether writes that fail in a workgroup leave the files they had written, as on AWS.
     """
 
     def __init__(
@@ -92,7 +95,9 @@ class Athena:
         engine: Callable[[], Runner],
         s3: Callable[[], Any],
         ended: Callable[[Record], None],
+        leaves_orphans: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self._leaves_orphans = leaves_orphans
         self._stores = stores
         self._engine = engine
         self._s3 = s3
@@ -109,12 +114,15 @@ class Athena:
             "GetQueryResults": self._results,
             "GetQueryRuntimeStatistics": self._runtime,
             "GetWorkGroup": self._get_workgroup,
+            "UpdateWorkGroup": self._update_workgroup,
             "CreatePreparedStatement": self._create_prepared,
             "UpdatePreparedStatement": self._update_prepared,
             "GetPreparedStatement": self._get_prepared,
             "BatchGetPreparedStatement": self._batch_get_prepared,
             "ListPreparedStatements": self._list_prepared,
             "DeletePreparedStatement": self._delete_prepared,
+            "GetDatabase": self._database,
+            "ListDatabases": self._list_databases,
             "GetTableMetadata": self._table_metadata,
             "ListTableMetadata": self._list_table_metadata,
         }
@@ -167,6 +175,7 @@ class Athena:
         configuration = workgroup.get("Configuration") or {}
         context = request.get("QueryExecutionContext") or {}
         output, encryption = _result_place(request, workgroup)
+        _check_reuse(request)
         session = Session(
             # awswrangler puts backquotes around the database here, and Athena takes it.
             database=(context.get("Database") or "default").strip("`").lower(),
@@ -176,6 +185,7 @@ class Athena:
             parameters=tuple(request.get("ExecutionParameters") or ()),
             prepared=_Prepared(self._stores.prepared, workgroup["Name"]),
             scan_limit=configuration.get("BytesScannedCutoffPerQuery"),
+            orphans=self._leaves_orphans(workgroup["Name"]),
             query_id=str(uuid4()),
         )
         try:
@@ -371,9 +381,7 @@ class Athena:
         limit = request.get("MaxResults") or _PAGE_ROWS
         if not 1 <= limit <= _PAGE_ROWS:
             raise _invalid(f"MaxResults is more than maximum allowed length {_PAGE_ROWS}")
-        token = request.get("NextToken") or "0"
-        if not token.isdigit():
-            raise _invalid("Invalid NextToken")
+        start = _start(record, request.get("NextToken"))
         uri = record["ResultConfiguration"]["OutputLocation"]
         metadata = json.loads(self._object(f"{uri}.metadata"))
         rows: list[Record] = []
@@ -381,11 +389,11 @@ class Athena:
         if uri.endswith((".csv", ".txt")):
             size = record["_bytes"]
             take = results.csv_rows if uri.endswith(".csv") else results.text_rows
-            rows, following = take(lambda start, end: self._object(uri, start, end), size, int(token), limit)
+            rows, following = take(lambda start, end: self._object(uri, start, end), size, start, limit)
         answer: Record = {"ResultSet": {"Rows": rows, "ResultSetMetadata": metadata}}
         if record.get("_update_count") is not None:
             answer["UpdateCount"] = record["_update_count"]
-        return answer if following is None else answer | {"NextToken": str(following)}
+        return answer if following is None else answer | {"NextToken": f"{record['QueryExecutionId']}:{following}"}
 
     def _object(self, uri: str, start: int | None = None, end: int | None = None) -> bytes:
         bucket, key = split(uri)
@@ -438,6 +446,18 @@ class Athena:
         }
         return {"WorkGroup": {**workgroup, "Configuration": configuration}}
 
+    def _update_workgroup(self, request: Mapping[str, Any]) -> Record:
+        name = request.get("WorkGroup") or ""
+        workgroup = self._stores.workgroups.get(name)
+        if workgroup is None:
+            raise _invalid(f"WorkGroup {name} is not found.")
+        changed = {key: request[key] for key in ("Description", "State") if key in request}
+        changes = request.get("ConfigurationUpdates")
+        if changes:
+            changed["Configuration"] = _updated(workgroup.get("Configuration") or {}, changes)
+        self._stores.workgroups[name] = {**workgroup, **changed}
+        return {}
+
     # Prepared statements
 
     def _prepared(self, request: Mapping[str, Any]) -> tuple[str, Record]:
@@ -489,20 +509,45 @@ class Athena:
 
     # The catalog as the API shows it
 
+    def _catalog(self, request: Mapping[str, Any]) -> Catalog:
+        name = request.get("CatalogName") or CATALOG
+        if name.lower() != CATALOG:
+            raise RequestError("MetadataException", f"Catalog {name} not found")
+        return self._engine().catalog
+
+    def _database(self, request: Mapping[str, Any]) -> Record:
+        name = request["DatabaseName"].lower()
+        database = self._catalog(request).database(name)
+        if database is None:
+            raise _missing(f"Database {name} not found.")
+        return {"Database": _database_shown(database)}
+
+    def _list_databases(self, request: Mapping[str, Any]) -> Record:
+        page, token = _page([_database_shown(each) for each in self._catalog(request).databases()], request)
+        return {"DatabaseList": page, **token}
+
     def _table_metadata(self, request: Mapping[str, Any]) -> Record:
         database, name = request["DatabaseName"].lower(), request["TableName"].lower()
-        table = self._engine().catalog.table(database, name)
+        table = self._catalog(request).table(database, name)
         if table is None:
-            raise RequestError("MetadataException", f"EntityNotFoundException: Table {name} not found in {database}")
+            raise _missing(f"Table {name} not found in {database}.")
         return {"TableMetadata": _table_shown(table)}
 
     def _list_table_metadata(self, request: Mapping[str, Any]) -> Record:
-        database, catalog = request["DatabaseName"].lower(), self._engine().catalog
+        database, catalog = request["DatabaseName"].lower(), self._catalog(request)
         if catalog.database(database) is None:
-            raise RequestError("MetadataException", f"EntityNotFoundException: Database {database} not found")
+            raise _missing(f"Database {database} not found.")
         tables = results.matching(catalog.tables(database), request.get("Expression"))
         page, token = _page([_table_shown(table) for table in tables], request)
         return {"TableMetadataList": page, **token}
+
+
+def _missing(reason: str) -> RequestError:
+    """What Athena makes of Glue's error; clients look for the code inside the parentheses."""
+    envelope = (
+        f"Service: AmazonDataCatalog; Status Code: 400; Error Code: {_MISSING}; Request ID: {uuid4()}; Proxy: null"
+    )
+    return RequestError("MetadataException", f"{_MISSING}: {reason} ({envelope})")
 
 
 class _Prepared(MutableMapping[str, str]):
@@ -592,6 +637,27 @@ def _result_place(request: Mapping[str, Any], workgroup: Mapping[str, Any]) -> t
     return location if location.endswith("/") else f"{location}/", echoed
 
 
+def _updated(configuration: Mapping[str, Any], changes: Mapping[str, Any]) -> Record:
+    """A configuration after changes, of which `Remove<member>` takes a member away and `<member>Updates` goes deeper."""
+    kept = dict(configuration)
+    for name, value in changes.items():
+        if name.startswith("Remove"):
+            if value:
+                kept.pop(name.removeprefix("Remove"), None)
+        elif name.endswith("Updates"):
+            inner = name.removesuffix("Updates")
+            kept[inner] = _updated(kept.get(inner) or {}, value)
+        else:
+            kept[name] = value
+    return kept
+
+
+def _check_reuse(request: Mapping[str, Any]) -> None:
+    asked = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
+    if not 0 <= asked.get("MaxAgeInMinutes", _REUSE_MINUTES) <= _MOST_REUSE_MINUTES:
+        raise _invalid(f"MaxAgeInMinutes must be from 0 to {_MOST_REUSE_MINUTES}")
+
+
 def _encryption_headers(encryption: Mapping[str, str] | None) -> dict[str, str]:
     if not encryption or encryption["EncryptionOption"] == "SSE_S3":
         return {"ServerSideEncryption": "AES256"} if encryption else {}
@@ -638,6 +704,14 @@ def _millis(start: float, end: float) -> int:
     return max(0, round((end - start) * 1000))
 
 
+def _start(record: Record, token: str | None) -> int:
+    """Where the page of a token of this execution's results starts."""
+    identifier, _, start = (token or f"{record['QueryExecutionId']}:0").rpartition(":")
+    if identifier != record["QueryExecutionId"] or not start.isdigit() or int(start) > record.get("_bytes", 0):
+        raise _invalid("Invalid NextToken")
+    return int(start)
+
+
 def _page(found: list[Any], request: Mapping[str, Any]) -> tuple[list[Any], Record]:
     token = request.get("NextToken") or "0"
     if not token.isdigit():
@@ -645,6 +719,11 @@ def _page(found: list[Any], request: Mapping[str, Any]) -> tuple[list[Any], Reco
     start = int(token)
     end = start + (request.get("MaxResults") or _LISTED)
     return found[start:end], {"NextToken": str(end)} if end < len(found) else {}
+
+
+def _database_shown(database: Database) -> Record:
+    described = {"Description": database.description} if database.description else {}
+    return {"Name": database.name, **described, "Parameters": dict(database.parameters)}
 
 
 def _table_shown(table: Table) -> Record:

@@ -165,3 +165,9 @@ def test_a_backslash_is_itself_in_queries_and_escapes_in_hives_ddl(lake: Lake) -
     table = lake.table("t")
     assert table["Parameters"]["comment"] == "it's"
     assert table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["field.delim"] == "\t"
+
+
+def test_a_table_with_escapes_is_not_written(lake: Lake) -> None:
+    lake("CREATE EXTERNAL TABLE t (a string) ROW FORMAT DELIMITED ESCAPED BY '~' LOCATION 's3://lake/escaped/'")
+    with pytest.raises(errors.NotSupportedError, match="ESCAPED BY"):
+        lake("INSERT INTO t VALUES ('a')")
