@@ -1,10 +1,10 @@
 """Operators over numbers, times and intervals, and comparisons, as exact as Trino's."""
 
 from local.athena.compiler.cast import coerce
-from local.athena.compiler.keys import same_key
+from local.athena.compiler.keys import holds_float, order_key, same_key
 from local.athena.compiler.typed import Typed, is_light, let
 from local.athena.errors import NotSupportedError, TypeMismatchError, failing
-from local.athena.short_decimals import DIGITS, short_product, where_short
+from local.athena.short_decimals import DIGITS, rounded_quotient, short_product, where_short, where_short_quotient
 from local.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -159,14 +159,6 @@ def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, D
     kind = decimal(min(MAX_DECIMAL, a.precision + b.scale + max(b.scale - a.scale, 0)), scale)
     held = to_duckdb(kind)
 
-    def quotient(x: str, y: str, integer: Type) -> str:
-        dividend, divisor = _unscaled(x, a, scale + b.scale, integer), _unscaled(y, b, b.scale, integer)
-        rounded = f"(2 * abs({dividend}) + abs({divisor})) // (2 * abs({divisor})) * sign({x}) * sign({y})"
-        whole = f"CAST({rounded} AS DECIMAL({DIGITS if integer == BIGINT else MAX_DECIMAL},0))"
-        smallest = f"0.{'1'.rjust(scale, '0')}"
-        scaled = f"{whole} * CAST('{smallest}' AS DECIMAL({scale},{scale}))" if scale else whole
-        return f"CAST({scaled} AS {held})"
-
     def wide(x: str, y: str) -> str:
         text = f"nightlake_divide(CAST({x} AS VARCHAR), CAST({y} AS VARCHAR), {scale})"
         failed = failing("NUMERIC_VALUE_OUT_OF_RANGE", "'Decimal overflow'", held)
@@ -174,26 +166,18 @@ def _quotient(left: Typed, a: Decimal, right: Typed, b: Decimal) -> tuple[str, D
 
     def body(x: str, y: str) -> str:
         digits = max(a.precision + scale + b.scale, b.precision + b.scale)
-        if digits <= DIGITS:
-            found = quotient(x, y, BIGINT)
+        dividend, divisor = (x, a), (y, b)
+        if digits > _INTEGER_LIMIT:
+            found = wide(x, y)
         else:
-            long = wide(x, y) if digits > _INTEGER_LIMIT else quotient(x, y, _HUGEINT)
-            operands = [(x, a, DIGITS - scale - b.scale), (y, b, DIGITS - b.scale)]
-            found = where_short(operands, lambda x, y: quotient(x, y, BIGINT), long)
+            by = DIGITS if digits <= DIGITS else MAX_DECIMAL
+            found = f"CAST({rounded_quotient(dividend, divisor, scale, by)} AS {held})"
+        if digits > DIGITS:
+            found = where_short_quotient(dividend, divisor, scale, held, found)
         zero = "" if _divides(right) else f"WHEN {y} = 0 THEN {_by_zero(kind)} "
         return f"CASE {zero}WHEN {y} <> 0 THEN {found} END"
 
     return let([left, right], body), kind
-
-
-_HUGEINT = Type("hugeint")  # DuckDB's 128-bit integer, which Trino has no type for
-
-
-def _unscaled(sql: str, kind: Decimal, zeros: int, integer: Type) -> str:
-    """`sql * 10^zeros` as an integer; it is whole as `zeros` is at least the scale."""
-    wide = min(kind.precision, DIGITS) if integer == BIGINT else max(kind.precision, DIGITS + 1)
-    power = f"CAST({10**zeros} AS DECIMAL({zeros + 1},0))"
-    return f"CAST(CAST({sql} AS DECIMAL({wide},{kind.scale})) * {power} AS {to_duckdb(integer)})"
 
 
 def _times(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
@@ -278,11 +262,11 @@ def compare_as(kind: Type, operator: str, left: Typed, right: Typed) -> str:
         return _compare_floats(operator, left, right)
     if kind == TIMESTAMP_TZ:
         return f"(({left.sql}).instant {operator} ({right.sql}).instant)"
+    if isinstance(kind, Array | Row) and operator not in ("=", "<>"):
+        return _order_nested(kind, operator, left, right)
     if isinstance(kind, Row):
         return let([left, right], lambda a, b: _compare_rows(kind, operator, a, b))
     if isinstance(kind, Array):
-        if operator not in ("=", "<>"):
-            raise NotSupportedError(f"Comparing {kind} by {operator} is not supported here")
         equal = let([left, right], lambda a, b: _equal_arrays(kind, a, b))
         return equal if operator == "=" else f"(NOT {equal})"
     if isinstance(kind, Map):
@@ -302,9 +286,13 @@ def _compare_floats(operator: str, left: Typed, right: Typed) -> str:
     return f"({plain} AND NOT {both})"
 
 
-def _compare_rows(kind: Row, operator: str, left: str, right: str) -> str:
-    if operator not in ("=", "<>"):
+def _order_nested(kind: Type, operator: str, left: Typed, right: Typed) -> str:
+    if holds_float(kind):
         raise NotSupportedError(f"Comparing {kind} by {operator} is not supported here")
+    return f"({order_key(left)} {operator} {order_key(right)})"
+
+
+def _compare_rows(kind: Row, operator: str, left: str, right: str) -> str:
     equal = " AND ".join(
         compare_as(field, "=", Typed(f"({left}).{quote(name)}", field), Typed(f"({right}).{quote(name)}", field))
         for name, (_, field) in zip(duckdb_fields(kind), kind.fields, strict=True)

@@ -76,8 +76,14 @@ def _widened(value: Typed, target: Type) -> str:
     if target == TIMESTAMP_TZ:
         return f"CASE WHEN {value.sql} IS NOT NULL THEN {_with_zone(value.sql)} END"
     if isinstance(source, Decimal) and target in (REAL, DOUBLE) and source.precision > _SHORT_DECIMAL:
-        return f"CAST(CAST({value.sql} AS VARCHAR) AS {to_duckdb(target)})"
+        return let([value], lambda x: _nearest(x, source, target))
     return f"CAST({value.sql} AS {to_duckdb(target)})"
+
+
+def _nearest(sql: str, source: Decimal, target: Type) -> str:
+    """The double or real that is nearest to a decimal."""
+    long = f"CAST(CAST({sql} AS VARCHAR) AS {to_duckdb(target)})"
+    return where_short([(sql, source, _SHORT_DECIMAL)], lambda short: f"CAST({short} AS {to_duckdb(target)})", long)
 
 
 def _with_zone(sql: str) -> str:

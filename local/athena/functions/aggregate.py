@@ -9,6 +9,7 @@ from local.athena.functions.array import reduced
 from local.athena.functions.guard import refuse, within_38_digits
 from local.athena.functions.map_row import first_values, grouped
 from local.athena.functions.registry import FUNCTIONS, Call, Match, Signature
+from local.athena.short_decimals import where_short_quotient
 from local.athena.types import (
     BIGINT,
     DOUBLE,
@@ -24,6 +25,7 @@ from local.athena.types import (
 )
 
 Invoke = Callable[..., str]
+_COUNT = decimal(19, 0)
 
 FUNCTIONS.aggregate("count", "-> bigint", lambda invoke, _: invoke("count", "*"))
 FUNCTIONS.aggregate("count", "T -> bigint", "count")
@@ -67,11 +69,15 @@ def _avg(call: Call) -> Match | None:
     if len(call.arguments) != 1:
         return None
     if isinstance(kind, Decimal):
-        scale = kind.scale
 
         def mean(invoke: Invoke, arguments: list[str]) -> str:
-            total, count = invoke("sum", arguments[0]), invoke("count", arguments[0])
-            return f"nightlake_divide(CAST({total} AS VARCHAR), CAST({count} AS VARCHAR), {scale})"
+            held = f"{{'sum': {invoke('sum', arguments[0])}, 'count': {invoke('count', arguments[0])}}}"
+            divided = f"nightlake_divide(CAST(mean.sum AS VARCHAR), CAST(mean.count AS VARCHAR), {kind.scale})"
+            long, total = f"CAST({divided} AS {to_duckdb(kind)})", decimal(38, kind.scale)
+            quotient = where_short_quotient(
+                ("mean.sum", total), ("mean.count", _COUNT), kind.scale, to_duckdb(kind), long
+            )
+            return f"list_transform([{held}], lambda mean: {quotient})[1]"
 
         return Match((kind,), kind, mean)
     if kind.name.startswith("interval"):

@@ -166,8 +166,10 @@ def _mod(call: Call) -> Match | None:
     kind = common_super_type(*call.types)
     if kind in (DOUBLE, REAL, UNKNOWN):
         return Match((DOUBLE, DOUBLE), kind if kind == REAL else DOUBLE, _same("fmod({0}, {1})"))
-    returns = kind
+    returns, rest = kind, "{0} % {1}"
     if isinstance(kind, Decimal):
+        if kind.precision > DIGITS:
+            rest = where_short([("{0}", kind, DIGITS), ("{1}", kind, DIGITS)], "{} % {}".format, rest)
         left, right = as_decimal(call.types[0]) or kind, as_decimal(call.types[1]) or kind
         scale = max(left.scale, right.scale)
         returns = decimal(min(38, min(left.precision - left.scale, right.precision - right.scale) + scale), scale)
@@ -175,7 +177,7 @@ def _mod(call: Call) -> Match | None:
     zero = failing("DIVISION_BY_ZERO", literal("Division by zero"), to_duckdb(kind))
     # DuckDB's remainder of the least number by -1 overflows
     one = " WHEN {1} = -1 AND {0} IS NOT NULL THEN 0" if is_integer(kind) else ""
-    return Match((kind, kind), returns or kind, _same(f"CASE WHEN {{1}} = 0 THEN {zero}{one} ELSE {{0}} % {{1}} END"))
+    return Match((kind, kind), returns or kind, _same(f"CASE WHEN {{1}} = 0 THEN {zero}{one} ELSE {rest} END"))
 
 
 for _name, _resolver in {

@@ -85,3 +85,21 @@ def calculator() -> Iterator[Callable[[str], Any]]:
     runtime.prepare(connection)
     yield Ask(connection).value
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def amounts() -> Iterator[Callable[[Any, Any, str], list[Any]]]:
+    """`amounts(kinds, rows, *expressions)`: the expressions over the decimal columns a, b, c of a table, row by row."""
+    connection = duckdb.connect()
+    runtime.prepare(connection)
+    ask = Ask(connection)
+
+    def values(kinds: Sequence[tuple[int, int]], rows: Sequence[tuple[Any, ...]], *expressions: str) -> list[Any]:
+        columns = {name: f"decimal({p},{s})" for name, (p, s) in zip("abc", kinds, strict=True)}
+        texts = (", ".join(f"'{value:f}'" for value in row) for row in rows)
+        together = "), (".join(f"{i}, {text}" for i, text in enumerate(texts))
+        ask.table("amounts", {"i": "integer", **columns}, [together])
+        return [row[:-1] for row in ask(f"SELECT {', '.join(expressions)}, i FROM amounts ORDER BY i")]  # noqa: S608
+
+    yield values
+    connection.close()

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from local.athena.errors import DivisionByZeroError, NumericValueOutOfRangeError, QueryError, TypeMismatchError
@@ -213,7 +214,8 @@ def test_integer_arithmetic_is_exact_or_an_error(calculator: Calculator, left: i
 def _decimals(draw: st.DrawFn) -> tuple[Decimal, int, int]:
     precision = draw(st.integers(1, 38))
     scale = draw(st.integers(0, precision))
-    unscaled = draw(st.integers(-(10**precision) + 1, 10**precision - 1))
+    digits = draw(st.integers(1, precision))  # long and short values alike
+    unscaled = draw(st.integers(-(10**digits) + 1, 10**digits - 1))
     return Decimal(unscaled).scaleb(-scale, _EXACT), precision, scale
 
 
@@ -256,6 +258,54 @@ def test_decimal_arithmetic_is_exact_or_an_error(
             assert calculator(expression) == expected
         except (NumericValueOutOfRangeError, TypeMismatchError):
             event("more than 38 digits")
+
+
+_MONEY = st.sampled_from([(12, 2), (18, 4), (24, 4), (10, 0), (28, 2), (5, 5)])
+
+
+def _amounts(seed: Random, precision: int, scale: int) -> list[Decimal]:
+    """Short and long values side by side, none of them zero."""
+    edges = [10**power + step for power in range(1, precision) for step in (-1, 0, 1)]
+    values = [*edges, *(seed.randint(1, 10 ** seed.randint(1, precision) - 1) for _ in range(100))]
+    seed.shuffle(values)
+    return [Decimal(value * seed.choice((1, -1))).scaleb(-scale, _EXACT) for value in values[:60]]
+
+
+def _at(scale: int, rounding: str = ROUND_HALF_UP) -> Callable[[Decimal], Decimal]:
+    return lambda value: value.quantize(Decimal(1).scaleb(-scale), rounding, _EXACT)
+
+
+_OF_ONE = {
+    "round(a, 1)": _at(1),
+    "round(a)": _at(0),
+    "truncate(a)": _at(0, ROUND_DOWN),
+    "floor(a)": _at(0, ROUND_FLOOR),
+    "ceiling(a)": _at(0, ROUND_CEILING),
+    "CAST(a AS decimal(38,1))": _at(1),
+    "CAST(a AS double)": float,
+}
+
+
+@settings(_quick, max_examples=40, phases=[Phase.generate])
+@given(kinds=st.tuples(_MONEY, _MONEY, _MONEY), seed=st.randoms(use_true_random=False))
+def test_short_and_long_decimals_of_one_column_are_exact(
+    amounts: Callable[..., list[Any]], kinds: tuple[tuple[int, int], ...], seed: Random
+) -> None:
+    (p1, s1), (p2, s2), (p3, s3) = kinds
+    rows = list(zip(*(_amounts(seed, *kind) for kind in kinds), strict=True))
+    expressions = {text: [exact(a) for a, _, _ in rows] for text, exact in _OF_ONE.items()}
+    for operator in "*/%":
+        found = [_expected(operator, (a, p1, s1), (b, p2, s2)) for a, b, _ in rows]
+        if found[0][1] < 38:
+            expressions[f"a {operator} b"] = [value for value, _, _ in found]
+    if p1 + p2 + p3 < 38 and s1 + s2 + s3 < 38:
+        product = [_EXACT.multiply(_EXACT.multiply(a, b), c) for a, b, c in rows]
+        expressions |= {"a * b * c": product, "a * (b * c)": product}
+    mean = _EXACT.divide(sum(a for a, _, _ in rows), len(rows))
+    expressions["avg(a) OVER ()"] = [_at(s1)(mean)] * len(rows)
+    found_columns = zip(*amounts(kinds, rows, *expressions), strict=True)
+    for (expression, expected), found_column in zip(expressions.items(), found_columns, strict=True):
+        assert list(found_column) == expected, expression
 
 
 @_quick
