@@ -132,6 +132,18 @@ class InvalidWindowFrameError(QueryError):
     code = "INVALID_WINDOW_FRAME"
 
 
+class InvalidWindowReferenceError(QueryError):
+    code = "INVALID_WINDOW_REFERENCE"
+
+
+class InvalidPartitionByError(QueryError):
+    code = "INVALID_PARTITION_BY"
+
+
+class InvalidOrderByError(QueryError):
+    code = "INVALID_ORDER_BY"
+
+
 class MissingOrderByError(QueryError):
     code = "MISSING_ORDER_BY"
 
@@ -170,6 +182,10 @@ class SubqueryMultipleRowsError(QueryError):
 
 class StackOverflowError(QueryError):
     code = "STACK_OVERFLOW"
+
+
+class DuplicatePropertyError(QueryError):
+    code = "DUPLICATE_PROPERTY"
 
 
 class InvalidTablePropertyError(QueryError):
@@ -232,6 +248,11 @@ class InvalidMetadataError(QueryError):
 
 class CannotOpenSplitError(QueryError):
     code = "HIVE_CANNOT_OPEN_SPLIT"
+    type_number = 1001
+
+
+class FilesystemError(QueryError):
+    code = "HIVE_FILESYSTEM_ERROR"
     type_number = 1001
 
 
@@ -322,6 +343,8 @@ def _other(text: str) -> QueryError:
         return NotSupportedError("A subquery is not supported here; put it in a WITH query and join it")
     if "Out of Memory" in text:
         return ExhaustedResourcesError("Query exhausted resources at this scale factor")
+    if "is not a GZIP stream" in text:
+        return CursorError("incorrect header check")
     bad = _NOT_A_NUMBER.search(text)
     if bad:
         target = _INTEGER_NAMES.get(bad[2], bad[2].lower())

@@ -135,6 +135,8 @@ class _Parser(TrinoParser):
 class _Tokenizer(Trino.Tokenizer):
     """Knows Trino's keywords and types only: all other words are names."""
 
+    HEX_STRINGS: ClassVar = []
+    BYTE_STRINGS: ClassVar = [("x'", "'"), ("X'", "'")]  # as it is written, spaces too
     KEYWORDS: ClassVar = {
         words: token
         for words, token in Trino.Tokenizer.KEYWORDS.items()
@@ -166,7 +168,10 @@ def _spot(node: exp.Expr) -> tuple[int, int] | None:
 
 
 def parse(sql: str) -> exp.Expr:
-    """Parses one query; trailing semicolons are fine. Raises QuerySyntaxError, NotSupportedError, StackOverflowError."""
+    """Parses one query; trailing semicolons are fine.
+
+    Raises QuerySyntaxError, NotSupportedError, StackOverflowError.
+    """
     grammar.check(sql)
     try:
         trees = sqlglot.parse(sql, dialect=AthenaSql)

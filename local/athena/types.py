@@ -317,13 +317,16 @@ def athena_name(kind: Type) -> str:
     return {"real": "float", "unknown": "unknown"}.get(kind.name, kind.name)
 
 
+_TRINO = {"int": "integer"}
+_HIVE = {**_TRINO, "float": "real", "string": "varchar", "binary": "varbinary", "struct": "row"}
+
+
 class _Reader:
     """A small recursive reader of type text, for Trino's round and Hive's angle brackets alike."""
 
-    _HIVE = {"int": "integer", "float": "real", "string": "varchar", "binary": "varbinary", "struct": "row"}  # noqa: RUF012
-
-    def __init__(self, text: str, names: Callable[[str], Type | None]) -> None:
+    def __init__(self, text: str, names: Callable[[str], Type | None], words: dict[str, str]) -> None:
         self.text = text
+        self.words = words
         self.at = 0
         self.names = names
 
@@ -388,7 +391,7 @@ class _Reader:
         own = self.names(word)
         if own is not None:
             return own
-        base = self._HIVE.get(word, word)
+        base = self.words.get(word, word)
         if base in ("array", "map", "row"):
             return self._nested(base)
         if base in ("decimal", "varchar", "char"):
@@ -459,7 +462,7 @@ class _Reader:
 
 def parse_type(text: str, names: Callable[[str], Type | None] = lambda _: None) -> Type:
     """Reads a type as Trino spells it; `names` may give meaning to further words. Raises ValueError."""
-    return _Reader(text, names).read()
+    return _Reader(text, names, _TRINO).read()
 
 
 def parse_hive(text: str) -> Type:
@@ -468,4 +471,4 @@ def parse_hive(text: str) -> Type:
     Raises ValueError if the type is unknown.
     """
     lowered = text.strip().lower()
-    return decimal(10, 0) if lowered == "decimal" else parse_type(lowered)
+    return decimal(10, 0) if lowered == "decimal" else _Reader(lowered, lambda _: None, _HIVE).read()

@@ -1,17 +1,17 @@
 """Expressions: every node is given its Trino type and DuckDB SQL, or refused by name."""
 
-# ruff: noqa: S608 (writing SQL is what a compiler does; names are quoted and literals escaped)
-
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from sqlglot import exp
 
+from local.athena.compiler import subquery
 from local.athena.compiler.arithmetic import arithmetic, compare, distinct, negate
 from local.athena.compiler.cast import as_text, cast, coerce
 from local.athena.compiler.keys import hides_zone, needs_key, order_key, same_key
-from local.athena.compiler.literals import check_escape, interval_amount, number, unescaped
+from local.athena.compiler.literals import check_escape, decimal_literal, interval_amount, number, unescaped
 from local.athena.compiler.scope import Scope
 from local.athena.compiler.typed import Typed, let, null, repeats, text_literal
 from local.athena.errors import (
@@ -22,8 +22,11 @@ from local.athena.errors import (
     InvalidArgumentsError,
     InvalidFunctionArgumentError,
     InvalidLiteralError,
+    InvalidOrderByError,
     InvalidParameterUsageError,
+    InvalidPartitionByError,
     InvalidWindowFrameError,
+    InvalidWindowReferenceError,
     NestedAggregationError,
     NestedWindowError,
     NotSupportedError,
@@ -33,6 +36,7 @@ from local.athena.errors import (
     TypeNotFoundError,
     failing,
 )
+from local.athena.functions.missing import is_missing
 from local.athena.functions.registry import FUNCTIONS, Argument, Call, Function, Lambda, Match, Session
 from local.athena.parser import AthenaSql, parse, position
 from local.athena.runtime import canonical_zone, parse_zoned
@@ -56,7 +60,6 @@ from local.athena.types import (
     Type,
     array,
     common_type,
-    decimal,
     duckdb_fields,
     is_integer,
     is_orderable,
@@ -70,14 +73,6 @@ from local.athena.types import (
 )
 
 _OPERATORS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
-_COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
 _KEEPS_ZONES = {  # functions that do not compare what they are given
     *("cardinality", "transform", "filter", "slice", "reverse", "concat", "flatten", "zip", "zip_with", "reduce"),
     *("any_match", "all_match", "none_match", "count", "array_agg", "arbitrary", "any_value", "lag", "lead"),
@@ -120,7 +115,7 @@ class Expressions:
             return key
         if type(node) in _OPERATORS:
             return self._arithmetic(node)
-        if type(node) in _COMPARISONS:
+        if type(node) in subquery.COMPARISONS:
             return self._comparison(node)
         method = self._METHODS.get(type(node))
         if method is None:
@@ -222,11 +217,11 @@ class Expressions:
         return null(UNKNOWN)
 
     def _hex(self, node: exp.Expr) -> Typed:
-        text = str(node.this).replace(" ", "")
-        try:
-            bytes.fromhex(text)
-        except ValueError:
-            raise InvalidLiteralError("Binary literal must contain an even number of digits", position(node)) from None
+        text = re.sub(r"\s", "", str(node.this))
+        if not re.fullmatch("[0-9a-fA-F]*", text):
+            raise QuerySyntaxError("Binary literal can only contain hexadecimal digits", position(node))
+        if len(text) % 2:
+            raise QuerySyntaxError("Binary literal must contain an even number of digits", position(node))
         return Typed(f"from_hex('{text}')", VARBINARY)
 
     def _unicode(self, node: exp.Expr) -> Typed:
@@ -276,31 +271,12 @@ class Expressions:
         return negate(self.compile(node.this), position(node))
 
     def _comparison(self, node: exp.Expr) -> Typed:
-        operator, right = _COMPARISONS[type(node)], node.expression
+        operator, right = subquery.COMPARISONS[type(node)], node.expression
         left = self.compile(node.this)
-        if isinstance(right, exp.Any | exp.All):
-            return self._quantified(operator, left, right)
+        quantity = subquery.quantifier(right)
+        if quantity is not None:
+            return subquery.quantified(self, left, quantity, node)
         return compare(operator, left, self.compile(right), position(node))
-
-    def _quantified(self, operator: str, left: Typed, node: exp.Expr) -> Typed:
-        word = "ANY" if isinstance(node, exp.Any) else "ALL"
-        column, kind = self._one_column(node.this)
-        common = common_type([left.type, kind])
-        if common is None or (operator not in ("=", "<>") and not is_orderable(common)):
-            raise TypeMismatchError(f"Cannot apply operator: {left.type} {operator} {kind}", position(node))
-        if _compares_apart(common):
-            raise NotSupportedError(f"Quantified comparison of {common} is not supported", position(node))
-        inner = coerce(Typed("q.c0", kind), common).sql
-        sql = f"({coerce(left, common).sql} {operator} {word} (SELECT {inner} FROM ({column}) AS q))"
-        return Typed(sql, BOOLEAN, once=True)
-
-    def _one_column(self, node: exp.Expr) -> tuple[str, Type]:
-        sql, columns = self.queries.subquery(node, self.scope)
-        if len(columns) != 1:
-            raise QuerySyntaxError(
-                f"Multiple columns returned by subquery are not yet supported. Found {len(columns)}", position(node)
-            )
-        return sql, columns[0][1]
 
     def _logical(self, node: exp.Expr) -> Typed:
         word = "AND" if isinstance(node, exp.And) else "OR"
@@ -352,9 +328,9 @@ class Expressions:
 
     def _in(self, node: exp.Expr) -> Typed:
         value = self.compile(node.this)
-        query = node.args.get("query")
-        if query is not None:
-            return self._in_query(value, query, node)
+        query = node.args.get("query") or node.expressions[0]
+        if subquery.is_query(query):
+            return subquery.member(self, value, query, node)
         items = [self.compile(item) for item in node.expressions]
         common = self._unified([value, *items], "IN value and list items", node)
         sided = [coerce(item, common) for item in items]
@@ -367,19 +343,6 @@ class Expressions:
         else:
             sql = f"({left.sql} IN ({', '.join(item.sql for item in sided)}))"
         return Typed(sql, BOOLEAN, once=any(item.once for item in (value, *items)))
-
-    def _in_query(self, value: Typed, query: exp.Expr, node: exp.Expr) -> Typed:
-        column, kind = self._one_column(query)
-        common = common_type([value.type, kind])
-        if common is None:
-            raise TypeMismatchError(
-                f"Value expression and result of subquery must be of the same type: {value.type} vs {kind}",
-                position(node),
-            )
-        if _compares_apart(common):
-            raise NotSupportedError(f"IN over a subquery of {common} is not supported", position(node))
-        inner = coerce(Typed("q.c0", kind), common).sql
-        return Typed(f"({coerce(value, common).sql} IN (SELECT {inner} FROM ({column}) AS q))", BOOLEAN, once=True)
 
     def _like(self, node: exp.Expr, escape: exp.Expr | None = None) -> Typed:
         value, pattern = self.compile(node.this), self.compile(node.expression)
@@ -594,9 +557,7 @@ class Expressions:
                 raise InvalidLiteralError(f"'{text}' is not a valid TIMESTAMP literal", where)
             return Typed(f"struct_pack(instant := TIMESTAMP '{zoned[0]}', zone := '{zoned[1]}')", TIMESTAMP_TZ)
         if target.name == "decimal":
-            digits = text.lstrip("+-").replace(".", "").lstrip("0") or "0"
-            scale = len(text.partition(".")[2])
-            target = decimal(max(len(digits), scale, 1), scale)
+            return decimal_literal(text, where)
         if is_text(target):
             return text_literal(text, varchar(len(text)))
         return cast(text_literal(text, varchar(len(text))), target, where)
@@ -641,15 +602,12 @@ class Expressions:
 
     # subqueries
 
-    def _scalar_subquery(self, node: exp.Expr) -> Typed:
-        sql, columns = self.queries.subquery(node, self.scope)
-        if len(columns) != 1:
-            raise NotSupportedError("A scalar subquery of several columns is not supported", position(node))
-        return Typed(f"({sql})", columns[0][1], once=True)
+    def _subquery(self, node: exp.Expr) -> Typed:
+        return subquery.scalar(self, node)
 
     def _exists(self, node: exp.Expr) -> Typed:
-        sql, _ = self.queries.subquery(node.this, self.scope)
-        return Typed(f"EXISTS ({sql})", BOOLEAN, once=True)
+        query = node.this if isinstance(node, exp.Exists) else node.expressions[0]
+        return subquery.exists(self, query)
 
     # functions
 
@@ -727,6 +685,8 @@ class Expressions:
         order: Sequence[exp.Expr] = (),
     ) -> Typed:
         name = node.name.lower()
+        if name not in FUNCTIONS and is_missing(name):
+            raise NotSupportedError(f"Function {name} is not supported here", position(node))
         if name not in FUNCTIONS:
             raise FunctionNotFoundError(f"Function '{node.name}' not registered", position(node))
         kind = FUNCTIONS.kind(name)
@@ -849,22 +809,41 @@ class Expressions:
         return ", ".join(ordered(item, self.compile(item.this)) for item in items)
 
     def over_clause(self, over: exp.Expr) -> str:
-        alias = over.args.get("alias")
-        if alias is not None and not any(over.args.get(part) for part in ("partition_by", "order", "spec")):
-            named = self.named_windows.get(alias.name.lower())
-            if named is None:
-                raise InvalidWindowFrameError(f"Cannot resolve WINDOW name {alias.name}", position(over))
-            over = named
+        partition, order, spec = self._window_parts(over)
         parts = []
-        if over.args.get("partition_by"):
-            parts.append("PARTITION BY " + ", ".join(same_key(self.compile(key)) for key in over.args["partition_by"]))
-        order = over.args.get("order")
+        if partition:
+            parts.append("PARTITION BY " + ", ".join(same_key(self.compile(key)) for key in partition))
         if order is not None:
             parts.append("ORDER BY " + self.order_by(order.expressions))
-        spec = over.args.get("spec")
         if spec is not None:
             parts.append(self._frame(spec, order))
         return " ".join(parts)
+
+    def _window_parts(self, over: exp.Expr) -> tuple[list[exp.Expr] | None, exp.Expr | None, exp.Expr | None]:
+        """PARTITION BY, ORDER BY and the frame of a window, with those of the named window that it extends."""
+        partition, order, spec = (over.args.get(part) for part in ("partition_by", "order", "spec"))
+        alias = over.args.get("alias")
+        if alias is None:
+            return partition, order, spec
+        named = self.named_windows.get(alias.name.lower())
+        if named is None:
+            raise InvalidWindowReferenceError(f"Cannot resolve WINDOW name {alias.name}", position(over))
+        base = self._window_parts(named)
+        if not (partition or order or spec):
+            return base
+        if partition:
+            raise InvalidPartitionByError(
+                "WINDOW specification with named WINDOW reference cannot specify PARTITION BY", position(over)
+            )
+        if order and base[1]:
+            raise InvalidOrderByError(
+                "Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY", position(over)
+            )
+        if base[2]:
+            raise InvalidWindowReferenceError(
+                "Cannot reference named WINDOW containing frame specification", position(over)
+            )
+        return base[0], order or base[1], spec
 
     def _frame(self, spec: exp.Expr, order: exp.Expr | None) -> str:
         kind = str(spec.args["kind"]).upper()
@@ -924,6 +903,7 @@ class Expressions:
         "try": _try,
         "row": _row,
         "grouping": _grouping,
+        "exists": _exists,
     }
     _METHODS: ClassVar[dict[type[exp.Expr], Callable[..., Typed]]] = {
         exp.Column: _column,
@@ -932,7 +912,7 @@ class Expressions:
         exp.Literal: _literal,
         exp.Boolean: _boolean,
         exp.Null: _null,
-        exp.HexString: _hex,
+        exp.ByteString: _hex,
         exp.UnicodeString: _unicode,
         exp.Interval: _interval,
         exp.Placeholder: _parameter,
@@ -958,8 +938,8 @@ class Expressions:
         exp.Array: _array,
         exp.Tuple: _row,
         exp.ParseJSON: _json,
-        exp.Subquery: _scalar_subquery,
-        exp.Select: _scalar_subquery,
+        exp.Subquery: _subquery,
+        exp.Select: _subquery,
         exp.Exists: _exists,
         exp.Extract: _extract,
         exp.Trim: _trim,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from local.athena.compiler.typed import Typed, let
 from local.athena.errors import failing
-from local.athena.types import TIMESTAMP_TZ, Array, Map, Row, Type, duckdb_fields, quote
+from local.athena.types import DOUBLE, REAL, TIMESTAMP_TZ, Array, Map, Row, Type, duckdb_fields, quote
 
 
 def needs_key(kind: Type) -> bool:
@@ -21,6 +21,11 @@ def hides_zone(kind: Type) -> bool:
     if isinstance(kind, Map):
         return any(part == TIMESTAMP_TZ or hides_zone(part) for part in (kind.key, kind.value))
     return isinstance(kind, Array | Row) and any(part == TIMESTAMP_TZ or hides_zone(part) for part in _parts(kind))
+
+
+def holds_float(kind: Type) -> bool:
+    """Whether `kind` holds numbers that may be NaN."""
+    return kind in (REAL, DOUBLE) or (isinstance(kind, Array | Row) and any(holds_float(part) for part in _parts(kind)))
 
 
 def _parts(kind: Array | Row) -> list[Type]:

@@ -1,5 +1,6 @@
 """Literals: their values and types as Trino reads them."""
 
+import re
 from decimal import Decimal as Number
 
 from local.athena.compiler.typed import Typed
@@ -25,17 +26,25 @@ def number(text: str, where: tuple[int, int] | None) -> Typed:
     if "e" in text.lower():
         return Typed(f"CAST('{text}' AS DOUBLE)", DOUBLE, float(text), is_literal=True)
     if "." in text:
-        whole, _, fraction = text.lstrip("-").partition(".")
-        digits = len(whole.lstrip("0") + fraction) if whole.lstrip("0") else max(len(fraction), 1)
-        if digits > MAX_DECIMAL:
-            raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
-        kind = decimal(digits, len(fraction))
-        return Typed(f"CAST('{text}' AS {to_duckdb(kind)})", kind, Number(text), is_literal=True)
+        return decimal_literal(text, where)
     value = int(text)
     if not -_MAX_BIGINT - 1 <= value <= _MAX_BIGINT:
         raise InvalidLiteralError(f"Invalid numeric literal: {text}", where)
     exact = INTEGER if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER else BIGINT
     return Typed(f"CAST({value} AS {to_duckdb(exact)})", exact, value, is_literal=True)
+
+
+def decimal_literal(text: str, where: tuple[int, int] | None) -> Typed:
+    """`DECIMAL '00123.45'`: leading zeros count for nothing (Trino's Decimals.parse)."""
+    found = re.fullmatch(r"([+-]?)(\d*)(?:\.(\d*))?", text)
+    whole, fraction = (found[2].lstrip("0"), found[3] or "") if found else ("", "")
+    if not found or not (found[2] or fraction):
+        raise InvalidLiteralError(f"'{text}' is not a valid DECIMAL literal", where)
+    if len(whole + fraction) > MAX_DECIMAL:
+        raise InvalidLiteralError(f"'{text}' is not a valid DECIMAL literal", where)
+    kind = decimal(max(len(whole + fraction), 1), len(fraction))
+    exact = f"{found[1].strip('+')}{whole or '0'}.{fraction or '0'}"
+    return Typed(f"CAST('{exact}' AS {to_duckdb(kind)})", kind, Number(exact), is_literal=True)
 
 
 def unescaped(text: str) -> str:

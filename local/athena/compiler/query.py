@@ -21,7 +21,10 @@ from local.athena.errors import (
     ExpressionNotInDistinctError,
     ExpressionNotScalarError,
     InvalidColumnReferenceError,
+    MismatchedColumnAliasesError,
+    MissingOrderByError,
     NotSupportedError,
+    NumericValueOutOfRangeError,
     QueryError,
     QuerySyntaxError,
     StackOverflowError,
@@ -31,6 +34,7 @@ from local.athena.functions.registry import Session
 from local.athena.parser import AthenaSql, position
 from local.athena.types import (
     UNKNOWN,
+    Row,
     Type,
     common_super_type,
     is_integer,
@@ -218,18 +222,17 @@ class QueryCompiler:
         for item in order.expressions if order is not None else ():
             index = ordinal(item.this, len(fields), "ORDER BY")
             keys.append(ordered(item, fields[index].value if index is not None else expressions.compile(item.this)))
-        ordering = f" ORDER BY {', '.join(keys)}" if keys else ""
+        rest = self.sorted(node, ", ".join(keys)) if keys else page
         names = ", ".join(f"{name}.c{i} AS c{i}" for i in range(len(fields)))
-        return replace(output, sql=f"SELECT {names} FROM ({output.sql}) AS {name}{ordering}{page}")
+        return replace(output, sql=f"SELECT {names} FROM ({output.sql}) AS {name}{rest}")
 
     def page(self, node: exp.Expr) -> str:
         """The SQL of OFFSET, LIMIT and FETCH FIRST."""
         limit, offset, text = node.args.get("limit"), node.args.get("offset"), ""
         if isinstance(limit, exp.Fetch):
-            options = limit.args.get("limit_options")
-            if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
-                raise NotSupportedError("FETCH FIRST with TIES or PERCENT is not supported", position(node))
-            text = f" LIMIT {self._whole(limit.args.get('count') or exp.Literal.number(1), 'FETCH FIRST')}"
+            if _with_ties(limit) and node.args.get("order") is None:
+                raise MissingOrderByError("FETCH FIRST WITH TIES clause requires ORDER BY", position(node))
+            text = f" LIMIT {self._fetched(limit)}"
         elif limit is not None and not (
             isinstance(limit.expression, exp.Var) and limit.expression.name.upper() == "ALL"
         ):
@@ -237,6 +240,22 @@ class QueryCompiler:
         if offset is not None:
             text += f" OFFSET {self._whole(offset.expression, 'OFFSET')}"
         return text
+
+    def sorted(self, node: exp.Expr, sorting: str) -> str:
+        """The SQL of ORDER BY `sorting`, OFFSET, LIMIT and FETCH FIRST, also WITH TIES."""
+        limit, offset = node.args.get("limit"), node.args.get("offset")
+        if not isinstance(limit, exp.Fetch) or not _with_ties(limit):
+            return f" ORDER BY {sorting}{self.page(node)}"
+        skipped = self._whole(offset.expression, "OFFSET") if offset is not None else 0
+        over = f"OVER (ORDER BY {sorting})"
+        ties = f"rank() {over} <= {skipped + self._fetched(limit)} AND row_number() {over} > {skipped}"
+        return f" QUALIFY {ties} ORDER BY {sorting}"
+
+    def _fetched(self, limit: exp.Expr) -> int:
+        count = self._whole(limit.args.get("count") or exp.Literal.number(1), "FETCH FIRST")
+        if count == 0:
+            raise NumericValueOutOfRangeError("FETCH FIRST row count must be positive (actual value: 0)")
+        return count
 
     def _whole(self, node: exp.Expr, clause: str) -> int:
         value = Expressions(self, Scope()).compile(node)
@@ -275,6 +294,11 @@ class QueryCompiler:
                 return None
             origins.add(found.origin)
         return origins
+
+
+def _with_ties(limit: exp.Expr) -> bool:
+    options = limit.args.get("limit_options")
+    return options is not None and bool(options.args.get("with_ties"))
 
 
 def distinct_word(values: Sequence[Typed]) -> str:
@@ -336,7 +360,7 @@ class _SelectCompiler:
         self.fields = fields
         scope = Scope(fields, self.outer)
         where = self._where(scope)
-        items = self._items(fields)
+        items = self._items(scope)
         order = node.args["order"].expressions if node.args.get("order") is not None else []
         grouping = self._group(scope, items, order)
         scope.grouping = grouping
@@ -370,11 +394,13 @@ class _SelectCompiler:
         self.queries.prune(where.this, scope)
         return f" WHERE {condition.sql}"
 
-    def _items(self, fields: Sequence[Field]) -> list[_Item]:
+    def _items(self, scope: Scope) -> list[_Item]:
         items: list[_Item] = []
         for node in self.node.expressions:
-            if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
-                items += self._star(node, fields)
+            if isinstance(node, exp.Aliases) and _is_star(node.this):
+                items += _renamed(self._star(node.this, scope), node)
+            elif _is_star(node):
+                items += self._star(node, scope)
             elif isinstance(node, exp.Alias):
                 items.append(_Item(node.alias, node.this))
             elif isinstance(node, exp.Column | exp.Dot):
@@ -383,16 +409,30 @@ class _SelectCompiler:
                 items.append(_Item(None, node))
         return items
 
-    def _star(self, node: exp.Expr, fields: Sequence[Field]) -> list[_Item]:
-        if any(node.args.get(part) for part in ("except_", "replace", "rename")):
-            raise NotSupportedError("SELECT * EXCEPT is not supported", position(node))
+    def _star(self, node: exp.Expr, scope: Scope) -> list[_Item]:
+        if isinstance(node, exp.Dot):
+            return self._row_star(node.this, scope)
+        fields = scope.fields
         prefix = tuple(part.name.lower() for part in node.parts[:-1]) if isinstance(node, exp.Column) else ()
         if not fields and not prefix:
             raise ColumnNotFoundError("SELECT * not allowed in queries without FROM clause", position(node))
         chosen = [f for f in fields if not prefix or f.qualifier[-len(prefix) :] == prefix]
         if not chosen:
-            raise QuerySyntaxError(f"Unable to resolve reference {'.'.join(prefix)}", position(node))
+            names = dict(zip(("this", "table", "db"), (exp.to_identifier(name) for name in prefix[::-1]), strict=False))
+            if scope.find(prefix, position(node)) is None:
+                raise QuerySyntaxError(f"Unable to resolve reference {'.'.join(prefix)}", position(node))
+            return self._row_star(exp.Column(**names), scope)
         return [_Item(f.name, None, f) for f in chosen]
+
+    def _row_star(self, node: exp.Expr, scope: Scope) -> list[_Item]:
+        """`value.*`: the fields of a row."""
+        kind = Expressions(self.queries, scope).compile(node).type
+        if not isinstance(kind, Row):
+            raise TypeMismatchError(f"expected type of kind row but got {kind}", position(node))
+        return [
+            _Item(name, exp.Bracket(this=node.copy(), expressions=[exp.Literal.number(i + 1)]))
+            for i, (name, _) in enumerate(kind.fields)
+        ]
 
     def _item(self, item: _Item, expressions: Expressions) -> Typed:
         if item.node is not None:
@@ -436,13 +476,17 @@ class _SelectCompiler:
         return grouping
 
     def _keys(self, group: exp.Expr, scope: Scope, items: Sequence[_Item], grouping: Grouping) -> None:
-        _only(group, {"expressions"})
+        _only(group, {"expressions", "all"})
         expressions = Expressions(self.queries, scope)
         clauses = [self._clause(node, expressions, items, grouping) for node in group.expressions]
         if any(isinstance(node, exp.GroupingSets | exp.Cube | exp.Rollup) for node in group.expressions):
+            if group.args.get("all") is False:
+                raise NotSupportedError("GROUP BY DISTINCT is not supported with grouping sets", position(group))
             if any(not isinstance(c, exp.Column) for node in group.expressions for c in _set_columns(node)):
                 raise InvalidColumnReferenceError("GROUP BY expression must be a column reference", position(group))
             self._sets = f" GROUP BY {', '.join(clauses)}"
+        elif not grouping.keys:
+            self._sets = " GROUP BY ()"
         else:
             self._sets = " GROUP BY " + ", ".join(
                 str(i + 1) if same == sql else same for i, (sql, same) in enumerate(grouping.same.items())
@@ -548,7 +592,7 @@ class _SelectCompiler:
             sorting.append(ordered(item, replace(key, sql=held)))
         inner = f"SELECT {word}{', '.join(columns)}{body}"
         shown = ", ".join(f"{name}.c{i} AS c{i}" for i in range(len(outputs)))
-        return f"SELECT {shown} FROM ({inner}) AS {name} ORDER BY {', '.join(sorting)}{page}"
+        return f"SELECT {shown} FROM ({inner}) AS {name}{self.queries.sorted(self.node, ', '.join(sorting))}"
 
     def _check_distinct(self, unique: exp.Expr, outputs: Sequence[Typed], keys: Sequence[Typed]) -> None:
         if unique.args.get("on") is not None:
@@ -557,6 +601,21 @@ class _SelectCompiler:
             raise ExpressionNotInDistinctError(
                 "For SELECT DISTINCT, ORDER BY expressions must appear in select list", position(self.node)
             )
+
+
+def _is_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) or (
+        isinstance(node, exp.Column | exp.Dot) and isinstance(node.args.get("expression", node.this), exp.Star)
+    )
+
+
+def _renamed(items: list[_Item], node: exp.Expr) -> list[_Item]:
+    names = [alias.name for alias in node.expressions]
+    if len(names) != len(items):
+        raise MismatchedColumnAliasesError(
+            f"Column alias list has {len(names)} entries but relation has {len(items)} columns", position(node)
+        )
+    return [replace(item, name=name) for item, name in zip(items, names, strict=True)]
 
 
 def _set_columns(node: exp.Expr) -> list[exp.Expr]:

@@ -209,8 +209,13 @@ class Relations:
         kind = str(node.args.get("kind") or "").upper()
         if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
             raise NotSupportedError(f"{side} {kind} JOIN is not supported", position(node))
-        right = self._item(node.this, left[1], outer)
         on, using = node.args.get("on"), node.args.get("using")
+        if isinstance(node.this, exp.Unnest | exp.Lateral) and (on or using) and on != exp.true():
+            word = "UNNEST" if isinstance(node.this, exp.Unnest) else "LATERAL"
+            raise NotSupportedError(
+                f"{side or 'INNER'} JOIN involving {word} is only supported with condition ON TRUE", position(node)
+            )
+        right = self._item(node.this, () if side in ("RIGHT", "FULL") else left[1], outer)
         left, right = _shielded(left, right, side)
         if using:
             return self._using(left, right, side, using, node)
