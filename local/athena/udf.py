@@ -415,12 +415,13 @@ def _names(full: list[str]) -> str:
     return "|".join([*full, *(name[:3] for name in full)])
 
 
-# what each letter reads: a regular expression and the field it fills
-_FIELDS = {
-    "year": (r"-?\d{1,4}", "year"), "year2": (r"\d{2}", "year2"), "month": (r"\d{1,2}", "month"),
-    "monthname": (_names(_MONTHS), "monthname"), "day": (r"\d{1,2}", "day"), "weekday": (_names(_WEEKDAYS), None),
-    "ordinal": (r"\d{1,3}", "ordinal"), "hour": (r"\d{1,2}", "hour"), "hour12": (r"\d{1,2}", "hour12"),
-    "minute": (r"\d{1,2}", "minute"), "second": (r"\d{1,2}", "second"), "fraction": (r"\d{1,9}", "fraction"),
+# what each letter reads: a regular expression, as many digits as it can (as Joda), and the field it fills
+_FIELDS: dict[str, tuple[str, str]] = {
+    "year": (r"-?\d{1,4}+", "year"), "year2": (r"\d{2}", "year2"), "month": (r"\d{1,2}+", "month"),
+    "monthname": (_names(_MONTHS), "monthname"), "day": (r"\d{1,2}+", "day"),
+    "weekday": (_names(_WEEKDAYS), "weekday"), "ordinal": (r"\d{1,3}+", "ordinal"),
+    "hour": (r"\d{1,2}+", "hour"), "hour12": (r"\d{1,2}+", "hour12"), "minute": (r"\d{1,2}+", "minute"),
+    "second": (r"\d{1,2}+", "second"), "fraction": (r"\d{1,9}+", "fraction"),
     "half": (r"[AaPp][Mm]", "half"), "zone": (r"Z|[+-]\d{2}:?\d{2}", "zone"),
     "zonename": (r"[A-Za-z/_+\-0-9]+", "zone"),
 }  # fmt: skip
@@ -455,7 +456,7 @@ def _reader(parts: list[str]) -> re.Pattern[str]:
             found += re.escape(part)
             continue
         expression, name = own
-        found += f"(?P<{name}>{expression})" if name and name not in used else f"(?:{expression})"
+        found += f"(?P<{name}>{expression})" if name not in used else f"(?:{expression})"
         used.add(name)
     return re.compile(found, re.IGNORECASE)
 
@@ -530,6 +531,9 @@ def _moment(fields: dict[str, str]) -> tuple[datetime, str]:
         moment = moment.replace(month=1, day=1) + timedelta(days=int(fields["ordinal"]) - 1)
         if moment.year != year:
             raise ValueError(f"Value {fields['ordinal']} for dayOfYear is not of the year {year}")
+    if "weekday" in fields:  # Joda sets it last: it moves the day within its week
+        wanted = [name[:3].lower() for name in _WEEKDAYS].index(fields["weekday"][:3].lower())
+        moment += timedelta(days=wanted - moment.weekday())
     return moment, _zone(fields.get("zone", "UTC"))
 
 

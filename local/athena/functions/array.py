@@ -68,6 +68,20 @@ for _name, (_sought, _found, _otherwise) in _MATCHES.items():
         f" WHEN {has_null(_ONES)} THEN NULL ELSE {_otherwise} END",
     )
 
+for _kind in ("double", "real"):  # NaN is not NaN
+    FUNCTIONS.scalar(
+        "contains",
+        f"array({_kind}), {_kind} -> boolean",
+        f"CASE WHEN {{0}} IS NULL OR {{1}} IS NULL THEN NULL"
+        f" WHEN NOT isnan({{1}}) AND list_contains({{0}}, {{1}}) THEN true WHEN {has_null('{0}')} THEN NULL"
+        " ELSE false END",
+    )
+    FUNCTIONS.scalar(
+        "array_position",
+        f"array({_kind}), {_kind} -> bigint",
+        "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN"
+        " CASE WHEN isnan({1}) THEN 0 ELSE coalesce(list_position({0}, {1}), 0) END END",
+    )
 FUNCTIONS.scalar(
     "contains",
     "array(T), T -> boolean",

@@ -303,6 +303,8 @@ def _format(name: str, translate: object) -> None:
         if kind not in (DATE, TIMESTAMP, TIMESTAMP_TZ):
             return None
         text = literal_text(call, 1, "format")
+        if not text:
+            raise InvalidFunctionArgumentError("Both printing and parsing not supported")
         local = "nightlake_local({0})" if kind == TIMESTAMP_TZ else "{0}"
         kind = kind if kind == TIMESTAMP_TZ else TIMESTAMP
         sql = translate(text)  # type: ignore[operator]

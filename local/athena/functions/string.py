@@ -167,6 +167,16 @@ for _name in ("trim", "ltrim", "rtrim"):
     FUNCTIONS.scalar(_name, "varchar(x) -> varchar(x)", f"{_name}({{0}}, {literal(_SPACES)})")
     FUNCTIONS.scalar(_name, "varchar(x), varchar -> varchar(x)", f"{_name}({{0}}, {{1}})")
 
+# fixed-length text: of its own length again, whatever is left
+
+FUNCTIONS.scalar("length", "char(x) -> bigint", "length({0})")
+for _name in ("lower", "upper"):
+    FUNCTIONS.scalar(_name, "char(x) -> char(x)", f"{_name}({{0}})")
+for _name in ("trim", "ltrim", "rtrim"):
+    FUNCTIONS.scalar(
+        _name, "char(x) -> char(x)", f"rpad({_name}({{0}}, {literal(_SPACES)}), length({{0}})::INTEGER, ' ')"
+    )
+
 # formatting
 
 _CONVERSIONS = {"boolean": "b", "date": "t", "timestamp": "t"}
