@@ -1534,7 +1534,7 @@ ATHENA: dict[str, tuple[str, ...]] = {
     "Files and bytes": (
         "CTAS, INSERT and UNLOAD write one file for each partition; Athena writes several at once.",
         "Timestamps are written to Parquet as INT64 of milliseconds.",
-        "A failed CTAS, INSERT or UNLOAD leaves no file; Athena does, as here in a workgroup tagged `nightlake:orphans=true`.",
+        "A failed CTAS, INSERT or UNLOAD leaves no file; Athena's does, ours with the workgroup tag `nightlake:orphans=true`.",
         "An object in the classes GLACIER and DEEP_ARCHIVE fails the query; Athena passes over some.",
         "Scanned bytes are whole columns of the partitions read: no row group, LIMIT or unused field is subtracted.",
         "A workgroup's limit of scanned bytes stops a query before it reads, not on its way.",

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from local.athena import formats, types, views
 from local.athena.catalog import Column, Partition, Table
-from local.athena.ddl import Name, parse_name, partition_location
+from local.athena.compiler.cast import cast
+from local.athena.compiler.typed import Typed
+from local.athena.ddl import Name, check_names, parse_name, partition_location
 from local.athena.errors import (
     DuplicateColumnNameError,
+    DuplicatePropertyError,
     InvalidTablePropertyError,
-    MissingColumnNameError,
     NotSupportedError,
     PathAlreadyExistsError,
     QueryError,
@@ -22,6 +24,7 @@ from local.athena.errors import (
     TableAlreadyExistsError,
     TableNotFoundError,
     TypeMismatchError,
+    failing,
 )
 from local.athena.execution import Execution, Result
 from local.athena.formats import Format
@@ -29,7 +32,7 @@ from local.athena.parser import parse
 from local.athena.session import CATALOG
 from local.athena.storage import folder
 from local.athena.tokens import Tokens
-from local.athena.types import Type, quote
+from local.athena.types import Type, literal, quote
 from local.athena.writer import Codec, Written, codec, field_delimiter, write
 
 if TYPE_CHECKING:
@@ -159,10 +162,11 @@ def _check_empty(execution: Execution, location: str, reason: str, default: str)
 
 def _columns(columns: Sequence[tuple[str | None, Type]], named: bool = True) -> tuple[tuple[str, Type], ...]:
     """The names and types of a query's columns as those of a table; raises for what no table can hold."""
+    if named:
+        check_names(columns)
     found: list[tuple[str, Type]] = []
-    for position, (name, kind) in enumerate(columns, 1):
-        if not name or (named and name == f"_col{position - 1}"):
-            raise MissingColumnNameError(f"Column name not specified at position {position}", (1, 1))
+    for name, kind in columns:
+        assert name  # noqa: S101 (told above, or given by the caller)
         if name.lower() in {each for each, _ in found}:
             raise DuplicateColumnNameError(f"Column name '{name.lower()}' specified more than once", (1, 1))
         _check_storable(kind)
@@ -312,24 +316,55 @@ class Insert:
         """The query with every column of the table, in its order and of its type; those not named are NULL."""
         known = {column.name: views.column_type(table, column) for column in table.all_columns}
         names = self.columns or tuple(known)
-        for name in names:
+        for place, name in enumerate(names):
             if name not in known:
                 raise QuerySyntaxError(f"Insert column name does not exist in target table: {name}", (1, 1))
+            if name in names[:place]:
+                raise QuerySyntaxError(f"Insert column name is specified more than once: {name}", (1, 1))
         wanted = [known[name] for name in names]
         sources = [kind for _, kind in given]
         alike = len(sources) == len(wanted)
-        if not alike or not all(map(types.can_coerce, sources, wanted)):
+        if not alike or not all(map(_assignable, sources, wanted)):
             raise TypeMismatchError(
                 f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}],"
                 f" Query: [{', '.join(map(str, sources))}]",
                 (1, 1),
             )
-        values = dict(zip(names, (f"c{position}" for position in range(len(names))), strict=True))
-        shown = ", ".join(
-            f"CAST({values.get(name, 'NULL')} AS {types.to_duckdb(kind)})" for name, kind in known.items()
-        )
-        held = ", ".join(values.values())
+        held = ", ".join(f"c{position}" for position in range(len(names)))
+        values = {
+            name: _assigned(Typed(f"c{position}", source), known[name])
+            for position, (name, source) in enumerate(zip(names, sources, strict=True))
+        }
+        shown = ", ".join(values.get(name, f"CAST(NULL AS {types.to_duckdb(kind)})") for name, kind in known.items())
         return f"SELECT {shown} FROM ({sql}) AS i({held})"  # noqa: S608 (compiled)
+
+
+def _assignable(source: Type, target: Type) -> bool:
+    """Whether INSERT stores one type in another (Trino's StatementAnalyzer.typesMatchForInsert)."""
+    if isinstance(target, types.Array | types.Map | types.Row) and _bounded(target):
+        return types.can_coerce(source, target)
+    return types.common_super_type(source, target) is not None
+
+
+def _bounded(kind: Type) -> bool:
+    match kind:
+        case types.Array():
+            return _bounded(kind.element)
+        case types.Map():
+            return _bounded(kind.key) or _bounded(kind.value)
+        case types.Row():
+            return any(_bounded(field) for _, field in kind.fields)
+    return isinstance(kind, types.Char) or (isinstance(kind, types.Varchar) and kind.length is not None)
+
+
+def _assigned(value: Typed, target: Type) -> str:
+    """A value cast for INSERT: a text loses nothing but spaces at its end (Trino's LogicalPlanner.noTruncationCast)."""
+    sql = cast(value, target).sql
+    if not isinstance(target, types.Varchar) or target.length is None or types.can_coerce(value.type, target):
+        return sql
+    told = f"Cannot truncate non-space characters when casting from {value.type} to {target} on INSERT"
+    failed = failing("INVALID_CAST_ARGUMENT", literal(told), "VARCHAR")
+    return f"CASE WHEN coalesce(length(rtrim({value.sql}, ' ')), 0) <= {target.length} THEN {sql} ELSE {failed} END"
 
 
 @dataclass(frozen=True)
@@ -396,6 +431,8 @@ def _properties(tokens: Tokens) -> dict[str, Any]:
     found: dict[str, Any] = {}
     while True:
         key = tokens.name()
+        if key in found:
+            raise DuplicatePropertyError(f"Duplicate property: {key}", tokens.position(tokens.peek(-1).start))
         tokens.expect("=")
         found[key] = _value(tokens)
         if not tokens.accept(","):

@@ -11,9 +11,12 @@ from local.athena.catalog import Column, Database, Partition, Storage, Table
 from local.athena.errors import (
     AlreadyExistsError,
     DdlFailedError,
+    DuplicateColumnNameError,
+    MissingColumnNameError,
     NotSupportedError,
     QuerySyntaxError,
     TableNotFoundError,
+    ViewIsRecursiveError,
 )
 from local.athena.execution import Execution, Result
 from local.athena.session import CATALOG
@@ -620,6 +623,30 @@ def _spec_of(tokens: Tokens) -> dict[str, str]:
     return _assignments(tokens, tokens.name, tokens.literal)
 
 
+def check_names(columns: Sequence[tuple[str | None, Any]]) -> None:
+    """Refuse a query's columns as those of a table or view where a name is missing or there twice."""
+    seen: set[str] = set()
+    for position, (name, _) in enumerate(columns, 1):
+        if not name or name == f"_col{position - 1}":
+            raise MissingColumnNameError(f"Column name not specified at position {position}", (1, 1))
+        if name.lower() in seen:
+            raise DuplicateColumnNameError(f"Column name '{name.lower()}' specified more than once", (1, 1))
+        seen.add(name.lower())
+
+
+@dataclass(frozen=True)
+class _WithoutView(tables.Tables):
+    """What the query of a view may read: not the view itself, nor views over it."""
+
+    own: tuple[str, str]
+
+    def resolve(self, catalog: str, database: str, name: str) -> Any:
+        found = super().resolve(catalog, database, name)
+        if found is not None and (database, name) == self.own:
+            raise ViewIsRecursiveError(f"Statement would create a recursive view: {CATALOG}.{database}.{name}", (1, 1))
+        return found
+
+
 @dataclass(frozen=True)
 class CreateView:
     """CREATE [OR REPLACE] VIEW: the query is compiled to know its columns, which stay as they are then."""
@@ -641,7 +668,8 @@ class CreateView:
             raise AlreadyExistsError(f"Table already exists: '{CATALOG}.{database}.{name}'", (1, 1))
         if found and not self.replaces:
             raise AlreadyExistsError(f"View already exists: '{CATALOG}.{database}.{name}'", (1, 1))
-        columns = compile_query(self.tree, tables.Tables(catalog), execution.session).columns
+        columns = compile_query(self.tree, _WithoutView(catalog, (database, name)), execution.session).columns
+        check_names(columns)
         view = views.encode(database, name, self.text, execution.session.database, columns)
         if found:
             catalog.update_table(view)

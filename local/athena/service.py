@@ -638,7 +638,7 @@ def _result_place(request: Mapping[str, Any], workgroup: Mapping[str, Any]) -> t
 
 
 def _updated(configuration: Mapping[str, Any], changes: Mapping[str, Any]) -> Record:
-    """A configuration after changes, of which `Remove<member>` takes a member away and `<member>Updates` goes deeper."""
+    """A configuration after changes: `Remove<member>` takes a member away, `<member>Updates` goes deeper."""
     kept = dict(configuration)
     for name, value in changes.items():
         if name.startswith("Remove"):

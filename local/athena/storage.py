@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from local.athena.errors import FilesystemError
+
 _DELETE_BATCH = 1000
 _SCHEMES = {"s3", "s3a", "s3n"}
 
@@ -45,11 +47,14 @@ class S3:
     def list(self, prefix: str) -> tuple[Object, ...]:
         bucket, key = split(prefix)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        return tuple(
-            Object(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"])
-            for page in pages
-            for each in page.get("Contents", ())
-        )
+        try:
+            return tuple(
+                Object(f"s3://{bucket}/{each['Key']}", each["Size"], each["LastModified"])
+                for page in pages
+                for each in page.get("Contents", ())
+            )
+        except self._s3.exceptions.NoSuchBucket as error:
+            raise FilesystemError(f"Failed to list directory: {prefix}: the specified bucket does not exist") from error
 
     def read(self, uri: str) -> bytes:
         bucket, key = split(uri)

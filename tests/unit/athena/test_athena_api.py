@@ -416,3 +416,38 @@ def test_what_a_session_prepares_the_api_shows(athena: Athena, runner: Obedient,
     assert prepared["weekly"] == "SELECT 7"
     del prepared["weekly"]
     assert athena.call("ListPreparedStatements", {"WorkGroup": "primary"})["PreparedStatements"] == []
+
+
+def test_a_page_is_of_the_results_that_its_token_was_given_for(athena: Athena, finish: Call) -> None:
+    one, other = finish("rows 3"), finish("rows 3")
+    token = results_of(athena, one, MaxResults=1)["NextToken"]
+    for wrong in (token, "4", f"{other['QueryExecutionId']}:999999"):
+        with pytest.raises(RequestError, match="Invalid NextToken"):
+            results_of(athena, other, NextToken=wrong)
+
+
+def test_a_workgroup_is_updated_member_by_member(athena: Athena) -> None:
+    changes: dict[str, Any] = {
+        "BytesScannedCutoffPerQuery": 10_000_000,
+        "ResultConfigurationUpdates": {"OutputLocation": "s3://results/a/", "AclConfiguration": {"S3AclOption": "x"}},
+    }
+    athena.call("UpdateWorkGroup", {"WorkGroup": "primary", "ConfigurationUpdates": changes})
+    changes = {
+        "RemoveBytesScannedCutoffPerQuery": True,
+        "ResultConfigurationUpdates": {"RemoveOutputLocation": True},
+    }
+    athena.call("UpdateWorkGroup", {"WorkGroup": "primary", "ConfigurationUpdates": changes, "Description": "d"})
+
+    found = athena.call("GetWorkGroup", {"WorkGroup": "primary"})["WorkGroup"]
+
+    assert found["Description"] == "d"
+    assert "BytesScannedCutoffPerQuery" not in found["Configuration"]
+    assert found["Configuration"]["ResultConfiguration"] == {"AclConfiguration": {"S3AclOption": "x"}}
+    with pytest.raises(RequestError, match="WorkGroup nope is not found"):
+        athena.call("UpdateWorkGroup", {"WorkGroup": "nope"})
+
+
+def test_results_are_not_reused_after_more_than_a_week(start: Callable[..., str]) -> None:
+    reuse = {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 10_081}}
+    with pytest.raises(RequestError, match="MaxAgeInMinutes"):
+        start("rows 1", ResultReuseConfiguration=reuse)

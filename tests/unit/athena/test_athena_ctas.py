@@ -129,7 +129,7 @@ def test_insert_adds_files_in_the_partitions_places_and_registers_new_ones(lake:
 
 def test_insert_refuses_other_types_and_unknown_columns(lake: Lake) -> None:
     lake("CREATE EXTERNAL TABLE t (id int, note string) STORED AS PARQUET LOCATION 's3://lake/t/'")
-    for values in ("'x', 'y'", "1", "3000000000, 'x'"):
+    for values in ("'x', 'y'", "1", "1, 2"):
         with pytest.raises(errors.TypeMismatchError, match=r"mismatched column types: Table: \[integer, varchar\]"):
             lake(f"INSERT INTO t VALUES ({values})")  # noqa: S608 (our own values)
     with pytest.raises(errors.QuerySyntaxError, match="does not exist in target table: nope"):
@@ -171,3 +171,30 @@ def test_a_table_with_escapes_is_not_written(lake: Lake) -> None:
     lake("CREATE EXTERNAL TABLE t (a string) ROW FORMAT DELIMITED ESCAPED BY '~' LOCATION 's3://lake/escaped/'")
     with pytest.raises(errors.NotSupportedError, match="ESCAPED BY"):
         lake("INSERT INTO t VALUES ('a')")
+
+
+def test_insert_stores_what_fits(lake: Lake) -> None:
+    lake(
+        "CREATE EXTERNAL TABLE t (i int, v varchar(2), d decimal(3,1), f float)"
+        " STORED AS PARQUET LOCATION 's3://lake/t/'"
+    )
+    lake("INSERT INTO t VALUES (BIGINT '5', 'ab   ', 1.25, 2)")
+    lake("INSERT INTO t (i, v) VALUES (2.5E0, NULL)")
+    assert lake.rows("SELECT i, v, CAST(d AS varchar), f FROM t ORDER BY i") == [
+        (3, None, None, None),
+        (5, "ab", "1.3", 2.0),
+    ]
+    with pytest.raises(errors.NumericValueOutOfRangeError):
+        lake("INSERT INTO t (i) VALUES (3000000000)")
+    with pytest.raises(errors.InvalidCastArgumentError) as error:
+        lake("INSERT INTO t (v) VALUES ('abc')")
+    assert error.value.message == (
+        "Cannot truncate non-space characters when casting from varchar(3) to varchar(2) on INSERT"
+    )
+    with pytest.raises(errors.QuerySyntaxError, match="specified more than once: i"):
+        lake("INSERT INTO t (i, i) VALUES (1, 2)")
+
+
+def test_a_property_stands_once(lake: Lake) -> None:
+    with pytest.raises(errors.DuplicatePropertyError, match="Duplicate property: format"):
+        lake("UNLOAD (SELECT 1 AS a) TO 's3://lake/u/' WITH (format = 'JSON', format = 'PARQUET')")

@@ -77,3 +77,20 @@ def test_what_is_no_view_of_athena_is_refused(lake: Lake) -> None:
     )
     with pytest.raises(errors.InvalidViewError, match=r"'db\.v' cannot be read: it is not a Presto view"):
         lake("SELECT * FROM v")
+
+
+def test_a_view_needs_names_for_its_columns(lake: Lake) -> None:
+    with pytest.raises(errors.MissingColumnNameError, match="not specified at position 2"):
+        lake("CREATE VIEW v AS SELECT 1 AS a, 2")
+    with pytest.raises(errors.DuplicateColumnNameError, match="'a' specified more than once"):
+        lake("CREATE VIEW v AS SELECT 1 AS a, 2 AS A")
+
+
+def test_a_view_is_not_made_over_itself(lake: Lake) -> None:
+    lake("CREATE VIEW one AS SELECT 1 AS a")
+    lake("CREATE VIEW two AS SELECT a FROM one")
+    with pytest.raises(errors.InvalidViewError, match=r"VIEW_IS_RECURSIVE: .* recursive view: awsdatacatalog\.db\.one"):
+        lake("CREATE OR REPLACE VIEW one AS SELECT a FROM two")
+    with pytest.raises(errors.ViewIsRecursiveError, match=r"recursive view: awsdatacatalog\.db\.one"):
+        lake("CREATE OR REPLACE VIEW one AS SELECT a FROM one")
+    assert lake.rows("SELECT a FROM two") == [(1,)]
