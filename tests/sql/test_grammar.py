@@ -1,15 +1,22 @@
 """All our SQL is of the grammar that AWS reads: queries of Trino's, table definitions of Hive's."""
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
+from nightlake.core.contract import load_pipelines
+from nightlake.core.pipeline import Column
+from nightlake.core.table import Table, ddl, tables
+
+from infra.saved_queries import saved_queries
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+PIPELINES = load_pipelines(ROOT / "pipelines")
 
 
 def errors(grammar: str, statements: Sequence[str]) -> dict[str, list[str]]:
@@ -39,6 +46,35 @@ def test_the_files_of_sql_are_of_the_grammar_that_reads_them() -> None:
     assert texts
     assert errors("hive", [text for text in texts if is_definition(text)]) == {}
     assert errors("trino", [text for text in texts if not is_definition(text)]) == {}
+
+
+def test_the_tables_of_every_contract_are_of_hives_grammar() -> None:
+    odd = Table(
+        name="odd",
+        description="It's a \\ and a ; `quote`",
+        columns=(
+            Column(name="_order", type="array<struct<a:int,b:decimal(10,2)>>", description="'' -- /* no comment"),
+            Column(name="table", type="map<string,array<double>>"),
+        ),
+    )
+    declared = [table for pipeline in PIPELINES for dataset in pipeline.datasets for table in tables(dataset)]
+    assert declared
+    assert errors("hive", [ddl(table, "s3://lake/empty/") for table in (*declared, odd)]) == {}
+
+
+def test_the_saved_queries_are_of_trinos_grammar() -> None:
+    found = [query.sql for pipeline in PIPELINES for dataset in pipeline.datasets for query in saved_queries(dataset)]
+    assert found
+    assert errors("trino", found) == {}
+
+
+def test_the_statements_of_the_docs_are_of_the_grammar_that_reads_them() -> None:
+    pages = "\n".join(page.read_text() for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))))
+    asked = re.findall(r'nightlake query "((?:SELECT|WITH)[^"]*)"', pages)
+    run = re.findall(r'"((?:SELECT|WITH) [^"]*)"', pages) + re.findall(r'"""\s*(CREATE TABLE .*?)"""', pages, re.DOTALL)
+    assert asked
+    assert run
+    assert errors("trino", [*asked, *run]) == {}
 
 
 @pytest.mark.parametrize(
