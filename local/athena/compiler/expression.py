@@ -11,9 +11,10 @@ from local.athena.compiler import subquery
 from local.athena.compiler.arithmetic import arithmetic, compare, distinct, negate
 from local.athena.compiler.cast import as_text, cast, coerce
 from local.athena.compiler.keys import hides_zone, needs_key, order_key, same_key
-from local.athena.compiler.literals import check_escape, decimal_literal, interval_amount, number, unescaped
+from local.athena.compiler.literals import check_escape, decimal_literal, interval_amount, is_time, number, unescaped
 from local.athena.compiler.scope import Scope
 from local.athena.compiler.typed import Typed, let, null, repeats, text_literal
+from local.athena.compiler.window import over_clause
 from local.athena.errors import (
     ColumnNotFoundError,
     ExpressionNotAggregateError,
@@ -22,11 +23,7 @@ from local.athena.errors import (
     InvalidArgumentsError,
     InvalidFunctionArgumentError,
     InvalidLiteralError,
-    InvalidOrderByError,
     InvalidParameterUsageError,
-    InvalidPartitionByError,
-    InvalidWindowFrameError,
-    InvalidWindowReferenceError,
     NestedAggregationError,
     NestedWindowError,
     NotSupportedError,
@@ -46,15 +43,15 @@ from local.athena.types import (
     DATE,
     DOUBLE,
     INTEGER,
-    INTERVAL_DAY,
-    INTERVAL_YEAR,
     REAL,
+    TIME,
     TIMESTAMP,
     TIMESTAMP_TZ,
     UNKNOWN,
     VARBINARY,
     VARCHAR,
     Array,
+    Char,
     Map,
     Row,
     Type,
@@ -79,6 +76,7 @@ _KEEPS_ZONES = {  # functions that do not compare what they are given
     *("first_value", "last_value", "nth_value", "map_keys", "map_values", "transform_values"),
 }
 _TELLS_APART = {"approx_distinct", "approx_most_frequent", "histogram", "map_agg", "multimap_agg", "mode", "set_agg"}
+_CLOCKS = ("current_time", "current_timestamp", "localtime", "localtimestamp")
 _EXTRACT = {"DOW": "day_of_week", "DOY": "day_of_year", "YOW": "year_of_week"}
 
 
@@ -170,6 +168,10 @@ class Expressions:
                 position(node),
             )
         field, taken, scope = found
+        if self.in_aggregate and scope is not self.scope:
+            raise NotSupportedError(
+                "An aggregate over a column of the query around it is not supported", position(node)
+            )
         value = field.value
         if field.source is not None:
             scope.used.add(field.source)
@@ -225,9 +227,9 @@ class Expressions:
         return Typed(f"from_hex('{text}')", VARBINARY)
 
     def _unicode(self, node: exp.Expr) -> Typed:
+        escape = node.args.get("escape")
         try:
-            text = str(node.this).encode("latin-1", "backslashreplace").decode("raw_unicode_escape")
-            text = unescaped(str(node.this)) if "\\" in str(node.this) else text
+            text = unescaped(str(node.this), escape.name if escape else "\\")
         except ValueError:
             raise InvalidLiteralError("Incomplete escape sequence", position(node)) from None
         return text_literal(text, varchar(len(text)))
@@ -558,8 +560,10 @@ class Expressions:
             return Typed(f"struct_pack(instant := TIMESTAMP '{zoned[0]}', zone := '{zoned[1]}')", TIMESTAMP_TZ)
         if target.name == "decimal":
             return decimal_literal(text, where)
-        if is_text(target):
-            return text_literal(text, varchar(len(text)))
+        if isinstance(target, Char):
+            raise NotSupportedError("A literal of type char is not supported; use CAST", where)
+        if target in (DATE, TIME, TIMESTAMP) and not is_time(text, target):
+            raise InvalidLiteralError(f"'{text}' is not a valid {target.name.upper()} literal", where)
         return cast(text_literal(text, varchar(len(text))), target, where)
 
     def type_of(self, node: exp.Expr, whole: exp.Expr) -> Type:
@@ -644,6 +648,12 @@ class Expressions:
         return self._call(call, order=order)
 
     def _anonymous(self, node: exp.Expr) -> Typed:
+        if node.name.lower() in _CLOCKS and node.expressions:
+            if node.expressions[0].name != "3":
+                raise NotSupportedError(
+                    f"{node.sql(dialect=AthenaSql)} is not supported; use precision 3", position(node)
+                )
+            node = exp.Anonymous(this=node.name, expressions=[])
         special = self._SPECIAL_FORMS.get(node.name.lower())
         return special(self, node) if special else self._call(node)
 
@@ -760,7 +770,7 @@ class Expressions:
             raise ExpressionNotScalarError(f"Window functions are not allowed here: [{shown}]", position(node))
         inner = Expressions(self.queries, self.scope)
         inner.named_windows = self.named_windows
-        return inner.modified(name, node, condition=condition, nulls=nulls, over=inner.over_clause(over), order=())
+        return inner.modified(name, node, condition=condition, nulls=nulls, over=over_clause(inner, over), order=())
 
     def modified(
         self,
@@ -807,84 +817,6 @@ class Expressions:
     def order_by(self, items: Sequence[exp.Expr]) -> str:
         """`a ASC NULLS LAST, ...`; Trino puts NULLs last in both directions unless told."""
         return ", ".join(ordered(item, self.compile(item.this)) for item in items)
-
-    def over_clause(self, over: exp.Expr) -> str:
-        partition, order, spec = self._window_parts(over)
-        parts = []
-        if partition:
-            parts.append("PARTITION BY " + ", ".join(same_key(self.compile(key)) for key in partition))
-        if order is not None:
-            parts.append("ORDER BY " + self.order_by(order.expressions))
-        if spec is not None:
-            parts.append(self._frame(spec, order))
-        return " ".join(parts)
-
-    def _window_parts(self, over: exp.Expr) -> tuple[list[exp.Expr] | None, exp.Expr | None, exp.Expr | None]:
-        """PARTITION BY, ORDER BY and the frame of a window, with those of the named window that it extends."""
-        partition, order, spec = (over.args.get(part) for part in ("partition_by", "order", "spec"))
-        alias = over.args.get("alias")
-        if alias is None:
-            return partition, order, spec
-        named = self.named_windows.get(alias.name.lower())
-        if named is None:
-            raise InvalidWindowReferenceError(f"Cannot resolve WINDOW name {alias.name}", position(over))
-        base = self._window_parts(named)
-        if not (partition or order or spec):
-            return base
-        if partition:
-            raise InvalidPartitionByError(
-                "WINDOW specification with named WINDOW reference cannot specify PARTITION BY", position(over)
-            )
-        if order and base[1]:
-            raise InvalidOrderByError(
-                "Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY", position(over)
-            )
-        if base[2]:
-            raise InvalidWindowReferenceError(
-                "Cannot reference named WINDOW containing frame specification", position(over)
-            )
-        return base[0], order or base[1], spec
-
-    def _frame(self, spec: exp.Expr, order: exp.Expr | None) -> str:
-        kind = str(spec.args["kind"]).upper()
-        ends = []
-        for side, default in (("start", "UNBOUNDED PRECEDING"), ("end", "CURRENT ROW")):
-            bound = spec.args.get(side)
-            direction = str(spec.args.get(f"{side}_side") or "").upper()
-            if bound is None:
-                ends.append(default)
-            elif isinstance(bound, str):
-                ends.append(f"{bound.upper()} {direction}".strip())
-            else:
-                ends.append(f"{self._offset(bound, kind, order)} {direction}")
-        if ends[0] == "UNBOUNDED FOLLOWING" or ends[1] == "UNBOUNDED PRECEDING":
-            raise InvalidWindowFrameError("Window frame start cannot be UNBOUNDED FOLLOWING", position(spec))
-        return f"{kind} BETWEEN {ends[0]} AND {ends[1]}"
-
-    def _offset(self, bound: exp.Expr, kind: str, order: exp.Expr | None) -> str:
-        value = self.compile(bound)
-        if kind != "RANGE":
-            if not is_integer(value.type):
-                raise TypeMismatchError(
-                    f"Window frame {kind} value type must be exact numeric type with scale 0 (actual {value.type})",
-                    position(bound),
-                )
-            return coerce(value, BIGINT).sql
-        if order is None or len(order.expressions) != 1:
-            raise InvalidWindowFrameError(
-                "Window frame of type RANGE PRECEDING or FOLLOWING requires single sort item in ORDER BY"
-            )
-        sort = self.compile(order.expressions[0].this)
-        if value.type == INTERVAL_DAY:
-            return f"to_milliseconds({value.sql})"
-        if value.type == INTERVAL_YEAR:
-            return f"to_months({value.sql})"
-        common = common_type([sort.type, value.type])
-        if common != sort.type:
-            raise TypeMismatchError(
-                f"Window frame RANGE value type ({value.type}) not coercible to sort item type ({sort.type})"
-            )
-        return coerce(value, sort.type).sql
 
     def _grouping(self, node: exp.Expr) -> Typed:
         grouping = self.scope.grouping

@@ -1,17 +1,21 @@
 """Literals: their values and types as Trino reads them."""
 
 import re
+from datetime import datetime
 from decimal import Decimal as Number
 
 from local.athena.compiler.typed import Typed
 from local.athena.errors import InvalidFunctionArgumentError, InvalidLiteralError, NotSupportedError
 from local.athena.types import (
     BIGINT,
+    DATE,
     DOUBLE,
     INTEGER,
     INTERVAL_DAY,
     INTERVAL_YEAR,
     MAX_DECIMAL,
+    TIME,
+    TIMESTAMP,
     Type,
     decimal,
     to_duckdb,
@@ -47,18 +51,40 @@ def decimal_literal(text: str, where: tuple[int, int] | None) -> Typed:
     return Typed(f"CAST('{exact}' AS {to_duckdb(kind)})", kind, Number(exact), is_literal=True)
 
 
-def unescaped(text: str) -> str:
-    """A U&'' literal: `\\0041` and `\\+01F600` are code points, `\\\\` a backslash. Raises ValueError."""
+def unescaped(text: str, symbol: str = "\\") -> str:
+    """A U&'' literal: after the escape `symbol`, 0041 and +01F600 are code points. Raises ValueError."""
+    if len(symbol) != 1 or re.match(r"[0-9A-Fa-f+'\"\s]", symbol):
+        raise ValueError(symbol)
     result, at = "", 0
     while at < len(text):
-        if text[at] != "\\":
+        if text[at] != symbol:
             result, at = result + text[at], at + 1
-        elif text[at + 1 : at + 2] == "\\":
-            result, at = result + "\\", at + 2
+        elif text[at + 1 : at + 2] == symbol:
+            result, at = result + symbol, at + 2
         else:
-            start, length = (at + 2, 6) if text[at + 1 : at + 2] == "+" else (at + 1, 4)
-            result, at = result + chr(int(text[start : start + length], 16)), start + length
+            found = re.compile(r"\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4})").match(text, at + 1)
+            if found is None:
+                raise ValueError(text)
+            result, at = result + chr(int(found[1] or found[2], 16)), found.end()
+            result.encode()  # fails on half a surrogate pair
     return result
+
+
+def is_time(text: str, kind: Type) -> bool:
+    """Whether `text` is a date, time or timestamp, as far as Python's calendar goes (up to the year 9999)."""
+    day, clock = r"(\d{4})-(\d{1,2})-(\d{1,2})", r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?"
+    if kind != TIME and re.match(r"\s*([+-]|\d{5})", text):
+        return True  # beyond the calendar: told when the query runs
+    pattern = {DATE: day, TIME: clock, TIMESTAMP: f"{day}(?: {clock})?"}[kind]
+    found = re.fullmatch(rf"\s*{pattern}\s*", text)
+    if found is None:
+        return False
+    parts = [int(part or 0) for part in found.groups()]
+    try:
+        datetime(*((1970, 1, 1, *parts) if kind == TIME else parts))  # noqa: DTZ001
+    except ValueError:
+        return False
+    return True
 
 
 def interval_amount(text: str, first: str, last: str, where: tuple[int, int] | None) -> tuple[int, Type]:

@@ -18,6 +18,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+TWO = "(VALUES '2020-02-28', '2020-03-01') AS t(d)"
 SETS: list[list[int | None]] = [[], [1], [2], [1, 2], [2, 3], [None], [1, None], [2, 2]]
 
 
@@ -74,6 +75,13 @@ def pairs(ask: Any) -> Any:
             "SELECT (1, 2) < (1, 3), ARRAY[2] <= ARRAY[1, 5], ('a', 1) BETWEEN ('a', 0) AND ('a', 2)",
             [(True, False, True)],
         ),
+        ("SELECT U&'!00e9!!' UESCAPE '!', U&'\\00e9'", [("é!", "é")]),
+        ("SELECT current_timestamp(3) = current_timestamp, localtimestamp(3) = localtimestamp", [(True, True)]),
+        ("SELECT sum(a) OVER (ORDER BY a ROWS BETWEEN a PRECEDING AND 1 PRECEDING) FROM pairs", [(None,), (1,), (3,)]),
+        (
+            f"SELECT count(*) OVER (ORDER BY date(d) RANGE INTERVAL '2' DAY PRECEDING) FROM {TWO}",
+            [(1,), (2,)],
+        ),
         ("SELECT X'00 0a', DECIMAL '007.50' = 7.5", [(b"\x00\n", True)]),
     ],
 )
@@ -112,6 +120,27 @@ def test_a_query_of_such_parts_answers(pairs: Any, sql: str, rows: list[tuple[An
         ("SELECT X'0'", "SYNTAX_ERROR: line 1:8: Binary literal must contain an even number of digits"),
         ("SELECT X'0g'", "SYNTAX_ERROR: line 1:8: Binary literal can only contain hexadecimal digits"),
         ("SELECT DECIMAL '1e3'", "INVALID_LITERAL: line 1:16: '1e3' is not a valid DECIMAL literal"),
+        ("SELECT DATE '2020-02-30'", "INVALID_LITERAL: line 1:13: '2020-02-30' is not a valid DATE literal"),
+        ("SELECT TIMESTAMP '2020-01-01 24:00:00'", "is not a valid TIMESTAMP literal"),
+        ("SELECT TIME '25:00'", "is not a valid TIME literal"),
+        ("SELECT CHAR 'a'", "NOT_SUPPORTED"),
+        ("SELECT U&'\\D83D'", "INVALID_LITERAL"),
+        ("SELECT current_timestamp(6)", "NOT_SUPPORTED"),
+        (
+            "SELECT (SELECT sum(p.a) FROM (VALUES 1) AS t(x)) FROM pairs p",
+            "NOT_SUPPORTED: line 1:20: An aggregate over",
+        ),
+        ("SELECT sum(a) OVER (ROWS 1 FOLLOWING) FROM pairs", "starting from FOLLOWING cannot end with CURRENT ROW"),
+        (
+            "SELECT sum(a) OVER (ROWS BETWEEN CURRENT ROW AND 1 PRECEDING) FROM pairs",
+            "INVALID_WINDOW_FRAME: line 1:50: Window frame starting from CURRENT ROW cannot end with PRECEDING",
+        ),
+        ("SELECT sum(a) OVER (ROWS -1 PRECEDING) FROM pairs", "offset value must not be negative or null"),
+        (
+            "SELECT sum(a) OVER (ROWS BETWEEN a - 2 PRECEDING AND 1 FOLLOWING) FROM pairs",
+            "must not be negative or null",
+        ),
+        ("SELECT sum(a) OVER (ORDER BY b RANGE 1 PRECEDING) FROM pairs", "NOT_SUPPORTED"),
         ("SELECT CAST(1 AS string)", "TYPE_NOT_FOUND: line 1:8: Unknown type: string"),
         ("SELECT CAST(1 AS float)", "TYPE_NOT_FOUND: line 1:8: Unknown type: float"),
         ("SELECT position('a', 'b')", "FUNCTION_NOT_FOUND"),
