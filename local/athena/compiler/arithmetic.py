@@ -235,6 +235,9 @@ def _shifted(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | Non
     if left.type == TIMESTAMP_TZ and right.type == INTERVAL_DAY:
         moved = f"struct_pack(instant := ({left.sql}).instant {operator} {amount}, zone := ({left.sql}).zone)"
         return f"CASE WHEN {left.sql} IS NOT NULL AND {right.sql} IS NOT NULL THEN {moved} END", TIMESTAMP_TZ
+    if left.type == TIMESTAMP_TZ:  # by months on the clock of its own zone
+        moved = f"nightlake_at(nightlake_local({left.sql}) {operator} {amount}, ({left.sql}).zone)"
+        return f"CASE WHEN {left.sql} IS NOT NULL AND {right.sql} IS NOT NULL THEN {moved} END", TIMESTAMP_TZ
     return None
 
 

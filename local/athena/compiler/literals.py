@@ -97,7 +97,8 @@ def interval_amount(text: str, first: str, last: str, where: tuple[int, int] | N
         names = list(_UNITS)
         wanted = names[names.index(first) : names.index(last) + 1]
         parts = text.replace(" ", ":").split(":")
-        if len(parts) > len(wanted):
+        whole = all(part.isdigit() for part, unit in zip(parts, wanted, strict=False) if unit != "SECOND")
+        if len(parts) > len(wanted) or not whole:
             raise ValueError(text)  # noqa: TRY301
         total = sum(Number(part) * _UNITS[unit] for part, unit in zip(parts, wanted, strict=False))
         return sign * int(total), INTERVAL_DAY

@@ -184,7 +184,16 @@ FUNCTIONS.aggregate("geometric_mean", "double -> double", _geometric_mean)
 # estimates
 
 FUNCTIONS.aggregate("approx_distinct", "T -> bigint", lambda invoke, a: invoke("count", f"DISTINCT {a[0]}"))
-FUNCTIONS.aggregate("approx_distinct", "T, double -> bigint", lambda invoke, a: invoke("count", f"DISTINCT {a[0]}"))
+FUNCTIONS.aggregate(
+    "approx_distinct",
+    "T, double -> bigint",
+    lambda invoke, a: refuse(
+        f"NOT {a[1]} BETWEEN 0.0040625 AND 0.26",
+        "Standard error must be in [0.0040625, 0.26]",
+        invoke("count", f"DISTINCT {a[0]}"),
+        "BIGINT",
+    ),
+)
 
 
 def _percentile(call: Call) -> Match | None:
@@ -195,8 +204,17 @@ def _percentile(call: Call) -> Match | None:
         return None
     held = DOUBLE if isinstance(kind, Decimal) else kind
     if isinstance(share, Array):
-        return Match((held, array(DOUBLE)), array(held), lambda invoke, a: invoke("quantile_disc", *a))
-    return Match((held, DOUBLE), held, lambda invoke, a: invoke("quantile_disc", *a))
+        outside = "len(list_filter({0}, lambda share: NOT share BETWEEN 0 AND 1)) > 0"
+        kinds, returns = (held, array(DOUBLE)), array(held)
+    else:
+        outside, kinds, returns = "NOT {0} BETWEEN 0 AND 1", (held, DOUBLE), held
+
+    def emit(invoke: Invoke, arguments: list[str]) -> str:
+        value, at = arguments
+        checked = refuse(outside.format(at), "Percentile must be between 0 and 1", at, to_duckdb(kinds[1]))
+        return invoke("quantile_disc", value, checked)
+
+    return Match(kinds, returns, emit)
 
 
 FUNCTIONS.aggregate("approx_percentile", _percentile)

@@ -298,19 +298,24 @@ def _widest(one: int | None, other: int | None) -> int | None:
 
 
 def _bind_lambda(text: str, argument: Lambda, bound: dict[str, Type]) -> bool:
-    """Compiles a lambda for the types known so far and binds its result's; a state variable widens until it fits."""
+    """Compiles a lambda for the types known so far and binds its result's; a state variable widens until it fits.
+
+    One that goes on widening, as a sum of decimals does, fits never: as in Trino, its first value wants a cast.
+    """
     if not text.startswith("function("):
         return False
     *parameters, returns = _inner(text)
     if len(parameters) != argument.parameters:
         return False
-    for _ in range(3):
+    for _ in range(4):
         body = argument.body(tuple(_instance(part, bound, {}) for part in parameters))
         before = dict(bound)
         if not _bind(returns, body, bound, {}):
             return False
         if returns not in parameters or bound == before:
             break
+    else:
+        return False
     return can_coerce(body, _instance(returns, bound, {}))
 
 
