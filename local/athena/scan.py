@@ -1,6 +1,6 @@
 """A table's rows as DuckDB SQL: its registered partitions, their own locations and the objects under them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import duckdb
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+PATH = "$path"
+"""A table's hidden column: the address of the object that a row is in."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class _Source:
     storage: Storage
     values: tuple[str, ...]
     objects: tuple[Object, ...]
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """Where one file is and of which source."""
+
+    uri: str
+    source: _Source
 
 
 def relation(scan: Scan, catalog: Catalog, store: ObjectStore, connection: "duckdb.DuckDBPyConnection") -> Relation:
@@ -158,28 +168,30 @@ class _TableReader:
             columns = [column for column in self._columns if column[0] in self._used]
             source, values = parquet.reader(self._connection, urls, columns)
             known = dict(zip((name for name, _ in columns), values, strict=True))
-            selects.append(self._select(source, known, [owners[url] for url in urls]))
+            selects.append(self._select(source, known, {url: owners[url] for url in urls}))
         return selects, parquet.scanned_bytes(self._connection, list(owners), wanted)
 
     def _text(self, storage: Storage, sources: Sequence[_Source]) -> tuple[list[str], int]:
         owners = self._owners(sources)
         source, known = text.reader(self._connection, list(owners), self._columns, storage, self._table, self._used)
-        select = self._select(source, known, list(owners.values()))
+        select = self._select(source, known, owners)
         return [select], sum(each.size for owner in sources for each in owner.objects)
 
-    def _owners(self, sources: Sequence[_Source]) -> dict[str, _Source]:
-        return {self._store.url(each.uri): source for source in sources for each in source.objects}
+    def _owners(self, sources: Sequence[_Source]) -> dict[str, _Owner]:
+        return {self._store.url(each.uri): _Owner(each.uri, source) for source in sources for each in source.objects}
 
-    def _select(self, source: str, values: dict[str, str], owners: Sequence[_Source]) -> str:
+    def _select(self, source: str, values: dict[str, str], owners: Mapping[str, _Owner]) -> str:
         """One SELECT of all the table's columns; `owners` tell whose each file is. Unused columns are not read."""
         shown = [
             f"{values.get(name, _null(kind)) if name in self._used else _null(kind)} AS {quote(name)}"
             for name, kind in self._columns
         ]
         for position, (name, kind) in enumerate(self._keys):
-            texts = [owner.values[position] for owner in owners]
+            texts = [owner.source.values[position] for owner in owners.values()]
             self._check_values(name, kind, texts)
             shown.append(f"{_key(texts, kind)} AS {quote(name)}")
+        if PATH in self._used:
+            shown.append(f"{_key([owner.uri for owner in owners.values()], types.VARCHAR)} AS {quote(PATH)}")
         return f"SELECT {', '.join(shown)} FROM {source}"  # noqa: S608 (escaped)
 
     def _check_values(self, name: str, kind: Type, texts: Sequence[str]) -> None:
@@ -194,7 +206,8 @@ class _TableReader:
             raise InvalidPartitionValueError(f"Invalid partition value '{wrong[0]}' for {kind} partition key: {name}")
 
     def _empty(self) -> str:
-        shown = [f"{_null(kind)} AS {quote(name)}" for name, kind in (*self._columns, *self._keys)]
+        columns = (*self._columns, *self._keys, *([(PATH, types.VARCHAR)] if PATH in self._used else []))
+        shown = [f"{_null(kind)} AS {quote(name)}" for name, kind in columns]
         return f"SELECT {', '.join(shown)} WHERE false"
 
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from local.athena import system, views
+from local.athena import system, types, views
 from local.athena.catalog import Catalog
 from local.athena.compiler import scope
 from local.athena.errors import CatalogNotFoundError, SchemaNotFoundError
+from local.athena.scan import PATH
 from local.athena.session import CATALOG
 
 
@@ -36,4 +37,4 @@ class Tables:
         if table.is_view:
             return views.decode(table)
         keys = frozenset(key.name.lower() for key in table.partition_keys)
-        return scope.Table(CATALOG, database, name, views.typed_columns(table), keys)
+        return scope.Table(CATALOG, database, name, views.typed_columns(table), keys, ((PATH, types.VARCHAR),))

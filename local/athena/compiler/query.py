@@ -8,9 +8,10 @@ from itertools import count
 
 from sqlglot import exp
 
+from local.athena.compiler.calls import is_aggregate
 from local.athena.compiler.cast import coerce
-from local.athena.compiler.expression import Expressions, is_aggregate, ordered
-from local.athena.compiler.keys import needs_key, same_key
+from local.athena.compiler.expression import Expressions
+from local.athena.compiler.keys import needs_key, ordered, same_key
 from local.athena.compiler.relation import Relations
 from local.athena.compiler.scope import CatalogView, CompiledQuery, Field, Grouping, Scan, Scope, Table
 from local.athena.compiler.typed import Typed
@@ -97,7 +98,7 @@ class QueryCompiler:
             Scan(
                 source.relation,
                 source.table,
-                tuple(name for name, _ in source.table.columns if name in source.columns),
+                tuple(name for name, _ in (*source.table.columns, *source.table.hidden) if name in source.columns),
                 " AND ".join(source.conditions) or None,
             )
             for source in self.sources
@@ -416,7 +417,7 @@ class _SelectCompiler:
         prefix = tuple(part.name.lower() for part in node.parts[:-1]) if isinstance(node, exp.Column) else ()
         if not fields and not prefix:
             raise ColumnNotFoundError("SELECT * not allowed in queries without FROM clause", position(node))
-        chosen = [f for f in fields if not prefix or f.qualifier[-len(prefix) :] == prefix]
+        chosen = [f for f in fields if not f.hidden and (not prefix or f.qualifier[-len(prefix) :] == prefix)]
         if not chosen:
             names = dict(zip(("this", "table", "db"), (exp.to_identifier(name) for name in prefix[::-1]), strict=False))
             if scope.find(prefix, position(node)) is None:

@@ -138,7 +138,14 @@ class Relations:
             Field(name, Typed(f"{alias}.{quote(name)}", kind), owner, (index, name), (index, name))
             for name, kind in table.columns
         )
-        return f"{quote(self.queries.sources[index].relation)} AS {alias}", self._aliased(fields, node)
+        fields = self._aliased(fields, node)
+        named = {each.name.lower() for each in (node.find_ancestor(exp.Select) or node).find_all(exp.Identifier)}
+        hidden = tuple(
+            Field(name, Typed(f"{alias}.{quote(name)}", kind), fields[0].qualifier, None, (index, name), hidden=True)
+            for name, kind in table.hidden
+            if name in named and fields
+        )
+        return f"{quote(self.queries.sources[index].relation)} AS {alias}", (*fields, *hidden)
 
     def _with_query(self, depth: int, name: str, node: exp.Expr) -> Relation:
         """A WITH query is compiled anew where it is named, as Trino does; it sees the ones before it."""

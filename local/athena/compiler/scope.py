@@ -11,13 +11,17 @@ from local.athena.types import Type
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the catalog: its columns with types, partition keys last, as `SELECT *` shows them."""
+    """A table of the catalog: its columns with types, partition keys last, as `SELECT *` shows them.
+
+    `hidden` are columns that a query has to name, such as "$path".
+    """
 
     catalog: str
     database: str
     name: str
     columns: tuple[tuple[str, Type], ...]
     partition_keys: frozenset[str] = frozenset()
+    hidden: tuple[tuple[str, Type], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Field:
     """A column that names can mean. `qualifier` is a table's alias, or its catalog, database and name.
 
     `origin` is the scan and the column it comes from unchanged, so that conditions on it can choose partitions;
-    `source` is them where the field is read from the scan itself.
+    `source` is them where the field is read from the scan itself. A `hidden` one is not among those of `*`.
     """
 
     name: str | None
@@ -76,6 +80,7 @@ class Field:
     qualifier: tuple[str, ...] = ()
     origin: tuple[int, str] | None = None
     source: tuple[int, str] | None = None
+    hidden: bool = False
 
     def answers(self, parts: tuple[str, ...]) -> bool:
         """Whether `parts`, lower case, name this field."""

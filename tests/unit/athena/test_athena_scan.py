@@ -294,3 +294,27 @@ def test_a_line_that_is_no_json_fails_whatever_is_read_of_it(lake: Lake) -> None
     assert lake.rows("SELECT id FROM t") == [(1,), (None,), (None,)]
     with pytest.raises(errors.BadDataError, match="'x' is no value of array"):
         lake("SELECT n FROM t")
+
+
+@pytest.mark.parametrize("kind", ["STORED AS PARQUET", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','"])
+def test_the_path_of_a_row_is_a_column_that_a_query_names(lake: Lake, kind: str) -> None:
+    lake(f"CREATE EXTERNAL TABLE t (a int) PARTITIONED BY (p string) {kind} LOCATION 's3://lake/t/'")
+    assert lake.rows('SELECT a, "$path" FROM t') == []
+    for file in ("p=1/f", "p=1/g", "p=2/f"):
+        if "PARQUET" in kind:
+            lake.put(f"s3://lake/t/{file}", {"a": pa.array([1], pa.int32())})
+        else:
+            lake.store.write(f"s3://lake/t/{file}", b"1\n")
+    lake("MSCK REPAIR TABLE t")
+    assert lake.rows('SELECT DISTINCT "$path" FROM t ORDER BY 1') == [
+        ("s3://lake/t/p=1/f",), ("s3://lake/t/p=1/g",), ("s3://lake/t/p=2/f",)
+    ]  # fmt: skip
+    assert lake.rows("""SELECT *, x."$PATH" FROM t AS x WHERE "$path" LIKE '%p=1/g'""") == [
+        (1, "1", "s3://lake/t/p=1/g")
+    ]
+    assert lake.rows("""SELECT y.* FROM t AS x JOIN t AS y ON x."$path" = y."$path" WHERE x.p = '2'""") == [(1, "2")]
+    lake('CREATE VIEW v AS SELECT a, "$path" AS file FROM t')
+    assert lake.rows("SELECT count(DISTINCT file) FROM v") == [(3,)]
+    assert lake.rows("SELECT * FROM t LIMIT 1") == [(1, "1")]
+    with pytest.raises(errors.ColumnNotFoundError):
+        lake('SELECT "$path" FROM v')
