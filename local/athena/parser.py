@@ -160,6 +160,11 @@ def position(node: exp.Expr) -> tuple[int, int] | None:
     return own or (min(found) if found else None)
 
 
+def described(node: exp.Expr) -> str:
+    """A node of the tree for an error: what it is, and its text."""
+    return f"{type(node).__name__}: {node.sql(dialect=AthenaSql)[:80]}"
+
+
 def _spot(node: exp.Expr) -> tuple[int, int] | None:
     meta = node.meta
     if "line" not in meta or "col" not in meta:

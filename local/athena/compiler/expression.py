@@ -9,23 +9,19 @@ from sqlglot import exp
 
 from local.athena.compiler import subquery
 from local.athena.compiler.arithmetic import arithmetic, compare, distinct, negate
+from local.athena.compiler.calls import call, is_aggregate, wrapped
 from local.athena.compiler.cast import as_text, cast, coerce
-from local.athena.compiler.keys import hides_zone, needs_key, order_key, same_key
+from local.athena.compiler.keys import ordered
 from local.athena.compiler.literals import check_escape, decimal_literal, interval_amount, is_time, number, unescaped
 from local.athena.compiler.scope import Scope
-from local.athena.compiler.typed import Typed, let, null, repeats, text_literal
-from local.athena.compiler.window import over_clause
+from local.athena.compiler.typed import Typed, let, null, text_literal
 from local.athena.errors import (
     ColumnNotFoundError,
     ExpressionNotAggregateError,
-    ExpressionNotScalarError,
-    FunctionNotFoundError,
     InvalidArgumentsError,
     InvalidFunctionArgumentError,
     InvalidLiteralError,
     InvalidParameterUsageError,
-    NestedAggregationError,
-    NestedWindowError,
     NotSupportedError,
     QueryError,
     QuerySyntaxError,
@@ -33,9 +29,8 @@ from local.athena.errors import (
     TypeNotFoundError,
     failing,
 )
-from local.athena.functions.missing import is_missing
-from local.athena.functions.registry import FUNCTIONS, Argument, Call, Function, Lambda, Match, Session
-from local.athena.parser import AthenaSql, parse, position
+from local.athena.functions.registry import Session
+from local.athena.parser import AthenaSql, described, parse, position
 from local.athena.runtime import canonical_zone, parse_zoned
 from local.athena.types import (
     BIGINT,
@@ -70,12 +65,6 @@ from local.athena.types import (
 )
 
 _OPERATORS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
-_KEEPS_ZONES = {  # functions that do not compare what they are given
-    *("cardinality", "transform", "filter", "slice", "reverse", "concat", "flatten", "zip", "zip_with", "reduce"),
-    *("any_match", "all_match", "none_match", "count", "array_agg", "arbitrary", "any_value", "lag", "lead"),
-    *("first_value", "last_value", "nth_value", "map_keys", "map_values", "transform_values"),
-}
-_TELLS_APART = {"approx_distinct", "approx_most_frequent", "histogram", "map_agg", "multimap_agg", "mode", "set_agg"}
 _CLOCKS = ("current_time", "current_timestamp", "localtime", "localtimestamp")
 _EXTRACT = {"DOW": "day_of_week", "DOY": "day_of_year", "YOW": "year_of_week"}
 
@@ -117,7 +106,7 @@ class Expressions:
             return self._comparison(node)
         method = self._METHODS.get(type(node))
         if method is None:
-            raise NotSupportedError(f"{_described(node)} is not supported", position(node))
+            raise NotSupportedError(f"{described(node)} is not supported", position(node))
         return method(self, node)
 
     def _group_key(self, node: exp.Expr) -> Typed | None:
@@ -130,15 +119,26 @@ class Expressions:
         if isinstance(node, exp.Paren):
             return self._group_key(node.this)
         try:
-            before = self._ungrouped().compile(node)
+            before = self.ungrouped().compile(node)
         except QueryError:
             return None
         return grouping.keys.get(before.sql)
 
-    def _ungrouped(self) -> "Expressions":
+    def ungrouped(self) -> "Expressions":
+        """For what stands before the grouping: keys, and the arguments of aggregates."""
         scope = self.scope.inner({})
         scope.grouping = None
         return Expressions(self.queries, scope)
+
+    def within(self, names: dict[str, Typed]) -> "Expressions":
+        """For the body of a lambda with parameters `names`."""
+        return Expressions(self.queries, self.scope.inner(names))
+
+    def without_windows(self) -> "Expressions":
+        """For the arguments of a window function."""
+        inner = Expressions(self.queries, self.scope)
+        inner.named_windows = self.named_windows
+        return inner
 
     # names
 
@@ -642,10 +642,10 @@ class Expressions:
         ordered = node.this
         argument = ordered.this if isinstance(ordered, exp.Order) else ordered
         separator = node.args.get("separator") or exp.Literal.string("")
-        call = exp.Anonymous(this="listagg", expressions=[argument, separator])
-        call.meta.update(node.meta)
+        wanted = exp.Anonymous(this="listagg", expressions=[argument, separator])
+        wanted.meta.update(node.meta)
         order = ordered.expressions if isinstance(ordered, exp.Order) else []
-        return self._call(call, order=order)
+        return call(self, wanted, order=order)
 
     def _anonymous(self, node: exp.Expr) -> Typed:
         if node.name.lower() in _CLOCKS and node.expressions:
@@ -655,164 +655,18 @@ class Expressions:
                 )
             node = exp.Anonymous(this=node.name, expressions=[])
         special = self._SPECIAL_FORMS.get(node.name.lower())
-        return special(self, node) if special else self._call(node)
+        return special(self, node) if special else call(self, node)
 
     def _invoke(self, name: str, arguments: list[exp.Expr], node: exp.Expr) -> Typed:
-        call = exp.Anonymous(this=name, expressions=arguments)
-        call.meta.update(node.meta)
-        return self._call(call)
+        wanted = exp.Anonymous(this=name, expressions=arguments)
+        wanted.meta.update(node.meta)
+        return call(self, wanted)
 
     def _filter(self, node: exp.Expr) -> Typed:
-        return self._wrapped(node, None)
+        return wrapped(self, node, None)
 
     def _window(self, node: exp.Expr) -> Typed:
-        return self._wrapped(node.this, node)
-
-    def _wrapped(self, node: exp.Expr, over: exp.Expr | None) -> Typed:
-        """A call inside FILTER, IGNORE NULLS and OVER, in any order."""
-        condition, nulls = None, ""
-        while isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.Window):
-            if isinstance(node, exp.Window):
-                over = node
-            elif isinstance(node, exp.Filter):
-                condition = node.expression.this
-            else:
-                nulls = "IGNORE NULLS" if isinstance(node, exp.IgnoreNulls) else ""
-            node = node.this
-        if isinstance(node, exp.GroupConcat):
-            raise NotSupportedError("LISTAGG with FILTER or OVER is not supported", position(node))
-        if not isinstance(node, exp.Anonymous):
-            raise NotSupportedError(f"{_described(node)} is not supported here", position(node))
-        return self._call(node, condition=condition, nulls=nulls, over=over)
-
-    def _call(
-        self,
-        node: exp.Expr,
-        *,
-        condition: exp.Expr | None = None,
-        nulls: str = "",
-        over: exp.Expr | None = None,
-        order: Sequence[exp.Expr] = (),
-    ) -> Typed:
-        name = node.name.lower()
-        if name not in FUNCTIONS and is_missing(name):
-            raise NotSupportedError(f"Function {name} is not supported here", position(node))
-        if name not in FUNCTIONS:
-            raise FunctionNotFoundError(f"Function '{node.name}' not registered", position(node))
-        kind = FUNCTIONS.kind(name)
-        if kind == "scalar":
-            if condition is not None or over is not None or nulls:
-                raise FunctionNotFoundError(f"Function '{name}' is not an aggregation function", position(node))
-            return self._scalar(name, node)
-        if over is not None:
-            return self._over(name, node, condition, nulls, over)
-        if kind == "window":
-            raise ExpressionNotScalarError(f"Window function {name} requires an OVER clause", position(node))
-        return self._aggregate(name, node, condition, order)
-
-    def _scalar(self, name: str, node: exp.Expr) -> Typed:
-        for argument in node.expressions:
-            if isinstance(argument, exp.Distinct | exp.Order):
-                raise QuerySyntaxError(
-                    f"DISTINCT and ORDER BY are not allowed for scalar function {name}", position(node)
-                )
-        values, match = self._resolve(name, node, node.expressions)
-        once = not FUNCTIONS.deterministic(name)
-        sql = repeats(match.emit, values)
-        kind = to_duckdb(match.returns)
-        held = sql if match.returns == UNKNOWN else f"CAST({sql} AS {kind})"
-        return Typed(held, match.returns, once=once or any(value.once for value in values))
-
-    def _resolve(self, name: str, node: exp.Expr, arguments: Sequence[exp.Expr]) -> tuple[list[Typed], Match]:
-        """The arguments as the function wants them, and the overload."""
-        compiled: list[Typed | _LambdaText] = [
-            _LambdaText(self, item) if isinstance(item, exp.Lambda) else self.compile(item) for item in arguments
-        ]
-        call = Call(name, tuple(_argument(item) for item in compiled), self.queries.session)
-        match = FUNCTIONS.resolve(call)
-        if match is None:
-            given = ", ".join("<lambda>" if isinstance(item, _LambdaText) else str(item.type) for item in compiled)
-            raise FunctionNotFoundError(
-                f"Unexpected parameters ({given}) for function {name}. Expected: {FUNCTIONS.expected(name)}",
-                position(node),
-            )
-        for argument in call.arguments:
-            if isinstance(argument, Argument) and _loses_instants(name, argument.type):
-                raise NotSupportedError(f"{name} over {argument.type} is not supported", position(node))
-        values = []
-        for item, wanted in zip(compiled, match.arguments, strict=True):
-            if isinstance(item, _LambdaText):
-                assert isinstance(wanted, Function)  # noqa: S101
-                values.append(Typed(item.text(wanted), wanted))
-            else:
-                values.append(coerce(item, wanted))
-        return values, match
-
-    def _aggregate(self, name: str, node: exp.Expr, condition: exp.Expr | None, order: Sequence[exp.Expr]) -> Typed:
-        if self.in_aggregate:
-            raise NestedAggregationError(f"Cannot nest aggregations inside aggregation '{name}'", position(node))
-        grouping = self.scope.grouping
-        if grouping is None:
-            raise ExpressionNotScalarError(
-                f"Aggregations are not allowed here: [{node.sql(dialect=AthenaSql)}]", position(node)
-            )
-        before = self._ungrouped()
-        before.in_aggregate = True
-        before.scope.grouping = None
-        value = before.modified(name, node, condition=condition, nulls="", over=None, order=order)
-        return grouping.aggregate(value)
-
-    def _over(self, name: str, node: exp.Expr, condition: exp.Expr | None, nulls: str, over: exp.Expr) -> Typed:
-        if not self.windows:
-            shown = node.sql(dialect=AthenaSql)
-            if self.in_aggregate:
-                raise NestedWindowError(f"Cannot nest window functions inside aggregation: [{shown}]", position(node))
-            raise ExpressionNotScalarError(f"Window functions are not allowed here: [{shown}]", position(node))
-        inner = Expressions(self.queries, self.scope)
-        inner.named_windows = self.named_windows
-        return inner.modified(name, node, condition=condition, nulls=nulls, over=over_clause(inner, over), order=())
-
-    def modified(
-        self,
-        name: str,
-        node: exp.Expr,
-        *,
-        condition: exp.Expr | None,
-        nulls: str,
-        over: str | None,
-        order: Sequence[exp.Expr],
-    ) -> Typed:
-        """An aggregate or window call with its DISTINCT, ORDER BY, FILTER, IGNORE NULLS and OVER."""
-        arguments, unique = list(node.expressions), ""
-        if arguments and isinstance(arguments[-1], exp.Order):
-            order = arguments[-1].expressions
-            arguments[-1:] = [arguments[-1].this]
-        if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
-            if over is not None:
-                raise NotSupportedError("DISTINCT in window function parameters not yet supported", position(node))
-            unique, arguments = "DISTINCT ", list(arguments[0].expressions)
-            if arguments and isinstance(arguments[-1], exp.Order):
-                order = arguments[-1].expressions
-                arguments[-1:] = [arguments[-1].this]
-        if len(arguments) == 1 and isinstance(arguments[0], exp.Star):
-            if name != "count" or unique:
-                raise QuerySyntaxError(f"* is not allowed in {name}", position(node))
-            arguments = []
-        values, match = self._resolve(name, node, arguments)
-        if unique and name == "count":
-            values = [replace(value, sql=same_key(value)) for value in values]
-        elif unique and any(needs_key(value.type) for value in values):
-            raise NotSupportedError(f"{name}(DISTINCT) over {values[0].type} is not supported", position(node))
-        ordering = f" ORDER BY {self.order_by(order)}" if order else ""
-        filtered = f" FILTER (WHERE {self.boolean(condition, 'FILTER clause').sql})" if condition is not None else ""
-        framed = f" OVER ({over})" if over is not None else ""
-        ignoring = f" {nulls}" if nulls else ""
-
-        def invoke(function: str, *texts: str) -> str:
-            return f"{function}({unique if texts else ''}{', '.join(texts)}{ordering}{ignoring}){filtered}{framed}"
-
-        sql = match.emit(invoke, [value.sql for value in values])
-        return Typed(f"CAST({sql} AS {to_duckdb(match.returns)})", match.returns)
+        return wrapped(self, node.this, node)
 
     def order_by(self, items: Sequence[exp.Expr]) -> str:
         """`a ASC NULLS LAST, ...`; Trino puts NULLs last in both directions unless told."""
@@ -822,7 +676,7 @@ class Expressions:
         grouping = self.scope.grouping
         if grouping is None:
             raise QuerySyntaxError("GROUPING operation can only be used with GROUP BY", position(node))
-        before = self._ungrouped()
+        before = self.ungrouped()
         texts = [grouping.same.get(before.compile(item).sql) for item in node.expressions]
         if None in texts:
             raise QuerySyntaxError("The arguments of GROUPING must be columns of GROUP BY", position(node))
@@ -887,74 +741,6 @@ class Expressions:
     }
 
 
-class _LambdaText:
-    """A lambda of the source, compiled when its parameters' types are known.
-
-    Its SQL is a lambda of one parameter: of several it is a struct with the fields v0, v1, ...
-    """
-
-    def __init__(self, expressions: Expressions, node: exp.Lambda) -> None:
-        self.expressions = expressions
-        self.node = node
-        self.parameters = [parameter.name for parameter in node.expressions]
-
-    def compile(self, kinds: Sequence[Type]) -> tuple[list[str], Typed]:
-        depth = len(self.expressions.scope.names)  # equal text for equal source, and no inner name hides an outer one
-        names = [f"p{depth}.v{i}" for i in range(len(self.parameters))] if len(self.parameters) > 1 else [f"p{depth}"]
-        values = {own.lower(): Typed(name, kind) for own, name, kind in zip(self.parameters, names, kinds, strict=True)}
-        inner = Expressions(self.expressions.queries, self.expressions.scope.inner(values))
-        return names, inner.compile(self.node.this)
-
-    def body(self, kinds: tuple[Type, ...]) -> Type:
-        return self.compile(kinds)[1].type
-
-    def text(self, wanted: Function) -> str:
-        names, value = self.compile(wanted.parameters)
-        return f"lambda {names[0].partition('.')[0]}: {coerce(value, wanted.returns).sql}"
-
-
-def _argument(item: "Typed | _LambdaText") -> Argument | Lambda:
-    if isinstance(item, _LambdaText):
-        return Lambda(len(item.parameters), item.body)
-    return Argument(item.type, item.value, is_literal=item.is_literal)
-
-
-def is_aggregate(node: exp.Expr) -> bool:
-    """Whether `node` is an aggregate call that no OVER makes a window's."""
-    if isinstance(node, exp.GroupConcat):
-        return True
-    if not isinstance(node, exp.Anonymous):
-        return False
-    name = node.name.lower()
-    if name != "grouping" and (name not in FUNCTIONS or FUNCTIONS.kind(name) != "aggregate"):
-        return False
-    around: exp.Expr | None = node.parent
-    inside: exp.Expr = node
-    while isinstance(around, exp.Filter | exp.IgnoreNulls | exp.RespectNulls) and around.this is inside:
-        inside, around = around, around.parent
-    return not (isinstance(around, exp.Window) and around.this is inside)
-
-
-def ordered(item: exp.Expr, value: Typed) -> str:
-    """One item of ORDER BY. Raises TypeMismatchError if its type has no order."""
-    if not is_orderable(value.type):
-        raise TypeMismatchError(
-            f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", position(item)
-        )
-    direction = "DESC" if item.args.get("desc") else "ASC"
-    return f"{order_key(value)} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
-
-
-def _loses_instants(name: str, kind: Type) -> bool:
-    """Whether the function compares an argument of `kind` by instant and zone, where Trino compares the instants."""
-    return (hides_zone(kind) and name not in _KEEPS_ZONES) or (kind == TIMESTAMP_TZ and name in _TELLS_APART)
-
-
 def _compares_apart(kind: Type) -> bool:
     """Whether values of `kind` compare otherwise than DuckDB compares what holds them."""
     return kind in (DOUBLE, REAL, TIMESTAMP_TZ) or isinstance(kind, Array | Map | Row)
-
-
-def _described(node: exp.Expr) -> str:
-    name = type(node).__name__
-    return f"{name}: {node.sql(dialect=AthenaSql)[:80]}"

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+from sqlglot import exp
+
 from local.athena.compiler.typed import Typed, let
-from local.athena.errors import failing
-from local.athena.types import DOUBLE, REAL, TIMESTAMP_TZ, Array, Map, Row, Type, duckdb_fields, quote
+from local.athena.errors import TypeMismatchError, failing
+from local.athena.parser import position
+from local.athena.types import DOUBLE, REAL, TIMESTAMP_TZ, Array, Map, Row, Type, duckdb_fields, is_orderable, quote
 
 
 def needs_key(kind: Type) -> bool:
@@ -71,3 +74,13 @@ def _row(kind: Row, sql: str, key: Callable[[Typed], str]) -> str:
 def _checked(wrong: str, message: str, key: str) -> str:
     failed = failing("NOT_SUPPORTED", f"'{message} with null elements'", "BOOLEAN")
     return f"CASE WHEN CASE WHEN {wrong} THEN {failed} ELSE TRUE END THEN {key} END"
+
+
+def ordered(item: exp.Expr, value: Typed) -> str:
+    """One item of ORDER BY. Raises TypeMismatchError if its type has no order."""
+    if not is_orderable(value.type):
+        raise TypeMismatchError(
+            f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY", position(item)
+        )
+    direction = "DESC" if item.args.get("desc") else "ASC"
+    return f"{order_key(value)} {direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
