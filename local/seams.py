@@ -195,8 +195,12 @@ def seams_table() -> str:
 
 def athena_list() -> str:
     """What the local Athena does otherwise than AWS, by topic, as Markdown."""
+    from local.athena.functions import missing
+
+    functions = f"Functions: {', '.join(f'`{name}`' for name in sorted(missing.NAMES))} and all of geometry."
+    topics = ATHENA | {"Refused by name: queries": (*ATHENA["Refused by name: queries"], functions)}
     return "\n\n".join(
-        "\n".join([f"**{topic}**", "", *(f"- {line}" for line in lines)]) for topic, lines in ATHENA.items()
+        "\n".join([f"**{topic}**", "", *(f"- {line}" for line in lines)]) for topic, lines in topics.items()
     )
 
 
@@ -1504,41 +1508,36 @@ ATHENA: dict[str, tuple[str, ...]] = {
         "`approx_distinct` and `approx_percentile` are exact; Athena estimates.",
         "What SQL leaves open is in another order: rows without ORDER BY, `array_agg`, the entries of a printed map.",
         "The last digits of a sum or average of doubles may differ: they are added in another order.",
-        r"`\w`, `\d`, `\s` and `\b` of regular expressions know ASCII; with a leading `(?i)` all of Unicode.",
         "`lower` and `upper` follow this engine's version of Unicode.",
         "Functions of Trino's current documentation are there that Athena's Trino may not have yet.",
-        "`listagg` has no limit of 1 MB, so that its ON OVERFLOW changes nothing.",
-        "Syntax errors name the place as Trino does, in words of their own.",
+        "`listagg` has no limit of 1 MB.",
+        "A statement that is no query and has a syntax error is told so in words of our own, at Trino's place.",
     ),
     "Refused by name: statements": (
         "EXPLAIN, MERGE, UPDATE, DELETE, OPTIMIZE, VACUUM; also what Athena itself does not take.",
         "Iceberg, Hudi and Delta Lake, and so CREATE TABLE that is neither EXTERNAL nor AS.",
         "Buckets (`bucketed_by`, CLUSTERED BY), partition projection, `parquet.column.index.access`.",
         "Reading other formats than Parquet, LazySimpleSerDe, OpenCSVSerde and JSON: ORC, Avro, Ion, Grok, Regex.",
-        "Writing other formats than PARQUET, TEXTFILE and JSON; INSERT INTO a table of OpenCSVSerde.",
+        "Writing other formats than PARQUET, TEXTFILE and JSON; INSERT INTO OpenCSVSerde or with ESCAPED BY.",
         "Compressions but GZIP, SNAPPY, ZSTD and none of Parquet, gzip and zstd of text.",
-        "LazySimpleSerDe with ESCAPED BY or nested types; `char(n)` in files.",
-        "ALTER TABLE but ADD COLUMNS, ADD and DROP PARTITION, SET LOCATION and SET TBLPROPERTIES.",
-        "DESCRIBE FORMATTED, EXTENDED and of a partition, DESCRIBE INPUT and OUTPUT.",
-        "Federated and other accounts' catalogs, `information_schema`, `$path` and `$partitions`.",
-        "Functions in Lambda (USING EXTERNAL FUNCTION), machine learning, notebooks and Spark.",
+        "Nested types and other line ends in LazySimpleSerDe; `char(n)` in files.",
+        "ALTER TABLE CHANGE, RENAME; DESCRIBE FORMATTED, EXTENDED, of a partition, INPUT, OUTPUT; SHOW FUNCTIONS.",
+        "Federated and other accounts' catalogs.",
+        "Functions of the user's (USING EXTERNAL FUNCTION, WITH FUNCTION), notebooks and Spark.",
     ),
     "Refused by name: queries": (
-        "WITH RECURSIVE, MATCH_RECOGNIZE, TABLESAMPLE, table functions, FETCH FIRST WITH TIES.",
+        "WITH RECURSIVE, MATCH_RECOGNIZE, TABLESAMPLE, table functions.",
         "Times and timestamps of another precision than milliseconds; the types uuid, ipaddress and those of sketches.",
-        "Functions for geometry, HyperLogLog, T-digest and quantile digest, machine learning, colors, Teradata.",
-        "`json_query`, `json_value`, `json_exists`, `json_table`, `json_array` and `json_object`.",
-        "GROUP BY, DISTINCT, INTERSECT and EXCEPT over `timestamp with time zone`.",
         "Units, formats and JSON paths that are not literals; regular expressions that Java and Python read otherwise.",
     ),
     "Files and bytes": (
         "CTAS, INSERT and UNLOAD write one file for each partition; Athena writes several at once.",
         "Timestamps are written to Parquet as INT64 of milliseconds.",
-        "A failed CTAS, INSERT or UNLOAD leaves no file; Athena's does, ours with the workgroup tag `nightlake:orphans=true`.",
-        "An object in the classes GLACIER and DEEP_ARCHIVE fails the query; Athena passes over some.",
+        "A failed CTAS, INSERT or UNLOAD leaves no file; Athena does, as `Session(orphans=True)` does here.",
         "Scanned bytes are whole columns of the partitions read: no row group, LIMIT or unused field is subtracted.",
         "A workgroup's limit of scanned bytes stops a query before it reads, not on its way.",
         "Lines of text files are of 16 MB at most; Athena takes 200 MB.",
+        "An object in the classes GLACIER and DEEP_ARCHIVE fails the query; Athena passes over some.",
     ),
     "Service": (
         "Only the API call is checked: tables and objects are read and written as root, without Lake Formation.",

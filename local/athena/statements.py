@@ -214,6 +214,7 @@ _HIVE = (
     *((word,) for word in ("ALTER", "DROP", "MSCK")),
     *(("CREATE", word) for word in ("EXTERNAL", "DATABASE", "SCHEMA")),
 )
+_REFUSED = ("EXPLAIN", "MERGE", "UPDATE", "DELETE", "OPTIMIZE", "VACUUM", "USING")
 _READERS: tuple[tuple[tuple[str, ...], Callable[[Tokens, Session], Statement]], ...] = (
     *(((word,), _query) for word in ("SELECT", "WITH", "VALUES", "TABLE", "(")),
     (("CREATE",), _create),
@@ -230,5 +231,5 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[Tokens, Session], Statement]], 
     (("PREPARE",), _prepare),
     (("EXECUTE",), _execute),
     (("DEALLOCATE",), _deallocate),
-    *(((word,), _refuse) for word in ("EXPLAIN", "MERGE", "UPDATE", "DELETE", "OPTIMIZE", "VACUUM", "INSERT", "ALTER")),
+    *(((word,), _refuse) for word in (*_REFUSED, "INSERT", "ALTER")),
 )
