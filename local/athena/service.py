@@ -176,6 +176,7 @@ class Athena:
         context = request.get("QueryExecutionContext") or {}
         output, encryption = _result_place(request, workgroup)
         _check_reuse(request)
+        self._check_bucket(output)
         session = Session(
             # awswrangler puts backquotes around the database here, and Athena takes it.
             database=(context.get("Database") or "default").strip("`").lower(),
@@ -214,6 +215,14 @@ class Athena:
             if request.get(name):
                 record[name] = request[name]
         return record, statement, session
+
+    def _check_bucket(self, output: str) -> None:
+        bucket, _ = split(output)
+        client = self._s3()
+        try:
+            client.head_bucket(Bucket=bucket)
+        except client.exceptions.ClientError as error:
+            raise _invalid(f"Unable to verify/create output bucket {bucket}") from error
 
     def _known_token(self, request: Mapping[str, Any]) -> str | None:
         token = request.get("ClientRequestToken")

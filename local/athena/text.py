@@ -153,7 +153,20 @@ def _read(value: str, kind: Type) -> str:
         return f"TRY_CAST({whole} AS {types.to_duckdb(kind)})"
     if kind == types.TIMESTAMP:
         return f"nightlake_milliseconds(TRY_CAST({value} AS TIMESTAMP))"
+    if kind == types.DATE:
+        return _lenient_date(value)
     return f"TRY_CAST({value} AS {types.to_duckdb(kind)})"
+
+
+def _lenient_date(value: str) -> str:
+    """A date as Hive reads it: February 31 is March 3. A month 13 or a day 32 is refused: Hive's versions differ."""
+    year, month, day = (f"CAST(split_part({value}, '-', {part}) AS BIGINT)" for part in (1, 2, 3))
+    told = f"'The date ' || {value} || ' is not supported by the local Athena: there is no such month or day'"
+    return (
+        f"CASE WHEN {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND 31"
+        f" THEN make_date({year}, {month}, 1) + CAST({day} - 1 AS INTEGER)"
+        f" ELSE {failing('NOT_SUPPORTED', told, 'DATE')} END"
+    )
 
 
 def _well_formed(value: str, kind: Type, *, fraction: bool = False) -> str:

@@ -451,3 +451,8 @@ def test_results_are_not_reused_after_more_than_a_week(start: Callable[..., str]
     reuse = {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 10_081}}
     with pytest.raises(RequestError, match="MaxAgeInMinutes"):
         start("rows 1", ResultReuseConfiguration=reuse)
+
+
+def test_a_bucket_for_results_has_to_be_there(start: Callable[..., str]) -> None:
+    with pytest.raises(RequestError, match="Unable to verify/create output bucket nowhere"):
+        start("rows 1", ResultConfiguration={"OutputLocation": "s3://nowhere/x/"})

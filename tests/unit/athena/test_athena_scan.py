@@ -246,6 +246,15 @@ def test_lazy_numbers_dates_and_times_are_read_as_trino_reads_them(lake: Lake) -
     ]
 
 
+def test_lazy_dates_roll_over_and_odd_ones_are_refused(lake: Lake) -> None:
+    lake("CREATE EXTERNAL TABLE t (d date) LOCATION 's3://lake/t/'")
+    lake.store.write("s3://lake/t/f", b"2026-02-31\n")
+    assert lake.rows("SELECT d FROM t") == [(date(2026, 3, 3),)]
+    lake.store.write("s3://lake/t/f", b"2026-13-01\n")
+    with pytest.raises(errors.NotSupportedError, match="The date 2026-13-01 is not supported"):
+        lake("SELECT d FROM t")
+
+
 def test_columns_that_no_query_reads_may_be_of_any_type(lake: Lake) -> None:
     lake(
         "CREATE EXTERNAL TABLE t (a string, l array<int>) ROW FORMAT DELIMITED FIELDS TERMINATED BY '|'"
