@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up run deploy test lint format docs down clean lock synth
+.PHONY: help setup up run deploy test bench lint format docs down clean lock synth
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -47,6 +47,9 @@ synth: setup  ## the templates of STAGE, offline, nag clean
 
 test: setup lint  ## lint, then every test; starts a local AWS of its own
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: setup  ## the local Athena beside plain DuckDB on 1 GB of Parquet; starts a local AWS of its own
+	$(BIN)/python benchmarks/athena_scan.py
 
 lint: setup  ## ruff, mypy strict, nightlake check
 	$(BIN)/ruff format --check --quiet .

@@ -141,6 +141,8 @@ class Engine:
         if self._access:
             connection.execute(f"LOAD {types.literal(str(httpfs_extension()))}")
             connection.execute(_secret(self._access))
+            # a file's size is asked once, not each time that its schema, its statistics or its rows are read
+            connection.execute("SET enable_http_metadata_cache = true")
             if self._access.ca_bundle:
                 connection.execute(f"SET ca_cert_file = {types.literal(str(self._access.ca_bundle))}")
         allowed = ", ".join(types.literal(f"{folder}/") for folder in folders)
