@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,8 @@ from nightlake.core.pipeline import Column
 from nightlake.core.table import Table, ddl, tables
 
 from infra.saved_queries import saved_queries
+from local.athena.errors import QuerySyntaxError
+from local.athena.parser import parse
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -39,6 +42,22 @@ def is_definition(text: str) -> bool:
 def test_the_oracles_statements_are_of_trinos_grammar() -> None:
     cases = [case for file in sorted((HERE / "oracle").glob("*.yaml")) for case in yaml.safe_load(file.read_text())]
     assert errors("trino", [case["statement"] for case in cases]) == {}
+
+
+REFUSED = yaml.safe_load((HERE / "refused.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case["statement"])
+def test_what_trinos_grammar_refuses_is_refused_at_its_word(case: dict[str, Any]) -> None:
+    with pytest.raises(QuerySyntaxError) as refused:
+        parse(case["statement"])
+    start = f"SYNTAX_ERROR: line 1:{case['column']}: mismatched input '{case['word']}'. Expecting: "
+    assert str(refused.value).startswith(start)
+
+
+def test_trinos_grammar_refuses_it() -> None:
+    statements = [case["statement"] for case in REFUSED]
+    assert errors("trino", statements).keys() == set(statements)
 
 
 def test_the_files_of_sql_are_of_the_grammar_that_reads_them() -> None:

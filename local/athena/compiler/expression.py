@@ -132,7 +132,9 @@ class Expressions:
 
     def within(self, names: dict[str, Typed]) -> "Expressions":
         """For the body of a lambda with parameters `names`."""
-        return Expressions(self.queries, self.scope.inner(names))
+        inner = Expressions(self.queries, self.scope.inner(names))
+        inner.in_aggregate = self.in_aggregate
+        return inner
 
     def without_windows(self) -> "Expressions":
         """For the arguments of a window function."""
