@@ -323,7 +323,7 @@ def _duration(text: str) -> int:
 def _readable_seconds(value: float) -> str:
     if not math.isfinite(value):
         raise ArgumentError(f"Invalid argument found: {value}")
-    rest = round(abs(value))
+    rest = math.floor(abs(value) + 0.5)
     parts: list[str] = []
     for unit, size in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         count, rest = divmod(rest, size)

@@ -366,6 +366,8 @@ def as_text(value: Typed) -> str:
 
 
 def _to_text(value: Typed, target: Type) -> str:
+    if isinstance(target, Char) and not is_text(value.type):
+        raise KeyError(value.type)
     text = as_text(value)
     length = target.length if isinstance(target, Varchar | Char) else None
     if length is None or (

@@ -165,7 +165,7 @@ def _mod(call: Call) -> Match | None:
         return None
     kind = common_super_type(*call.types)
     if kind in (DOUBLE, REAL, UNKNOWN):
-        return Match((DOUBLE, DOUBLE), kind if kind == REAL else DOUBLE, _same("fmod({0}, {1})"))
+        return Match((DOUBLE, DOUBLE), kind if kind == REAL else DOUBLE, _same("{0} % {1}"))
     returns, rest = kind, "{0} % {1}"
     if isinstance(kind, Decimal):
         if kind.precision > DIGITS:
@@ -301,7 +301,7 @@ def _shifts(kind: str) -> None:
     bits = _BITS[kind]
     wide = "({0}::HUGEINT * (1::HUGEINT << {1}::INTEGER))"
     unsigned = f"(({{0}}::HUGEINT + {2**bits}::HUGEINT) % {2**bits}::HUGEINT >> {{1}}::INTEGER)"
-    signature = f"{kind}, bigint -> {kind}"
+    signature = f"{kind}, integer -> {kind}"
     FUNCTIONS.scalar(
         "bitwise_left_shift", signature, f"CASE WHEN {{1}} >= {bits} THEN 0 ELSE {_wrapped(wide, bits)} END"
     )
