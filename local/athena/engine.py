@@ -144,7 +144,7 @@ class Engine:
             # a file's size is asked once, not each time that its schema, its statistics or its rows are read
             connection.execute("SET enable_http_metadata_cache = true")
             if self._access.ca_bundle:
-                connection.execute(f"SET ca_cert_file = {types.literal(str(self._access.ca_bundle))}")
+                connection.execute(f"SET GLOBAL ca_cert_file = {types.literal(str(self._access.ca_bundle))}")
         allowed = ", ".join(types.literal(f"{folder}/") for folder in folders)
         connection.execute(f"SET allowed_directories = ['s3://', {allowed}]")
         connection.execute("SET enable_external_access = false")

@@ -464,3 +464,33 @@ def test_a_task_that_is_given_up_stops_its_query(
         client.stop_execution(executionArn=started["executionArn"])
 
     assert until(states, lambda found: found == ["CANCELLED"])
+
+
+# What AWS does at a failure, and where a row is
+
+
+def test_a_failed_ctas_leaves_its_files_in_a_workgroup_tagged_so(lake: aws.Endpoint, athena: Any, run: Run) -> None:
+    name = f"orphans-{uuid4().hex[:8]}"
+    athena.create_work_group(Name=name, Tags=[{"Key": "nightlake:orphans", "Value": "true"}])
+    query = "SELECT x, 1 / (CASE WHEN x > 0 THEN 1 ELSE 0 END) AS y FROM (SELECT x FROM noise UNION ALL VALUES 0)"
+    for workgroup, left in (("primary", False), (name, True)):
+        prefix = f"failed/{workgroup}/"
+        properties = f"external_location = 's3://{BUCKET}/{prefix}'"
+        failed = run(f"CREATE TABLE failed WITH ({properties}) AS {query}", WorkGroup=workgroup)
+        assert failed["Status"]["StateChangeReason"].startswith("DIVISION_BY_ZERO")
+        assert bool(lake.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"]) == left
+
+
+def test_a_query_that_is_stopped_as_soon_as_it_starts_ends(athena: Any) -> None:
+    started = athena.start_query_execution(QueryString=ENDLESS, ResultConfiguration={"OutputLocation": OUTPUT})
+    identifier = started["QueryExecutionId"]
+    while athena.get_query_execution(QueryExecutionId=identifier)["QueryExecution"]["Status"]["State"] == "QUEUED":
+        time.sleep(0.001)
+    athena.stop_query_execution(QueryExecutionId=identifier)
+    assert ended(athena, identifier)["Status"]["State"] == "CANCELLED"
+
+
+def test_the_path_of_a_row_is_its_object(rows: Callable[..., Any]) -> None:
+    assert rows("""SELECT "$path", * FROM sales WHERE "$path" LIKE '%elsewhere%'""") == [
+        [f"s3://{BUCKET}/elsewhere/part.parquet", "3", None, "2.25", "2026-01-02"]
+    ]
