@@ -214,7 +214,11 @@ FUNCTIONS.scalar(
     "log", "double, double -> double", lambda a: f"({_LN.format(a[1])}) / ({_LN.format(a[0])})"
 )  # fmt: skip
 for _name in ("pow", "power"):
-    FUNCTIONS.scalar(_name, "double, double -> double", "pow({0}, {1})")
+    FUNCTIONS.scalar(  # C says that one to whatever power is one
+        _name,
+        "double, double -> double",
+        f"CASE WHEN isnan({{1}}) OR (abs({{0}}) = 1 AND isinf({{1}})) THEN {_NAN} ELSE pow({{0}}, {{1}}) END",
+    )
 FUNCTIONS.scalar("pi", "-> double", "pi()")
 FUNCTIONS.scalar("e", "-> double", "CAST('2.718281828459045' AS DOUBLE)")
 FUNCTIONS.scalar("infinity", "-> double", _INFINITY)
