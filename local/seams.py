@@ -1529,7 +1529,7 @@ ATHENA: dict[str, tuple[str, ...]] = {
     "Refused by name: queries": (
         "WITH RECURSIVE, MATCH_RECOGNIZE, TABLESAMPLE, table functions, the SQL/JSON functions (`json_value`...).",
         "Parentheses more than some thirty deep; numbers written `0x1F` or `1_000`.",
-        "Where zones of one instant or orders of one map would count: INTERSECT, EXCEPT, `array_distinct`, `histogram`.",
+        "Where zones of one instant or orders of one map would count: INTERSECT, EXCEPT, `histogram`.",
         "NaN beside ALL and ANY; aggregates over columns of an outer query; GROUP BY DISTINCT of grouping sets.",
         "Times and timestamps of another precision than milliseconds; the types uuid, ipaddress and those of sketches.",
         "Units, formats and JSON paths that are not literals; regular expressions that Java and Python read otherwise.",
