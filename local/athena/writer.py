@@ -17,6 +17,7 @@ from local.athena.errors import (
 )
 from local.athena.execution import Execution
 from local.athena.formats import Format
+from local.athena.results import rendered
 from local.athena.scan import NULL_PARTITION
 from local.athena.types import Type, literal, quote
 
@@ -108,6 +109,12 @@ class _Writer:
         for name, kind in self._keys:
             if kind not in _KEY_TYPES and not types.is_text(kind):
                 raise NotSupportedError(f"Partition column '{name}' of type {kind} is not supported")
+        for name, kind in self._data:
+            if self._format != formats.PARQUET and _unwritten(kind, self._format):
+                raise NotSupportedError(
+                    f"Column '{name}' of type {kind} in {self._format.name} is not supported by the local Athena:"
+                    " write it as PARQUET"
+                )
         self._prefix = f"{execution.session.now:%Y%m%d_%H%M%S}_{_letters(5)}"
         self._begun: list[str] = []
         self._files: list[str] = []
@@ -115,6 +122,9 @@ class _Writer:
         self._rows = 0
 
     def write(self, sql: str) -> Written:
+        shown = [f"{self._stored(quote(name), kind)} AS {quote(name)}" for name, kind in self._data]
+        shown += [quote(name) for name, _ in self._keys]
+        sql = f"SELECT {', '.join(shown)} FROM ({sql})"  # noqa: S608 (compiled)
         if self._execution.session.orphans:
             self._write_as_rows_come(sql)
             return Written(tuple(self._files), self._rows, self._partitions)
@@ -174,7 +184,7 @@ class _Writer:
         location = self._place(values)
         uri = f"{location}{self._prefix}_{len(self._files):05d}_{uuid4()}{self._codec.suffix}"
         self._begun.append(uri)
-        shown = ", ".join(f"{self._stored(quote(name), kind)} AS {quote(name)}" for name, kind in self._data)
+        shown = ", ".join(quote(name) for name, _ in self._data)
         select = f"SELECT {shown} FROM {rows} WHERE {condition}"  # noqa: S608 (compiled)
         target = literal(self._execution.store.url(uri))
         found = self._execution.execute(f"COPY ({select}) TO {target} ({self._options()})").fetchone()
@@ -188,7 +198,9 @@ class _Writer:
             self._partitions[values] = location
 
     def _stored(self, value: str, kind: Type) -> str:
-        """A value as the files hold it: timestamps of milliseconds."""
+        """A value as the files hold it: timestamps of milliseconds, in lines of text numbers as Java writes them."""
+        if self._format == formats.LAZY and (isinstance(kind, types.Decimal) or kind in (types.REAL, types.DOUBLE)):
+            return rendered(kind, value)
         if kind != types.TIMESTAMP:
             return value
         if self._format == formats.PARQUET:
@@ -204,6 +216,12 @@ class _Writer:
                 f" {self._codec.options}"
             )
         return f"FORMAT json, {self._codec.options}"
+
+
+def _unwritten(kind: Type, output: Format) -> bool:
+    """Whether values of a type are not written to texts here: bytes nowhere, arrays, maps and rows in JSON only."""
+    nested = isinstance(kind, types.Array | types.Map | types.Row)
+    return (nested and output == formats.LAZY) or "varbinary" in str(kind)
 
 
 def _too_many() -> TooManyOpenPartitionsError:
