@@ -1537,8 +1537,8 @@ ATHENA: dict[str, tuple[str, ...]] = {
     "Files and bytes": (
         "CTAS, INSERT and UNLOAD write one file for each partition; Athena writes several at once.",
         "Timestamps are written to Parquet as INT64 of milliseconds.",
-        "A failed CTAS, INSERT or UNLOAD leaves its files in a workgroup tagged `nightlake:orphans=true`; on AWS in any.",
-        "A text file's date of month 13 or day 32, and INSERT into a table with ESCAPED BY, are refused.",
+        "A failed CTAS, INSERT or UNLOAD leaves files in a workgroup tagged `nightlake:orphans=true`; on AWS in any.",
+        "A text file's date of month 13 or day 32 is refused.",
         "What a line of JSON fails with is Python's reason behind Athena's words.",
         "Scanned bytes are whole columns of the partitions read: no row group, LIMIT or unused field is subtracted.",
         "A workgroup's limit of scanned bytes stops a query before it reads, not on its way.",

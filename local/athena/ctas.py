@@ -87,10 +87,17 @@ def _output(properties: Mapping[str, Any], allowed: frozenset[str], default: str
     return _Output(
         format=_FORMATS[name],
         codec=_codec(properties, name),
-        location=folder(str(location)) if location else None,
+        location=_folder(str(location)) if location else None,
         partitioned_by=tuple(str(each).lower() for each in properties.get("partitioned_by", ())),
         delimiter=field_delimiter(properties.get("field_delimiter", "\x01")),
     )
+
+
+def _folder(location: str) -> str:
+    try:
+        return folder(location)
+    except ValueError as error:
+        raise InvalidTablePropertyError(str(error)) from error
 
 
 def _codec(properties: Mapping[str, Any], name: str) -> Codec:
@@ -375,7 +382,7 @@ class Unload:
 
     def run(self, execution: Execution) -> Result:
         output = _output(self.properties, _UNLOAD_PROPERTIES, None)
-        location = folder(self.location)
+        location = _folder(self.location)
         _check_empty(execution, location, "Target directory already exists", location)
         compiled = execution.compile(self.tree)
         columns = _columns(
