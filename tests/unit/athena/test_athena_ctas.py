@@ -200,6 +200,30 @@ def test_a_property_stands_once(lake: Lake) -> None:
         lake("UNLOAD (SELECT 1 AS a) TO 's3://lake/u/' WITH (format = 'JSON', format = 'PARQUET')")
 
 
+def test_texts_hold_numbers_as_java_prints_them(lake: Lake) -> None:
+    text = "format = 'TEXTFILE', field_delimiter = '|', external_location = 's3://lake/t/', write_compression = 'NONE'"
+    lake(f"CREATE TABLE t WITH ({text}) AS SELECT 1E10 AS a, 0.5E0 AS b, REAL '1.5' AS c, CAST(NULL AS double) AS d")
+    (file,) = lake.files("s3://lake/t/")
+    assert lake.store.read(file) == b"1.0E10|0.5|1.5|\\N\n"
+    assert lake.rows("SELECT * FROM t") == [(1e10, 0.5, 1.5, None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("TEXTFILE", "ARRAY[1]"), ("TEXTFILE", "X'01'"), ("JSON", "X'01'"), ("JSON", "ARRAY[X'01']")]
+)
+def test_what_texts_cannot_hold_here_is_refused(lake: Lake, kind: str, value: str) -> None:
+    with pytest.raises(errors.NotSupportedError, match=r"Column 'a' of type .* write it as PARQUET"):
+        lake(f"CREATE TABLE t WITH (format = '{kind}', external_location = 's3://lake/t/') AS SELECT {value} AS a")
+    assert lake.files("s3://lake/t/") == []
+
+
+def test_a_location_is_of_s3(lake: Lake) -> None:
+    with pytest.raises(errors.InvalidTablePropertyError, match="is not an S3 address"):
+        lake("UNLOAD (SELECT 1 AS a) TO '/tmp/x' WITH (format = 'JSON')")
+    with pytest.raises(errors.InvalidTablePropertyError, match="is not an S3 address"):
+        lake("CREATE TABLE t WITH (external_location = '/tmp/x') AS SELECT 1 AS a")
+
+
 def test_numbers_in_lines_of_text_are_written_as_java_writes_them(lake: Lake) -> None:
     lake(
         "CREATE TABLE t WITH (format = 'TEXTFILE', field_delimiter = '|', external_location = 's3://lake/t/')"
