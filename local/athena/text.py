@@ -87,14 +87,27 @@ def _options(storage: Storage) -> Mapping[str, str]:
 def _register(connection: "duckdb.DuckDBPyConnection", split: Callable[[str], Any]) -> str:
     """Put a function on the connection that makes a line to fields; gives its name there."""
     import duckdb
-    from duckdb.func import FunctionNullHandling
+    from duckdb.func import FunctionNullHandling, PythonUDFType
 
     counted = connection.execute(
         "SELECT count(*) FROM duckdb_functions() WHERE starts_with(function_name, 'nightlake_split_')"
     ).fetchone()
     name = f"nightlake_split_{counted[0] if counted else 0}"
     text = duckdb.sqltype("VARCHAR")
-    connection.create_function(name, split, [text], duckdb.list_type(text), null_handling=FunctionNullHandling.SPECIAL)
+
+    def apply(lines: Any) -> Any:
+        import pyarrow as pa
+
+        return pa.array([split(line) for line in lines.to_pylist()], pa.list_(pa.string()))
+
+    connection.create_function(
+        name,
+        apply,
+        [text],
+        duckdb.list_type(text),
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
     return name
 
 
@@ -191,7 +204,7 @@ def _open_csv(
     separator = options.get("separatorchar", ",")
     quote, escape = options.get("quotechar", '"'), options.get("escapechar", "\\")
     escape = "\\" if escape == '"' else escape  # so OpenCSVSerde
-    name = _register(connection, lambda line: split_csv(line, separator, quote, escape))
+    name = _register(connection, csv_splitter(separator, quote, escape))
     special = " OR ".join(f"contains(line, {literal(char)})" for char in {quote, escape})
     source = (
         f"(SELECT CASE WHEN line = '' THEN CAST([] AS VARCHAR[]) WHEN {special} THEN {name}(line)"  # noqa: S608
@@ -200,6 +213,21 @@ def _open_csv(
     return source, [
         _open_csv_value(f"f[{position + 1}]", position, column, lenient) for position, column in columns.items()
     ]
+
+
+def csv_splitter(separator: str, quote: str, escape: str) -> Callable[[str], list[str]]:
+    """`split_csv` that is quicker with lines whose quotes only enclose whole fields."""
+    s, q, e = (re.escape(char) for char in (separator, quote, escape))
+    field = rf"(?:{q}([^{q}{e}]*){q}|([^{q}{e}{s}]*))"
+    distinct = len({separator, quote, escape}) == 3  # noqa: PLR2004
+    plain, fields = re.compile(rf"{field}(?:{s}{field})*"), re.compile(rf"(?:^|{s}){field}")
+
+    def split(line: str) -> list[str]:
+        if distinct and plain.fullmatch(line):
+            return [enclosed or bare for enclosed, bare in fields.findall(line)]
+        return split_csv(line, separator, quote, escape)
+
+    return split
 
 
 def split_csv(line: str, separator: str, quote: str, escape: str) -> list[str]:

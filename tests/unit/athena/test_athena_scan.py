@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from local.athena import errors
-from local.athena.text import split_csv
+from local.athena.text import csv_splitter, split_csv
 
 Lake = Any
 PARQUET = "STORED AS PARQUET LOCATION 's3://lake/t/'"
@@ -183,6 +185,15 @@ def test_open_csv_serde_reads_quotes_escapes_days_and_milliseconds(lake: Lake) -
 )
 def test_a_line_is_split_as_opencsv_splits_it(line: str, fields: list[str]) -> None:
     assert split_csv(line, ",", '"', "\\") == fields
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    line=st.text("ab ,\"\\|'\n", min_size=1),
+    marks=st.sampled_from([(",", '"', "\\"), ("|", "'", "\\"), (",", '"', ",")]),
+)
+def test_the_quick_way_to_split_csv_is_the_slow_one(line: str, marks: tuple[str, str, str]) -> None:
+    assert csv_splitter(*marks)(line) == split_csv(line, *marks)
 
 
 def test_json_serde_reads_members_in_any_case_and_nested_values(lake: Lake) -> None:
