@@ -232,11 +232,10 @@ def _shifted(operator: str, left: Typed, right: Typed) -> tuple[str, Type] | Non
         failed = failing("INVALID_FUNCTION_ARGUMENT", message, "DATE")
         whole = f"CAST({left.sql} {operator} to_milliseconds({right.sql}) AS DATE)"
         return f"CASE WHEN {right.sql} % {_DAY} <> 0 THEN {failed} ELSE {whole} END", DATE
-    if left.type == TIMESTAMP_TZ and right.type == INTERVAL_DAY:
+    if left.type == TIMESTAMP_TZ:
         moved = f"struct_pack(instant := ({left.sql}).instant {operator} {amount}, zone := ({left.sql}).zone)"
-        return f"CASE WHEN {left.sql} IS NOT NULL AND {right.sql} IS NOT NULL THEN {moved} END", TIMESTAMP_TZ
-    if left.type == TIMESTAMP_TZ:  # by months on the clock of its own zone
-        moved = f"nightlake_at(nightlake_local({left.sql}) {operator} {amount}, ({left.sql}).zone)"
+        if right.type == INTERVAL_YEAR:  # on the clock of its own zone
+            moved = f"nightlake_at(nightlake_local({left.sql}) {operator} {amount}, ({left.sql}).zone)"
         return f"CASE WHEN {left.sql} IS NOT NULL AND {right.sql} IS NOT NULL THEN {moved} END", TIMESTAMP_TZ
     return None
 
