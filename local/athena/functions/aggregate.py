@@ -17,6 +17,7 @@ from local.athena.types import (
     TIMESTAMP_TZ,
     Array,
     Decimal,
+    Type,
     array,
     decimal,
     is_integer,
@@ -202,12 +203,12 @@ def _percentile(call: Call) -> Match | None:
     kind, share = call.types
     if not (is_integer(kind) or kind in (REAL, DOUBLE) or isinstance(kind, Decimal)):
         return None
-    held = DOUBLE if isinstance(kind, Decimal) else kind
-    if isinstance(share, Array):
-        outside = "len(list_filter({0}, lambda share: NOT share BETWEEN 0 AND 1)) > 0"
-        kinds, returns = (held, array(DOUBLE)), array(held)
-    else:
-        outside, kinds, returns = "NOT {0} BETWEEN 0 AND 1", (held, DOUBLE), held
+    held: Type = DOUBLE if isinstance(kind, Decimal) else kind
+    many = isinstance(share, Array)
+    kinds: tuple[Type, Type] = (held, array(DOUBLE) if many else DOUBLE)
+    returns = array(held) if many else held
+    one = "NOT {0} BETWEEN 0 AND 1"
+    outside = f"len(list_filter({{0}}, lambda share: {one.format('share')})) > 0" if many else one
 
     def emit(invoke: Invoke, arguments: list[str]) -> str:
         value, at = arguments
