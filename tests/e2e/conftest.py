@@ -42,15 +42,25 @@ def cloud(home: Path) -> Iterator[aws.Endpoint]:
 
 
 @pytest.fixture(scope="session")
-def nightlake(home: Path, cloud: aws.Endpoint) -> Nightlake:
-    """nightlake("status", "--json"): the command, for the tests' own local AWS; `typed` goes to its standard input."""
-    environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
+def nightlake_at() -> Callable[[Path], Nightlake]:
+    """nightlake_at(home): the command for the local AWS of that folder; `typed` goes to its standard input."""
 
-    def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
-        return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
+    def at(home: Path) -> Nightlake:
+        environment = {**os.environ, "NIGHTLAKE_HOME": str(home), "COLUMNS": "200", "TERM": "dumb"}
 
-    return run
+        def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+            command = [str(Path(sys.executable).parent / "nightlake"), *arguments]
+            return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
+
+        return run
+
+    return at
+
+
+@pytest.fixture(scope="session")
+def nightlake(home: Path, cloud: aws.Endpoint, nightlake_at: Callable[[Path], Nightlake]) -> Nightlake:
+    """nightlake("status", "--json"): the command, for the tests' own local AWS."""
+    return nightlake_at(home)
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,28 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local import aws
+
 pytestmark = pytest.mark.e2e
 
-PRIMARY = ("--database", "default", "--workgroup", "primary")
 Command = Callable[..., Any]
 
 
-@pytest.fixture
-def query(nightlake: Command) -> Command:
-    return lambda *arguments, **options: nightlake("query", *arguments, **options)
+@pytest.fixture(scope="module")
+def query(nightlake_at: Callable[[Path], Command], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """`nightlake query` on a local AWS to which nothing is deployed."""
+    home = tmp_path_factory.mktemp("undeployed")
+    try:
+        aws.start(home, port=0, detached=False)
+        yield lambda *arguments, **options: nightlake_at(home)("query", *arguments, **options)
+    finally:
+        aws.clean(home)
 
 
 def test_it_answers_in_json_before_anything_is_deployed(query: Command) -> None:
@@ -24,7 +31,7 @@ def test_it_answers_in_json_before_anything_is_deployed(query: Command) -> None:
         "SELECT 1/2 AS a, CAST(1 AS decimal(10,2))/3 AS b, date_diff('day', DATE '2024-02-28', DATE '2024-03-01') AS c,"
         " 0.5e0 AS d, true AS e, CAST(NULL AS varchar) AS f"
     )
-    done = query(sql, *PRIMARY, "--json")
+    done = query(sql, "--json")
 
     answer = json.loads(done.stdout)
     assert done.returncode == 0
@@ -59,7 +66,7 @@ def test_it_wants_one_statement(query: Command, arguments: tuple[str, ...]) -> N
 
 
 def test_it_shows_where_a_query_is_wrong(query: Command) -> None:
-    done = query("SELECT 1 AS a,\n\tnobody AS b", *PRIMARY)
+    done = query("SELECT 1 AS a,\n\tnobody AS b")
 
     assert done.returncode == 1
     reason, line, caret = done.stdout.splitlines()
@@ -68,7 +75,7 @@ def test_it_shows_where_a_query_is_wrong(query: Command) -> None:
 
 
 def test_it_shows_where_a_statement_is_malformed(query: Command) -> None:
-    done = query(f"SELECT {'1, ' * 100} FROM", *PRIMARY)
+    done = query(f"SELECT {'1, ' * 100} FROM")
 
     assert done.returncode == 1
     assert "mismatched input" in done.stderr
@@ -76,8 +83,8 @@ def test_it_shows_where_a_statement_is_malformed(query: Command) -> None:
 
 
 def test_a_failure_in_json_has_athenas_words_alone(query: Command) -> None:
-    failed = query("SELECT nobody", *PRIMARY, "--json")
-    malformed = query("SELEC 1", *PRIMARY, "--json")
+    failed = query("SELECT nobody", "--json")
+    malformed = query("SELEC 1", "--json")
 
     assert (failed.returncode, malformed.returncode) == (1, 1)
     assert json.loads(failed.stdout)["reason"].startswith("COLUMN_NOT_FOUND: line 1:8: Column 'nobody'")
@@ -102,9 +109,9 @@ def test_more_columns_than_fit_stand_below_each_other(query: Command) -> None:
 
 
 def test_statements_that_are_no_queries_show_lines_or_what_was_written(query: Command) -> None:
-    created = query("CREATE DATABASE query_command", *PRIMARY)
-    written = query("CREATE TABLE query_command.t WITH (format = 'JSON') AS SELECT 1 AS a", *PRIMARY)
-    shown = query("SHOW CREATE TABLE query_command.t", *PRIMARY)
+    created = query("CREATE DATABASE query_command")
+    written = query("CREATE TABLE query_command.t WITH (format = 'JSON') AS SELECT 1 AS a")
+    shown = query("SHOW CREATE TABLE query_command.t")
 
     assert created.stdout.startswith("done, 0 bytes scanned")
     assert written.stdout.startswith("1 row written, 0 bytes scanned")
