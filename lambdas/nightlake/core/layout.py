@@ -1,0 +1,103 @@
+"""Where every object of the lake lies: one function per kind of key, and nobody else spells a key."""
+
+from datetime import date
+
+
+def day_path(day: date) -> str:
+    """The Hive folders of one day, such as `year=2017/month=06/day=12`."""
+    return f"year={day:%Y}/month={day:%m}/day={day:%d}"
+
+
+def staged(pipeline: str, dataset: str, fingerprint: str) -> str:
+    """The prefix of what was converted from one shard; its name follows from the content, so that reruns find it."""
+    return f"staging/{pipeline}/{dataset}/{fingerprint}/"
+
+
+def receipt(pipeline: str, dataset: str, fingerprint: str) -> str:
+    """The receipt of that shard, which lives as long as the files that it names."""
+    return f"{staged(pipeline, dataset, fingerprint)}receipt.json"
+
+
+def merged(pipeline: str, merge: str, run_id: str, attempt: str) -> str:
+    """The prefix that one attempt of a merge's CTAS writes to; Athena refuses one that is not empty."""
+    return f"staging/{pipeline}/{merge}/{run_id}/{attempt}/"
+
+
+def sealed(pipeline: str, table: str, run_id: str) -> str:
+    """The prefix of a run's sealed files of one table; below it, `day_path` for each day."""
+    return f"data/{pipeline}/{table}/run={run_id}/"
+
+
+def run(pipeline: str, day: date, run_id: str) -> str:
+    """The prefix of what a run writes about itself."""
+    return f"runs/{pipeline}/{day.isoformat()}/{run_id}/"
+
+
+def plan(pipeline: str, day: date, run_id: str, dataset: str, attempt: int) -> str:
+    """All shards of one source, as JSON."""
+    return f"{run(pipeline, day, run_id)}plans/{dataset}-{attempt}.json"
+
+
+def shards(pipeline: str, day: date, run_id: str, dataset: str, attempt: int) -> str:
+    """The shards that are still to be converted, as JSON Lines: what the Distributed Map reads."""
+    return f"{run(pipeline, day, run_id)}shards/{dataset}-{attempt}.jsonl"
+
+
+def validation(pipeline: str, day: date, run_id: str, dataset: str) -> str:
+    """The newest verdict on one source."""
+    return f"{run(pipeline, day, run_id)}validation/{dataset}.json"
+
+
+def sealed_table(pipeline: str, day: date, run_id: str, table: str) -> str:
+    """The list of a run's sealed files of one table."""
+    return f"{run(pipeline, day, run_id)}sealed/{table}.json"
+
+
+def record(pipeline: str, day: date, run_id: str) -> str:
+    """The run record: states, counts and the outcome."""
+    return f"{run(pipeline, day, run_id)}record.json"
+
+
+def pipeline_lock(pipeline: str) -> str:
+    """The lock of the nights: one at a time, backfills aside."""
+    return f"locks/{pipeline}/night.json"
+
+
+def date_lock(pipeline: str, day: date) -> str:
+    """The lock of one business date: one run at a time, of whatever kind."""
+    return f"locks/{pipeline}/{day.isoformat()}.json"
+
+
+def trigger(pipeline: str, scheduled_at: str) -> str:
+    """The mark of one firing of the trigger: its second delivery finds it."""
+    return f"triggers/{pipeline}/{scheduled_at.replace(':', '')}.json"
+
+
+def head(pipeline: str) -> str:
+    """The one object that says which snapshot is published; moving it is the commit."""
+    return f"snapshots/{pipeline}/HEAD"
+
+
+def snapshot(pipeline: str, number: int, run_id: str) -> str:
+    """One immutable snapshot; two runs that race for a number write two objects, and HEAD names one."""
+    return f"snapshots/{pipeline}/{number:08}-{run_id}.json"
+
+
+def partition_manifest(pipeline: str, table: str, day: date, digest: str) -> str:
+    """The immutable list of one partition's files, named by its content."""
+    return f"snapshots/{pipeline}/partitions/{table}/{day.isoformat()}/{digest}.json"
+
+
+def report(pipeline: str, name: str, run_id: str) -> str:
+    """One report as a run computed it."""
+    return f"reports/{pipeline}/{name}/{run_id}.json"
+
+
+def quarantined(pipeline: str, dataset: str, fingerprint: str) -> str:
+    """The refused rows of one shard, in the quarantine bucket, beside those of no other shard."""
+    return f"staging/{pipeline}/{dataset}/{fingerprint}/"
+
+
+def quarantine(pipeline: str, dataset: str, run_id: str) -> str:
+    """All refused rows of one source in one run, in the quarantine bucket: where the quarantine table points."""
+    return f"{pipeline}/{dataset}/run={run_id}/"

@@ -1,0 +1,129 @@
+"""A shard is the unit of work: what Plan cuts, what Convert answers with a receipt, what Validate judges."""
+
+import hashlib
+from datetime import date
+from typing import Literal
+
+from nightlake.core.frozen import Frozen
+
+
+class SourceObject(Frozen):
+    """One version of one object of the raw bucket; `size` in bytes."""
+
+    key: str
+    version_id: str
+    etag: str
+    size: int
+
+
+class Shard(Frozen):
+    """The bytes `start` to `end` (exclusive) of one object version.
+
+    `header` are the column names of the object where its format has a header. `records` is what Plan's scanner counted
+    in the range, header and blank lines included, and `line` the number (from 1) of the line that `start` begins; both
+    None where the format is read as a whole and only the reader can count.
+    """
+
+    pipeline: str
+    dataset: str
+    date: date
+    index: int
+    object: SourceObject
+    start: int
+    end: int
+    header: tuple[str, ...] | None = None
+    records: int | None = None
+    line: int | None = None
+    fingerprint: str
+
+
+def fingerprint(source: SourceObject, start: int, end: int, *, contract_hash: str, code_version: str) -> str:
+    """What a conversion depends on, in 40 hex digits: the same bytes under the same contract by the same code."""
+    parts = (source.key, source.version_id, source.etag, str(start), str(end), contract_hash, code_version)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+class Plan(Frozen):
+    """All shards of one source for one run. `delivery` is a digest of the objects and their versions."""
+
+    dataset: str
+    attempt: int
+    delivery: str
+    objects: tuple[SourceObject, ...]
+    shards: tuple[Shard, ...]
+
+
+class StagedFile(Frozen):
+    """One Parquet file that Convert wrote: `rows` of one `day` for one table; `size` in bytes."""
+
+    table: str
+    day: date
+    key: str
+    etag: str
+    size: int
+    rows: int
+
+
+class QuarantineFile(Frozen):
+    """One Parquet file of refused rows, in the quarantine bucket."""
+
+    key: str
+    etag: str
+    rows: int
+
+
+class RuleCount(Frozen):
+    """How many rows broke one rule, whatever became of them; `rule` is the id of a `Rule`, or a named defect."""
+
+    rule: str
+    rows: int
+
+
+class Receipt(Frozen):
+    """What became of one shard: `records` = `header` + `blank` + `rows` + `quarantined`, nothing lost.
+
+    `rounded` counts values that were rounded as the source declares; `extra_columns` what the delivery has and the
+    contract has not.
+    """
+
+    shard: Shard
+    run_id: str
+    records: int
+    header: int
+    blank: int
+    rows: int
+    quarantined: int
+    rounded: int = 0
+    files: tuple[StagedFile, ...]
+    quarantine: QuarantineFile | None = None
+    rules: tuple[RuleCount, ...] = ()
+    extra_columns: tuple[str, ...] = ()
+
+
+class Finding(Frozen):
+    """One thing that is wrong with a source: the rule or error by name, where to look, and why."""
+
+    rule: str
+    where: str
+    reason: str
+
+
+class Validation(Frozen):
+    """The verdict on one source in one run; `receipts` are the keys whose files Seal may take."""
+
+    dataset: str
+    date: date
+    run_id: str
+    attempt: int
+    status: Literal["good", "rejected"]
+    problems: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    objects: int
+    bytes: int
+    shards: int
+    reused: int
+    records: int
+    rows: int
+    quarantined: int
+    rounded: int
+    receipts: tuple[str, ...]

@@ -1,0 +1,84 @@
+"""What is published: HEAD names a snapshot, a snapshot names partitions, a partition's manifest names files."""
+
+from datetime import date
+
+from nightlake.core.frozen import Frozen
+from nightlake.core.pipeline import Column
+
+
+class PublishedFile(Frozen):
+    """One sealed Parquet file; `contribution` is the business date whose delivery the rows came with."""
+
+    key: str
+    etag: str
+    size: int
+    rows: int
+    contribution: date
+
+
+class SealedFile(Frozen):
+    """One sealed file and the day that its rows belong to."""
+
+    day: date
+    file: PublishedFile
+
+
+class SealedTable(Frozen):
+    """What one run sealed of one table. `columns` end with the run columns and leave the partition keys out."""
+
+    table: str
+    private: bool
+    columns: tuple[Column, ...]
+    files: tuple[SealedFile, ...]
+
+
+class PartitionManifest(Frozen):
+    """Every file of one partition; nothing else lies under `location` (a key prefix of the lake bucket)."""
+
+    table: str
+    day: date
+    location: str
+    files: tuple[PublishedFile, ...]
+
+
+class Partition(Frozen):
+    """One partition in a snapshot; `manifest` is the key of its PartitionManifest."""
+
+    day: date
+    location: str
+    manifest: str
+    files: int
+    rows: int
+    bytes: int
+    run_id: str
+
+
+class PublishedTable(Frozen):
+    """One table in a snapshot, its partitions in the order of their days."""
+
+    table: str
+    private: bool
+    columns: tuple[Column, ...]
+    partitions: tuple[Partition, ...]
+
+
+class Snapshot(Frozen):
+    """One state of all tables of a pipeline; `date` and `run_id` are those of the run that published it."""
+
+    pipeline: str
+    number: int
+    parent: int | None
+    run_id: str
+    date: date
+    contract_hash: str
+    created_at: str
+    tables: tuple[PublishedTable, ...]
+
+
+class Head(Frozen):
+    """The snapshot that is published (`snapshot`, its `key`) and the highest number ever used (`latest`)."""
+
+    pipeline: str
+    snapshot: int
+    key: str
+    latest: int
