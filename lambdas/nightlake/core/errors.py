@@ -59,6 +59,22 @@ class PayloadTooLargeError(NightlakeError):
     """Raised when an event or a result exceeds what Step Functions carries. Retrying does not help."""
 
 
+class QueryResultUnreadableError(NightlakeError):
+    """Raised when Athena does not give the rows of a finished query. Rerun the date, which asks again."""
+
+
+class DuplicateKeysError(NightlakeError):
+    """Raised when rows repeat values that the contract says are unique. Mend the source, then rerun the date."""
+
+
+class RelationshipBrokenError(NightlakeError):
+    """Raised when a relationship of severity fail has values without a target. Mend the source, then rerun."""
+
+
+class MergeAuditError(NightlakeError):
+    """Raised when an audit finds wrong rows in a merge, or its files do not add up. Mend the SQL or the source."""
+
+
 class DatasetNotFoundError(NightlakeError):
     """Raised when the API is asked for a dataset that no contract describes. Retrying does not help."""
 

@@ -1,0 +1,48 @@
+"""What a finished Athena query answered: typed columns and rows, made from the texts that Athena prints."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from nightlake.core.frozen import Frozen
+
+Value = bool | int | float | Decimal | date | datetime | str | None
+
+
+class ResultColumn(Frozen):
+    """One column; `type` is Athena's name for it, with the digits of decimals: `bigint`, `decimal(12,2)`, `varchar`."""
+
+    name: str
+    type: str
+
+
+class QueryResult(Frozen):
+    """Columns and the rows read of them, values in the order of the columns."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    def records(self) -> tuple[dict[str, Value], ...]:
+        """The rows as mappings from column names."""
+        names = [column.name for column in self.columns]
+        return tuple(dict(zip(names, row, strict=True)) for row in self.rows)
+
+
+def typed(kind: str, text: str | None) -> Value:
+    """The value that Athena printed as `text` in a column of the type `kind`.
+
+    Numbers, decimals (exact), booleans, dates and timestamps become Python's; all else stays the text: arrays, maps,
+    rows and times with a zone have no other exact form. None is NULL.
+    """
+    return None if text is None else _PARSERS.get(kind.partition("(")[0], str)(text)
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], Value]]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double"), float),
+    "decimal": Decimal,
+    "boolean": {"true": True, "false": False}.__getitem__,
+    "date": date.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+}
