@@ -37,3 +37,7 @@ class PipelineUnknownError(NightlakeError):
 
 class QueryRefusedError(NightlakeError):
     """Athena did not take the statement: it is malformed, or names a workgroup that is not there."""
+
+
+class NoSeederError(NightlakeError):
+    """There is no sample data for the pipeline; its message says what to land where."""

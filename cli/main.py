@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import check, deploy, doctor, down, query, run, status, up
+from cli import check, deploy, doctor, down, query, run, seed, status, up
 
 app = typer.Typer(
     help="Nightlake: the daily serverless data lake, on this machine and in AWS.",
@@ -10,7 +10,17 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up.up, deploy.deploy, run.run, query.query, status.status, check.check, doctor.doctor, down.down):
+for command in (
+    up.up,
+    deploy.deploy,
+    seed.seed,
+    run.run,
+    query.query,
+    status.status,
+    check.check,
+    doctor.doctor,
+    down.down,
+):
     app.command()(command)
 
 

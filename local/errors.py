@@ -21,3 +21,11 @@ class StartFailedError(LocalAwsError):
 
 class EmulatorDiffersError(LocalAwsError):
     """The installed emulator is not the one the seams were written against; re-verifying local/seams.py helps."""
+
+
+class DayNotSeedableError(LocalAwsError):
+    """A sample's producer has no data of the day; another day helps."""
+
+
+class DamageUnfitError(LocalAwsError):
+    """A delivery cannot be broken in the way that was asked; another file or another damage helps."""

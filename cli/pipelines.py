@@ -1,0 +1,20 @@
+"""The pipelines of this checkout, for commands that name one."""
+
+from nightlake.core.contract import load_pipeline
+from nightlake.core.pipeline import Pipeline
+
+from cli.errors import PipelineUnknownError
+from cli.paths import ROOT
+
+
+def read_pipeline(name: str) -> Pipeline:
+    """The pipeline of the folder pipelines/<name>.
+
+    Raises:
+        PipelineUnknownError: there is no such folder.
+        ContractError: its files have problems.
+    """
+    folders = {path.name: path for path in sorted((ROOT / "pipelines").glob("[!.]*")) if path.is_dir()}
+    if name not in folders:
+        raise PipelineUnknownError(f"pipelines/ has no pipeline {name!r}; it has: {', '.join(folders)}")
+    return load_pipeline(folders[name])

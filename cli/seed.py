@@ -1,0 +1,118 @@
+"""`nightlake seed`: lands days of a sample's real data in the raw bucket, as its producer would."""
+
+import hashlib
+from datetime import date, timedelta
+from fnmatch import fnmatch
+from typing import Annotated, Any
+
+import typer
+from local.sources import SEEDERS
+from local.sources.damage import Damage, damaged
+from local.sources.delivery import Delivery
+from nightlake.core.dates import parse_date
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.source import S3Source
+from rich.table import Table
+
+from cli.cloud import Stage, connect
+from cli.errors import NoSeederError
+from cli.output import Json, answer, errors_told
+from cli.pipelines import read_pipeline
+
+_DIGEST = "sha256"
+"""Name of the metadata by which a landed file is known again: the ETag of an encrypted object tells nothing."""
+
+
+def seed(
+    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    *,
+    first: Annotated[str, typer.Option("--from", help="First business date YYYY-MM-DD.")],
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days.")] = 1,
+    damage: Annotated[
+        Damage | None, typer.Option(help="Break one file of each day on purpose.", show_default="none")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Whose file --damage breaks.", show_default="the first that fits")
+    ] = None,
+    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Land days of the sample's data in the raw bucket. What already lies there unchanged is not landed again."""
+    with errors_told(as_json=as_json):
+        if dataset and not damage:
+            raise typer.BadParameter("--dataset says whose file --damage breaks: name a damage too")
+        start = parse_date(first)
+        declared = read_pipeline(pipeline)
+        cloud = connect(stage)
+        bucket = cloud.outputs()["RawBucket"]
+        if pipeline not in SEEDERS:
+            raise NoSeederError(_what_to_land(declared, bucket, start))
+        s3 = cloud.client("s3")
+        objects = []
+        for day in (start + timedelta(days=offset) for offset in range(days)):
+            deliveries = SEEDERS[pipeline](day)
+            kept = damaged(deliveries, damage, dataset) if damage else deliveries
+            objects += [_land(s3, bucket, _key(declared, delivery, day), delivery.body) for delivery in kept]
+            delivered = {delivery.dataset for delivery in kept}
+            gone = [delivery for delivery in deliveries if delivery.dataset not in delivered]
+            objects += [_remove(s3, bucket, _key(declared, delivery, day)) for delivery in gone]
+    answer(
+        {"pipeline": pipeline, "bucket": bucket, "objects": objects},
+        view=_view(bucket, objects),
+        as_json=as_json,
+    )
+
+
+def _key(pipeline: Pipeline, delivery: Delivery, day: date) -> str:
+    """Where the producer puts the file: in the folder of the source's path, under a name that its pattern takes."""
+    source = next(source for source in pipeline.sources if source.dataset == delivery.dataset)
+    folder, _, pattern = _path(source, day).rpartition("/")
+    if not fnmatch(delivery.name, pattern):
+        raise NoSeederError(
+            f"The sample's file {delivery.name} does not match {pattern!r}, the file pattern of source "
+            f"{delivery.dataset!r} in pipelines/{pipeline.name}/pipeline.yaml: mend the path."
+        )
+    return f"{folder}/{delivery.name}"
+
+
+def _path(source: S3Source, day: date) -> str:
+    return source.path.format(date=day)
+
+
+def _what_to_land(pipeline: Pipeline, bucket: str, day: date) -> str:
+    paths = "".join(f"\n  {source.dataset}: s3://{bucket}/{_path(source, day)}" for source in pipeline.sources)
+    samples = ", ".join(sorted(SEEDERS))
+    return (
+        f"Pipeline {pipeline.name!r} has no sample data (there is some for: {samples}). Land its own files:{paths}\n"
+        f"Then: nightlake run {pipeline.name} --date {day}"
+    )
+
+
+def _land(s3: Any, bucket: str, key: str, body: bytes) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
+    digest = hashlib.sha256(body).hexdigest()
+    landed = {"key": key, "bytes": len(body)}
+    try:
+        if s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(_DIGEST) == digest:
+            return landed | {"state": "unchanged"}
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004
+            raise
+    s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={_DIGEST: digest})
+    return landed | {"state": "landed"}
+
+
+def _remove(s3: Any, bucket: str, key: str) -> dict[str, Any]:
+    s3.delete_object(Bucket=bucket, Key=key)
+    return {"key": key, "bytes": 0, "state": "removed"}
+
+
+def _view(bucket: str, objects: list[dict[str, Any]]) -> Table:
+    table = Table(title=f"s3://{bucket}", title_justify="left", title_style="bold", box=None)
+    table.add_column("object", overflow="fold")
+    table.add_column("bytes", justify="right")
+    table.add_column("")
+    for landed in objects:
+        table.add_row(landed["key"], f"{landed['bytes']:,}", landed["state"])
+    return table
