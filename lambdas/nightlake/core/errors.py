@@ -55,6 +55,34 @@ class TableNotInContractError(NightlakeError):
     """Raised when a definition is asked for of a table that a contract does not publish. Retrying does not help."""
 
 
+class RunInProgressError(NightlakeError):
+    """Raised when another execution runs for the same date or night. Prepare waits for it; then rerun when it ended."""
+
+
+class RunSupersededError(NightlakeError):
+    """Raised when a run wants to publish whose lock another run has taken. Retrying does not help."""
+
+
+class StagedFileChangedError(NightlakeError):
+    """Raised when a staged file is no longer the one that was validated. Rerun the date, which converts it again."""
+
+
+class SealedFilesChangedError(NightlakeError):
+    """Raised when a prefix holds other files than those that were sealed and audited. Rerun the date."""
+
+
+class PublishContendedError(TransientError):
+    """Raised when HEAD moved away from every attempt to publish. Retrying helps: it starts from the newest HEAD."""
+
+
+class ProjectionError(TransientError):
+    """Raised when the catalog does not become what HEAD says. Retrying helps; the next Prepare completes it too."""
+
+
+class SnapshotNotFoundError(NightlakeError):
+    """Raised when a rollback names a snapshot that is not kept, or nothing is published. Retrying does not help."""
+
+
 class PayloadTooLargeError(NightlakeError):
     """Raised when an event or a result exceeds what Step Functions carries. Retrying does not help."""
 
