@@ -1,4 +1,4 @@
-"""The code of every Lambda function, as one directory: the package `nightlake` and its compiled contracts."""
+"""The code of every Lambda function, as one directory: the package `nightlake`, its compiled contracts and its SQL."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,14 +6,19 @@ from pathlib import Path
 
 import nightlake
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.sql_files import FOLDERS
 
 from infra.build import BUILD, build_once
 
 _PACKAGE = Path(nightlake.__path__[0])
+_SQL = Path(__file__).parents[1] / "sql"
 
 
-def lambda_code(pipelines: Sequence[Pipeline], *, build: Path = BUILD) -> Path:
-    """The directory of the code asset, under `build` and named by its content: the same input, the same path."""
+def lambda_code(pipelines: Sequence[Pipeline], *, sql: Path = _SQL, build: Path = BUILD) -> Path:
+    """The directory of the code asset, under `build` and named by its content: the same input, the same path.
+
+    Of `sql` it takes what a night runs: the files of the folders in `core.sql_files.FOLDERS`.
+    """
     files = {
         f"nightlake/{file.relative_to(_PACKAGE).as_posix()}": file.read_bytes()
         for file in sorted(_PACKAGE.rglob("*.py"))
@@ -21,6 +26,12 @@ def lambda_code(pipelines: Sequence[Pipeline], *, build: Path = BUILD) -> Path:
     files |= {
         f"nightlake/contracts/{pipeline.name}.json": pipeline.model_dump_json(indent=1).encode()
         for pipeline in pipelines
+    }
+    files |= {
+        f"nightlake/sql/{file.relative_to(sql).as_posix()}": file.read_bytes()
+        for pipeline in pipelines
+        for folder in FOLDERS
+        for file in sorted((sql / pipeline.name / folder).glob("*.sql"))
     }
     digest = hashlib.sha256()
     for name, content in files.items():

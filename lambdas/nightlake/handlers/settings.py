@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, Json
 
 COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
+PACKED_SQL: Final = Path(__file__).parents[1] / "sql"
 
 
 class Webhook(BaseModel):
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     webhooks: Json[tuple[Webhook, ...]] = Field(alias="WEBHOOKS", default=())
     cors_origins: Json[tuple[str, ...]] = Field(alias="CORS_ORIGINS", default=())
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
+    sql: Path = Field(alias="SQL", default=PACKED_SQL)
 
 
 @cache
