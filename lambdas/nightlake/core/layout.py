@@ -53,9 +53,14 @@ def sealed_table(pipeline: str, day: date, run_id: str, table: str) -> str:
     return f"{run(pipeline, day, run_id)}sealed/{table}.json"
 
 
-def record(pipeline: str, day: date, run_id: str) -> str:
-    """The run record: states, counts and the outcome."""
-    return f"{run(pipeline, day, run_id)}record.json"
+def records(pipeline: str) -> str:
+    """The prefix of all run records: one listing has the runs in the order of their starts."""
+    return f"runs/{pipeline}/records/"
+
+
+def record(pipeline: str, run_id: str) -> str:
+    """The run record: counts and the outcome; found by the run's name alone."""
+    return f"{records(pipeline)}{run_id}.json"
 
 
 def pipeline_lock(pipeline: str) -> str:

@@ -62,8 +62,20 @@ class PublishedTable(Frozen):
     partitions: tuple[Partition, ...]
 
 
+class PublishedRun(Frozen):
+    """The run that published a business date last, and the number of the snapshot that it made."""
+
+    date: date
+    run_id: str
+    snapshot: int
+
+
 class Snapshot(Frozen):
-    """One state of all tables of a pipeline; `date` and `run_id` are those of the run that published it."""
+    """One state of all tables of a pipeline; `date` and `run_id` are those of the run that published it.
+
+    `runs` are the published runs, this one included, one a business date and in the order of the dates: Publish takes
+    them from the parent and replaces its own date's.
+    """
 
     pipeline: str
     number: int
@@ -73,6 +85,7 @@ class Snapshot(Frozen):
     contract_hash: str
     created_at: str
     tables: tuple[PublishedTable, ...]
+    runs: tuple[PublishedRun, ...] = ()
 
 
 class Head(Frozen):
