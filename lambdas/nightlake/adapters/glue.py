@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 from botocore.config import Config
+
 from nightlake.core.catalog import Catalog, Values
 
 if TYPE_CHECKING:

@@ -1,21 +1,31 @@
-"""The first decision of a night: which day, which run, which tables must exist."""
+"""The first decision of a night: which day, which run, which tables must exist, and whether it may run at all."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
+from nightlake.core import layout, lock
 from nightlake.core.dates import business_date, parse_instant, requested_date, run_id
+from nightlake.core.define_table import Databases, tables_of
+from nightlake.core.errors import RunInProgressError
+from nightlake.core.frozen import Frozen
+from nightlake.core.lock import Executions, Owner
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.table import tables
+from nightlake.core.store import Store
 
 
 class RunInput(BaseModel):
-    """What starts an execution: nothing, `scheduled_time` from the trigger, or the `date` that a person asks for."""
+    """What starts an execution: nothing, `scheduled_time` from the trigger, or the `date` that a person asks for.
+
+    A `backfill` runs beside the nights, where a run of a person waits for them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scheduled_time: str | None = None
     date: str | None = None
+    backfill: bool = False
 
 
 class Start(BaseModel):
@@ -29,17 +39,19 @@ class Start(BaseModel):
     started_at: str
 
 
-class Table(BaseModel):
+class TableName(Frozen):
     """A table that must exist, by name only: its definition would not fit through Step Functions with all others."""
-
-    model_config = ConfigDict(frozen=True)
 
     database: str
     name: str
 
 
 class Run(BaseModel):
-    """The run as every later state knows it; `year`, `month` and `day` are the partition values of `date`."""
+    """The run as every later state knows it; `year`, `month` and `day` are the partition values of `date`.
+
+    `scheduled_at` is None when a person named the date. `merges`, `views` and `reports` are names of SQL files, in
+    the order in which they run. `duplicate`: the trigger came twice, and this execution has nothing to do.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,22 +62,47 @@ class Run(BaseModel):
     day: str
     run_id: str
     contract_hash: str
-    tables: tuple[Table, ...]
+    scheduled_at: str | None
+    backfill: bool
+    duplicate: bool
+    tables: tuple[TableName, ...]
+    merges: tuple[str, ...]
+    views: tuple[str, ...]
+    reports: tuple[str, ...]
 
 
-def prepare(start: Start, pipeline: Pipeline, *, databases: tuple[str, ...]) -> Run:
-    """The run that this execution is: the same for every retry of it.
+def prepare(
+    start: Start,
+    pipeline: Pipeline,
+    *,
+    store: Store,
+    executions: Executions,
+    databases: Databases,
+    views: Sequence[str],
+    reports: Sequence[str],
+) -> Run:
+    """The run that this execution is, holding its locks: the same for every retry of it.
 
-    Raises InvalidScheduledTimeError or InvalidDateError when the input names no day that a run can be for.
+    Raises InvalidScheduledTimeError or InvalidDateError when the input names no day that a run can be for, and
+    RunInProgressError when another execution has the date or, unless one of them is a backfill, the pipeline.
     """
     started_at = parse_instant(start.started_at)
     scheduled_time = start.input.scheduled_time
     scheduled_at = started_at if scheduled_time is None else parse_instant(scheduled_time)
     rule = pipeline.business_date
-    if start.input.date is None:
-        day = business_date(scheduled_at, offset_days=rule.offset_days, timezone=rule.timezone)
-    else:
+    owner = Owner(
+        execution_id=start.execution_id, run_id=run_id(started_at, start.execution_id), since=started_at.isoformat()
+    )
+    duplicate = False
+    if start.input.date is not None:
         day = requested_date(start.input.date, today=business_date(started_at, offset_days=0, timezone=rule.timezone))
+    else:
+        day = business_date(scheduled_at, offset_days=rule.offset_days, timezone=rule.timezone)
+        if scheduled_time is not None:
+            trigger = layout.trigger(pipeline.name, scheduled_at.isoformat())
+            duplicate = lock.is_duplicate(store, executions, trigger, owner)
+    if not duplicate:
+        _acquire(store, executions, pipeline.name, day, owner, backfill=start.input.backfill)
     year, month, day_of_month = day.isoformat().split("-")
     return Run(
         pipeline=pipeline.name,
@@ -73,12 +110,28 @@ def prepare(start: Start, pipeline: Pipeline, *, databases: tuple[str, ...]) -> 
         year=year,
         month=month,
         day=day_of_month,
-        run_id=run_id(started_at, start.execution_id),
+        run_id=owner.run_id,
         contract_hash=pipeline.contract_hash,
+        scheduled_at=None if start.input.date else scheduled_at.isoformat(),
+        backfill=start.input.backfill,
+        duplicate=duplicate,
         tables=tuple(
-            Table(database=database, name=table.name)
-            for database in databases
-            for dataset in pipeline.datasets
-            for table in tables(dataset)
+            TableName(database=database, name=table.name) for database, table in tables_of(pipeline, databases)
         ),
+        merges=pipeline.merge,
+        views=tuple(views),
+        reports=tuple(reports),
     )
+
+
+def _acquire(store: Store, executions: Executions, pipeline: str, day: date, owner: Owner, *, backfill: bool) -> None:
+    """The lock of the date first, that of the pipeline last: in one order, so that no two wait for each other."""
+    date_lock = layout.date_lock(pipeline, day)
+    lock.acquire(store, executions, date_lock, owner)
+    if backfill:
+        return
+    try:
+        lock.acquire(store, executions, layout.pipeline_lock(pipeline), owner)
+    except RunInProgressError:
+        lock.release(store, date_lock, owner.execution_id)
+        raise

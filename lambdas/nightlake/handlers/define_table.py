@@ -12,11 +12,17 @@ from nightlake.handlers.task import logger, task
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Event: `{pipeline, table}`; result: the Glue TableInput of that table.
+    """Event: `{pipeline, database, table}`; result: the Glue TableInput of that table.
 
     Raises PipelineNotDeployedError or TableNotInContractError.
     """
     logger.append_keys(pipeline=event["pipeline"], table=event["table"])
-    defined = define_table(pipeline(event["pipeline"]), event["table"], lake_bucket=settings().lake_bucket)
+    defined = define_table(
+        pipeline(event["pipeline"]),
+        event["database"],
+        event["table"],
+        databases=settings().databases,
+        lake_bucket=settings().lake_bucket,
+    )
     logger.info("Table defined", columns=len(defined["StorageDescriptor"]["Columns"]))
     return defined

@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
+from nightlake.core.define_table import Databases
+
 COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 PACKED_SQL: Final = Path(__file__).parents[1] / "sql"
 
@@ -40,6 +42,11 @@ class Settings(BaseModel):
     cors_origins: Json[tuple[str, ...]] = Field(alias="CORS_ORIGINS", default=())
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
+
+    @property
+    def databases(self) -> Databases:
+        """The Glue databases of the stage."""
+        return Databases(served=self.database, staging=self.staging_database, quarantine=self.quarantine_database)
 
 
 @cache
