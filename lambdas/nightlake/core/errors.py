@@ -63,6 +63,10 @@ class RunSupersededError(NightlakeError):
     """Raised when a run wants to publish whose lock another run has taken. Retrying does not help."""
 
 
+class SourceRejectedError(NightlakeError):
+    """Raised when a source is not good and its night can not go on without it. Mend the delivery, then rerun."""
+
+
 class StagedFileChangedError(NightlakeError):
     """Raised when a staged file is no longer the one that was validated. Rerun the date, which converts it again."""
 
@@ -85,6 +89,14 @@ class SnapshotNotFoundError(NightlakeError):
 
 class PayloadTooLargeError(NightlakeError):
     """Raised when an event or a result exceeds what Step Functions carries. Retrying does not help."""
+
+
+class StatementError(NightlakeError):
+    """Raised when an SQL file reads or creates what it may not, or names another day. Mend the file, then deploy."""
+
+
+class ReportTooLargeError(NightlakeError):
+    """Raised when a report answers more rows than a report may have. Let its SQL answer fewer, then deploy."""
 
 
 class QueryResultUnreadableError(NightlakeError):

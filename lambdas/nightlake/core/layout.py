@@ -8,6 +8,11 @@ def day_path(day: date) -> str:
     return f"year={day:%Y}/month={day:%m}/day={day:%d}"
 
 
+def partition_values(day: date) -> tuple[str, str, str]:
+    """The same day as the values of the partition keys year, month and day."""
+    return f"{day:%Y}", f"{day:%m}", f"{day:%d}"
+
+
 def staged(pipeline: str, dataset: str, fingerprint: str) -> str:
     """The prefix of what was converted from one shard; its name follows from the content, so that reruns find it."""
     return f"staging/{pipeline}/{dataset}/{fingerprint}/"
@@ -26,6 +31,16 @@ def merged(pipeline: str, merge: str, run_id: str, attempt: str) -> str:
 def sealed(pipeline: str, table: str, run_id: str) -> str:
     """The prefix of a run's sealed files of one table; below it, `day_path` for each day."""
     return f"data/{pipeline}/{table}/run={run_id}/"
+
+
+def rebuilt(pipeline: str, table: str, run_id: str, digest: str) -> str:
+    """The prefix of a partition that a run puts together from its own files and those of other business dates."""
+    return f"data/{pipeline}/{table}/rebuilt={digest}/run={run_id}/"
+
+
+def run_of(key: str) -> str | None:
+    """The run that wrote a file or prefix under `data/`; None where the key names none."""
+    return next((part.removeprefix("run=") for part in key.split("/") if part.startswith("run=")), None)
 
 
 def run(pipeline: str, day: date, run_id: str) -> str:
@@ -56,6 +71,11 @@ def sealed_table(pipeline: str, day: date, run_id: str, table: str) -> str:
 def records(pipeline: str) -> str:
     """The prefix of all run records: one listing has the runs in the order of their starts."""
     return f"runs/{pipeline}/records/"
+
+
+def merge_attempt(pipeline: str, day: date, run_id: str, merge: str) -> str:
+    """Where the newest attempt of a merge writes."""
+    return f"{run(pipeline, day, run_id)}merges/{merge}.json"
 
 
 def record(pipeline: str, run_id: str) -> str:

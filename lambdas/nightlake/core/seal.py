@@ -1,0 +1,142 @@
+"""Seal: copy exactly the files that were validated into the run's own prefix, where nothing else may write.
+
+A sealed file's name follows from the staged file, so that a retry finds what it has copied. From here on Athena reads
+these copies: what is audited is what is published, and Publish compares the ETags.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Final
+
+from nightlake.core import layout
+from nightlake.core.catalog import Catalog, conform
+from nightlake.core.errors import SealedFilesChangedError, SourceRejectedError, StagedFileChangedError
+from nightlake.core.parallel import each
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.shard import Receipt, StagedFile, Validation
+from nightlake.core.snapshot import PublishedFile, SealedFile, SealedTable
+from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
+from nightlake.core.table import Table, empty_location, table_input, tables
+
+WORKERS: Final = 16
+
+
+def seal(
+    store: Store,
+    catalog: Catalog,
+    pipeline: Pipeline,
+    *,
+    staging_database: str,
+    day: date,
+    run_id: str,
+    validations: Sequence[str],
+    workers: int = WORKERS,
+) -> list[SealedTable]:
+    """Seal every table of the sources whose validations (keys) are given: one SealedTable each, also without rows.
+
+    Raises SourceRejectedError when a validation is not good, StagedFileChangedError, SealedFilesChangedError or
+    ProjectionError.
+    """
+    datasets = {dataset.name: dataset for dataset in pipeline.datasets}
+    sealed: list[SealedTable] = []
+    for key in validations:
+        validation = store.get_model(key, Validation)
+        if validation.status != "good":
+            raise SourceRejectedError(
+                f"Source '{validation.dataset}' was rejected (s3://{store.bucket}/{key}): it is not published"
+            )
+        receipts = each(lambda receipt: store.get_model(receipt, Receipt), validation.receipts, workers=workers)
+        files = [file for receipt in receipts for file in receipt.files]
+        for table in tables(datasets[validation.dataset]):
+            sealed.append(  # noqa: PERF401 (sealing is what this loop is for)
+                seal_table(
+                    store,
+                    catalog,
+                    pipeline,
+                    staging_database=staging_database,
+                    day=day,
+                    run_id=run_id,
+                    table=table,
+                    private=table.name != validation.dataset,
+                    files=[file for file in files if file.table == table.name],
+                    workers=workers,
+                )
+            )
+    return sealed
+
+
+def seal_table(
+    store: Store,
+    catalog: Catalog,
+    pipeline: Pipeline,
+    *,
+    staging_database: str,
+    day: date,
+    run_id: str,
+    table: Table,
+    private: bool,
+    files: Sequence[StagedFile],
+    workers: int = WORKERS,
+) -> SealedTable:
+    """Seal the files of one table, of a source or of a merge, and let the staging database's table read them.
+
+    Raises StagedFileChangedError when a staged file is not the one that was validated, SealedFilesChangedError when
+    the run's prefix holds other files, ProjectionError when the catalog refuses the partition.
+    """
+    prefix = layout.sealed(pipeline.name, table.name, run_id)
+    there = {found.key: found for found in store.list(prefix)}
+    wanted = {f"{prefix}{layout.day_path(file.day)}/{_name(file)}": file for file in files}
+    each(
+        lambda key: _copy(store, wanted[key], key),
+        [key for key, file in wanted.items() if key not in there or there[key].size != file.size],
+        workers=workers,
+    )
+    found = {info.key: info for info in store.list(prefix)}
+    if found.keys() != wanted.keys():
+        raise SealedFilesChangedError(
+            f"s3://{store.bucket}/{prefix} holds {len(found)} files where {len(wanted)} were sealed (first difference: "
+            f"{min(found.keys() ^ wanted.keys())}); only Seal may write there: see who did, then rerun the date"
+        )
+    sealed = SealedTable(
+        table=table.name,
+        private=private,
+        columns=table.columns,
+        files=tuple(_sealed(file, found[key], contribution=day) for key, file in sorted(wanted.items())),
+    )
+    store.put_model(layout.sealed_table(pipeline.name, day, run_id, table.name), sealed)
+    conform(catalog, staging_database, table_input(table, empty_location(store.bucket, pipeline, table)))
+    catalog.point_partition(staging_database, table.name, layout.partition_values(day), f"s3://{store.bucket}/{prefix}")
+    return sealed
+
+
+def summary(sealed: Iterable[SealedTable]) -> list[dict[str, Any]]:
+    """What Step Functions carries on: `{table, rows, files}`."""
+    return [
+        {
+            "table": table.table,
+            "rows": sum(sealed_file.file.rows for sealed_file in table.files),
+            "files": len(table.files),
+        }
+        for table in sealed
+    ]
+
+
+def _name(file: StagedFile) -> str:
+    return hashlib.sha256("\0".join((file.key, file.etag)).encode()).hexdigest()[:32] + ".parquet"
+
+
+def _copy(store: Store, file: StagedFile, key: str) -> None:
+    try:
+        store.copy(store.bucket, file.key, key, source_etag=file.etag)
+    except (ObjectNotFoundError, PreconditionFailedError) as error:
+        raise StagedFileChangedError(
+            f"s3://{store.bucket}/{file.key} is not the file that was validated ({error}); rerun the date"
+        ) from error
+
+
+def _sealed(file: StagedFile, found: ObjectInfo, *, contribution: date) -> SealedFile:
+    return SealedFile(
+        day=file.day,
+        file=PublishedFile(key=found.key, etag=found.etag, size=found.size, rows=file.rows, contribution=contribution),
+    )
