@@ -120,7 +120,12 @@ PATCHED: dict[str, str] = {
     "services.stepfunctions:_emit_execution_status_event": "9c89e45693e3",
     "services.stepfunctions:_error_matches": "519b9dc729c5",
     "services.stepfunctions:_evaluate_rule": "728e6547c8ca",
+    "services.stepfunctions:_execute_choice": "468955fcd4a4",
+    "services.stepfunctions:_execute_map": "18ad39652912",
+    "services.stepfunctions:_execute_parallel": "2166e1f53e5f",
+    "services.stepfunctions:_execute_pass": "b1dff47048bc",
     "services.stepfunctions:_execute_task": "53c818d247db",
+    "services.stepfunctions:_execute_wait": "a1012679c72d",
     "services.stepfunctions:_fail_execution": "e6da895fa0b7",
     "services.stepfunctions:_find_matching_retrier": "cb494ae8503c",
     "services.stepfunctions:_invoke_resource": "a85d2be9a858",
@@ -129,6 +134,7 @@ PATCHED: dict[str, str] = {
     "services.stepfunctions:_resolve_params_obj": "d41c2e27dd1b",
     "services.stepfunctions:_resolve_state_machine_arn": "e054a309ee54",
     "services.stepfunctions:_run_execution": "996dff84e0e0",
+    "services.stepfunctions:_run_sub_machine": "f8d844168b14",
     "services.stepfunctions:_with_retry_and_catch": "b351699db7b3",
 }
 """`module:attribute` of the emulator -> its `digest`, for all that a seam replaces or relies on."""
@@ -567,6 +573,55 @@ def _time_out(execution: dict[str, Any]) -> None:
     execution["stopDate"] = states.now_iso()
     states._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
     states._emit_execution_status_event(execution)
+
+
+@_seam(
+    "Step Functions: history of branches",
+    emulator="states inside Parallel and Map leave no StateEntered and StateExited; branches share one `$$.State`",
+    aws="every state is in the history, each branch has a context of its own",
+)
+def _branch_history() -> None:
+    lock = threading.Lock()
+    branch: contextvars.ContextVar[tuple[Any, Any] | None] = contextvars.ContextVar("branch", default=None)
+
+    def add(original: Any) -> Any:
+        def run(execution: Any, kind: str, details: Any = None) -> Any:
+            with lock:  # an event's id is its place, and branches run at the same time
+                return original(execution, kind, details)
+
+        return run
+
+    def walk(original: Any) -> Any:
+        def run(states: Any, start_at: str, data: Any, execution: Any, ctx: Any) -> Any:
+            own = dict(ctx)
+            outer = branch.set((own, execution))
+            try:
+                return original(states, start_at, data, execution, own)
+            finally:
+                branch.reset(outer)
+
+        return run
+
+    def execute(original: Any) -> Any:
+        def run(state: dict[str, Any], data: Any, *rest: Any) -> Any:
+            within, ctx = branch.get(), rest[-1]
+            if within is None or within[0] is not ctx:  # a state of the execution itself, which is recorded already
+                return original(state, data, *rest)
+            execution, kind, name = within[1], state["Type"], ctx["State"]["Name"]
+            record = _module("services.stepfunctions")._add_event
+            entered = {"name": name, "input": json.dumps(data)}
+            record(execution, f"{kind}StateEntered", {"stateEnteredEventDetails": entered})
+            output, following = original(state, data, *rest)
+            exited = {"name": name, "output": json.dumps(output)}
+            record(execution, f"{kind}StateExited", {"stateExitedEventDetails": exited})
+            return output, following
+
+        return run
+
+    _wrap("services.stepfunctions:_add_event", add)
+    _wrap("services.stepfunctions:_run_sub_machine", walk)
+    for kind in ("choice", "map", "parallel", "pass", "task", "wait"):
+        _wrap(f"services.stepfunctions:_execute_{kind}", execute)
 
 
 @_seam(

@@ -219,6 +219,7 @@ def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
 
     caught = {"Type": "Pass", "End": True}
     retry = {"ErrorEquals": ["ShopClosedError"], "IntervalSeconds": 30, "MaxDelaySeconds": 1, "MaxAttempts": 2}
+    named = {"Type": "Pass", "Parameters": {"name.$": "$$.State.Name"}, "End": True}
     definitions = {
         "Catching": {
             "Try": task("Plain", {"act": "raise"}, Catch=[{"ErrorEquals": ["ShopClosedError"], "Next": "Caught"}]),
@@ -251,6 +252,13 @@ def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
             "Yes": {"Type": "Pass", "Result": "yes", "End": True},
         },
         "Waiting": {"Try": {"Type": "Wait", "Seconds": 4, "End": True}},
+        "Branching": {
+            "Try": {
+                "Type": "Parallel",
+                "Branches": [{"StartAt": name, "States": {name: named}} for name in ("Left", "Right")],
+                "End": True,
+            }
+        },
     }
     limits = {"Waiting": 1}
     resources: dict[str, Any] = {"Role": role(), "Log": {"Type": "AWS::Logs::LogGroup"}}
@@ -337,6 +345,16 @@ def test_a_choice_by_a_missing_variable_ends_the_execution(run: Run, machines: d
 
     assert ended["error"] == "States.Runtime"
     assert "Invalid path '$.value'" in ended["cause"]
+
+
+def test_the_history_tells_of_the_states_in_branches(cloud: aws.Endpoint, run: Run, machines: dict[str, str]) -> None:
+    ended = run(machines["Branching"])
+    events = cloud.client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]
+
+    assert json.loads(ended["output"]) == [{"name": "Left"}, {"name": "Right"}]
+    for details in ("stateEnteredEventDetails", "stateExitedEventDetails"):
+        assert sorted(event[details]["name"] for event in events if details in event) == ["Left", "Right", "Try"]
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
 
 
 def test_a_state_machine_times_out_and_stays_so(cloud: aws.Endpoint, run: Run, machines: dict[str, str]) -> None:
