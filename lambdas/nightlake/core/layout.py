@@ -63,6 +63,16 @@ def validation(pipeline: str, day: date, run_id: str, dataset: str) -> str:
     return f"{run(pipeline, day, run_id)}validation/{dataset}.json"
 
 
+def across_audit(pipeline: str, day: date, run_id: str) -> str:
+    """The verdict on keys and relationships of a run."""
+    return f"{run(pipeline, day, run_id)}across.json"
+
+
+def merge_audit(pipeline: str, day: date, run_id: str, merge: str) -> str:
+    """The verdict on one merge of a run."""
+    return f"{run(pipeline, day, run_id)}audits/{merge}.json"
+
+
 def sealed_table(pipeline: str, day: date, run_id: str, table: str) -> str:
     """The list of a run's sealed files of one table."""
     return f"{run(pipeline, day, run_id)}sealed/{table}.json"
