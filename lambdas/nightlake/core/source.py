@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from nightlake.core.frozen import Frozen
 
 BUSINESS_DATE = "business_date"
 _DATE = re.compile(r"\{date:([^{}]*)\}")
+_WILDCARD = re.compile(r"[*?]")
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _WHOLE_DATES = ({"Y", "m", "d"}, {"Y", "j"})
 
@@ -130,6 +132,24 @@ class S3Source(Source):
     )
     ready: Ready = Field(description="When the day's delivery is complete.")
 
+    @model_validator(mode="after")
+    def _every_day_has_its_own_sign(self) -> "S3Source":
+        if self.ready.files is None and self.folder(date(2000, 1, 1)) == self.folder(date(2000, 1, 2)):
+            raise ValueError(
+                "a marker or manifest lies in a folder of its day: let the path name the day in folders, before any "
+                "wildcard, as in 'sales/transactions/{date:%Y/%m/%d}/*.csv', or count files"
+            )
+        return self
+
+    def pattern(self, day: date) -> str:
+        """The path for one day; only its wildcards are left."""
+        return _DATE.sub(lambda found: day.strftime(found[1]), self.path)
+
+    def folder(self, day: date) -> str:
+        """The key prefix, up to a `/`, of all that can match on that day; marker and manifest lie there."""
+        before, slash, _ = _WILDCARD.split(self.pattern(day), maxsplit=1)[0].rpartition("/")
+        return before + slash
+
 
 class TextSource(S3Source):
     """What all text formats say."""
@@ -140,9 +160,20 @@ class TextSource(S3Source):
     )
     date_formats: tuple[TimeFormat, ...] = Field(("%Y-%m-%d",), min_length=1, description="Tried in turn (strptime).")
     timezone: TimeZone = Field("UTC", description="The zone of timestamps that name none; they are stored as UTC.")
+    excess_digits: Literal["refuse", "round"] = Field(
+        "refuse", description="What happens to a decimal with more fraction digits than its column: half rounds up."
+    )
 
 
-class CsvSource(TextSource):
+class LinesSource(TextSource):
+    """What the text formats say whose objects can be cut between records."""
+
+    shard_bytes: int = Field(
+        64 << 20, ge=64 << 10, le=1 << 30, description="About so many bytes of an object are converted at once."
+    )
+
+
+class CsvSource(LinesSource):
     """Delimited text."""
 
     format: Literal["csv"] = Field(description="How the objects are written.")
@@ -157,7 +188,7 @@ class JsonSource(TextSource):
     format: Literal["json"] = Field(description="How the objects are written.")
 
 
-class JsonLinesSource(TextSource):
+class JsonLinesSource(LinesSource):
     """One JSON object per line."""
 
     format: Literal["jsonl"] = Field(description="How the objects are written.")
