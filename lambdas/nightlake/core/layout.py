@@ -73,9 +73,14 @@ def merge_audit(pipeline: str, day: date, run_id: str, merge: str) -> str:
     return f"{run(pipeline, day, run_id)}audits/{merge}.json"
 
 
+def sealed_tables(pipeline: str, day: date, run_id: str) -> str:
+    """The prefix of the lists of a run's sealed files, one a table."""
+    return f"{run(pipeline, day, run_id)}sealed/"
+
+
 def sealed_table(pipeline: str, day: date, run_id: str, table: str) -> str:
     """The list of a run's sealed files of one table."""
-    return f"{run(pipeline, day, run_id)}sealed/{table}.json"
+    return f"{sealed_tables(pipeline, day, run_id)}{table}.json"
 
 
 def records(pipeline: str) -> str:

@@ -86,7 +86,7 @@ def seal_table(
     """
     prefix = layout.sealed(pipeline.name, table.name, run_id)
     there = {found.key: found for found in store.list(prefix)}
-    wanted = {f"{prefix}{layout.day_path(file.day)}/{_name(file)}": file for file in files}
+    wanted = {f"{prefix}{layout.day_path(file.day)}/{_name(file, day)}": file for file in files}
     each(
         lambda key: _copy(store, wanted[key], key),
         [key for key, file in wanted.items() if key not in there or there[key].size != file.size],
@@ -122,8 +122,10 @@ def summary(sealed: Iterable[SealedTable]) -> list[dict[str, Any]]:
     ]
 
 
-def _name(file: StagedFile) -> str:
-    return hashlib.sha256("\0".join((file.key, file.etag)).encode()).hexdigest()[:32] + ".parquet"
+def _name(file: StagedFile, contribution: date) -> str:
+    """A name that no file of another date or content has: partitions bring files of several dates together."""
+    digest = hashlib.sha256("\0".join((file.key, file.etag)).encode()).hexdigest()
+    return f"{contribution.isoformat()}-{digest[:32]}.parquet"
 
 
 def _copy(store: Store, file: StagedFile, key: str) -> None:

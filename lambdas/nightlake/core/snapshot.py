@@ -42,7 +42,11 @@ class PartitionManifest(Frozen):
 
 
 class Partition(Frozen):
-    """One partition in a snapshot; `manifest` is the key of its PartitionManifest."""
+    """One partition in a snapshot; `manifest` is the key of its PartitionManifest.
+
+    `contributions` are the business dates whose deliveries brought its rows, in their order: a run that replaces its
+    own finds the partitions by them. `run_id` is the run that put the partition together.
+    """
 
     day: date
     location: str
@@ -51,6 +55,7 @@ class Partition(Frozen):
     rows: int
     bytes: int
     run_id: str
+    contributions: tuple[date, ...]
 
 
 class PublishedTable(Frozen):
@@ -88,10 +93,26 @@ class Snapshot(Frozen):
     runs: tuple[PublishedRun, ...] = ()
 
 
+class KeptSnapshot(Frozen):
+    """A snapshot that was published once and can be published again; `created_at` in ISO 8601."""
+
+    number: int
+    key: str
+    run_id: str
+    date: date
+    created_at: str
+
+
 class Head(Frozen):
-    """The snapshot that is published (`snapshot`, its `key`) and the highest number ever used (`latest`)."""
+    """The snapshot that is published (`snapshot`, its `key`) and the highest number ever used (`latest`).
+
+    `kept` are all snapshots that HEAD has named and may name again, oldest first: the objects beside them are of runs
+    that lost a race. `revision` counts every move, so that no two HEADs are equal and an If-Match never mistakes one.
+    """
 
     pipeline: str
     snapshot: int
     key: str
     latest: int
+    revision: int = 0
+    kept: tuple[KeptSnapshot, ...] = ()
