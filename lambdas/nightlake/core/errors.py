@@ -47,6 +47,38 @@ class InvalidScheduledTimeError(NightlakeError):
     """Raised when a scheduled time is not ISO 8601 with a time zone, or of no run's years. Retrying does not help."""
 
 
+class SourceNotReadyError(NightlakeError):
+    """Raised when a day's delivery is not complete at its deadline. Retrying helps once what is missing has landed."""
+
+
+class HeaderMismatchError(NightlakeError):
+    """Raised when an object lacks columns, repeats them or has undeclared ones. Mend the delivery or the contract."""
+
+
+class EncodingError(NightlakeError):
+    """Raised when an object as a whole is not in the encoding that its source declares. Mend the delivery."""
+
+
+class CompressedObjectError(NightlakeError):
+    """Raised when an object is compressed, which no reader takes. Deliver it uncompressed."""
+
+
+class CsvTruncatedError(NightlakeError):
+    """Raised when a CSV object ends inside quotes: it is cut off, or a quote is not closed. Mend the delivery."""
+
+
+class JsonTruncatedError(NightlakeError):
+    """Raised when a JSON array ends in the middle. Deliver the whole object."""
+
+
+class JsonSyntaxError(NightlakeError):
+    """Raised when an object is not one JSON array and nothing else. Mend the delivery."""
+
+
+class ParquetUnreadableError(NightlakeError):
+    """Raised when an object is not Parquet, or cut off. Deliver the whole object."""
+
+
 class PipelineNotDeployedError(NightlakeError):
     """Raised when a function's package holds no compiled contract of a pipeline. Deploy again, then rerun."""
 
@@ -121,6 +153,34 @@ class DatasetNotFoundError(NightlakeError):
 
 class UnknownParameterError(NightlakeError):
     """Raised when the API is asked with a query parameter that it does not know. Retrying does not help."""
+
+
+class InvalidParameterError(NightlakeError):
+    """Raised when a query parameter of the API has a value that is not allowed. Retrying does not help."""
+
+
+class NothingPublishedError(NightlakeError):
+    """Raised when the API is asked for what no night has published yet. Retrying helps after a good night."""
+
+
+class InvalidCursorError(NightlakeError):
+    """Raised when a cursor is not the API's own, or was written for another question. Retrying does not help."""
+
+
+class CursorExpiredError(NightlakeError):
+    """Raised when the snapshot that a cursor pages through was deleted. Ask again from the first page."""
+
+
+class AnswerTooCostlyError(NightlakeError):
+    """Raised when an answer needs more data than one request may read or send. Ask for less at a time."""
+
+
+class ReportNotFoundError(NightlakeError):
+    """Raised when the API is asked for a report that there is not, or not of that date. Retrying does not help."""
+
+
+class RunNotFoundError(NightlakeError):
+    """Raised when the API is asked for a run that has left no record. Retrying helps while the run is going on."""
 
 
 class SecretUnreadableError(NightlakeError):
