@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from nightlake.core.catalog import Catalog, Values
+from nightlake.core.errors import ProjectionError
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -59,7 +60,10 @@ class Glue(Catalog):
             return
 
     def update_table(self, database: str, definition: Mapping[str, Any]) -> None:
-        self._glue.update_table(DatabaseName=database, TableInput=definition, SkipArchive=True)
+        try:
+            self._glue.update_table(DatabaseName=database, TableInput=definition, SkipArchive=True)
+        except self._glue.exceptions.ConcurrentModificationException as error:
+            raise ProjectionError(f"{database}.{definition['Name']} is being changed by another; try again") from error
 
     def delete_table(self, database: str, name: str) -> None:
         try:

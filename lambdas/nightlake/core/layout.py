@@ -28,6 +28,11 @@ def merged(pipeline: str, merge: str, run_id: str, attempt: str) -> str:
     return f"staging/{pipeline}/{merge}/{run_id}/{attempt}/"
 
 
+def data(pipeline: str) -> str:
+    """The prefix of everything that was ever sealed and not yet expired."""
+    return f"data/{pipeline}/"
+
+
 def sealed(pipeline: str, table: str, run_id: str) -> str:
     """The prefix of a run's sealed files of one table; below it, `day_path` for each day."""
     return f"data/{pipeline}/{table}/run={run_id}/"
@@ -98,6 +103,11 @@ def record(pipeline: str, run_id: str) -> str:
     return f"{records(pipeline)}{run_id}.json"
 
 
+def locks(pipeline: str) -> str:
+    """The prefix of all locks of a pipeline."""
+    return f"locks/{pipeline}/"
+
+
 def pipeline_lock(pipeline: str) -> str:
     """The lock of the nights: one at a time, backfills aside."""
     return f"locks/{pipeline}/night.json"
@@ -113,6 +123,11 @@ def trigger(pipeline: str, scheduled_at: str) -> str:
     return f"triggers/{pipeline}/{scheduled_at.replace(':', '')}.json"
 
 
+def snapshots(pipeline: str) -> str:
+    """The prefix of HEAD, snapshots and manifests."""
+    return f"snapshots/{pipeline}/"
+
+
 def head(pipeline: str) -> str:
     """The one object that says which snapshot is published; moving it is the commit."""
     return f"snapshots/{pipeline}/HEAD"
@@ -121,6 +136,11 @@ def head(pipeline: str) -> str:
 def snapshot(pipeline: str, number: int, run_id: str) -> str:
     """One immutable snapshot; two runs that race for a number write two objects, and HEAD names one."""
     return f"snapshots/{pipeline}/{number:08}-{run_id}.json"
+
+
+def partition_manifests(pipeline: str) -> str:
+    """The prefix of the manifests of all partitions."""
+    return f"snapshots/{pipeline}/partitions/"
 
 
 def partition_manifest(pipeline: str, table: str, day: date, digest: str) -> str:

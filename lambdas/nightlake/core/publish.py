@@ -1,0 +1,216 @@
+"""Publish: what a run sealed becomes the newest snapshot, for all tables at once, by moving HEAD.
+
+1. Read HEAD, then the lock of the date: in this order a run whose lock was taken loses one of the two.
+2. Build the partitions: the run's files, and those that other business dates contributed.
+3. Refuse unless every new prefix holds exactly the files of its manifest, by ETag.
+4. Write manifests and snapshot, which nobody reads yet.
+5. Move HEAD with If-Match. Who loses the race begins again from the HEAD that won.
+
+A retry of a run that has published finds its snapshot among those that HEAD keeps.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import count
+from typing import Final
+
+from nightlake.core import layout, lock
+from nightlake.core.errors import PublishContendedError, RunSupersededError, SealedFilesChangedError
+from nightlake.core.history import TRIES, advanced, find_head, move_head
+from nightlake.core.parallel import each
+from nightlake.core.snapshot import (
+    Partition,
+    PartitionManifest,
+    PublishedFile,
+    PublishedRun,
+    PublishedTable,
+    SealedTable,
+    Snapshot,
+)
+from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
+
+WORKERS: Final = 16
+
+
+def publish(
+    store: Store,
+    *,
+    pipeline: str,
+    day: date,
+    run_id: str,
+    contract_hash: str,
+    created_at: str,
+    workers: int = WORKERS,
+) -> Snapshot:
+    """The snapshot that this run published, now or in an attempt before.
+
+    Raises RunSupersededError when the run does not hold its date's lock, SealedFilesChangedError when files are not
+    what was sealed, PublishContendedError when HEAD moved away from every try.
+    """
+    for _ in range(TRIES):
+        found = find_head(store, pipeline)
+        head = found[0] if found else None
+        own = next((kept for kept in head.kept if kept.run_id == run_id), None) if head else None
+        if own is not None:
+            return store.get_model(own.key, Snapshot)
+        if not lock.holds(store, layout.date_lock(pipeline, day), run_id):
+            raise RunSupersededError(
+                f"Run {run_id} does not hold the lock of {day} any more: another run of that date took over, and this "
+                "one publishes nothing; see that run"
+            )
+        parent = store.get_model(head.key, Snapshot) if head else None
+        build = _Build(store, pipeline=pipeline, day=day, run_id=run_id, workers=workers)
+        snapshot = Snapshot(
+            pipeline=pipeline,
+            number=head.latest + 1 if head else 1,
+            parent=parent.number if parent else None,
+            run_id=run_id,
+            date=day,
+            contract_hash=contract_hash,
+            created_at=created_at,
+            tables=build.tables(parent.tables if parent else ()),
+        )
+        snapshot, key = _write(store, snapshot, parent.runs if parent else ())
+        try:
+            move_head(store, advanced(head, snapshot, key), etag=found[1] if found else None)
+        except PreconditionFailedError:
+            continue
+        return snapshot
+    raise PublishContendedError(f"HEAD of '{pipeline}' moved {TRIES} times while run {run_id} published; publish again")
+
+
+def _write(store: Store, snapshot: Snapshot, runs: Sequence[PublishedRun]) -> tuple[Snapshot, str]:
+    """Write the snapshot under the first number that this run has not used for another content."""
+    for number in count(snapshot.number):
+        key = layout.snapshot(snapshot.pipeline, number, snapshot.run_id)
+        own = PublishedRun(date=snapshot.date, run_id=snapshot.run_id, snapshot=number)
+        others = (run for run in runs if run.date != snapshot.date)
+        numbered = snapshot.model_copy(
+            update={"number": number, "runs": tuple(sorted((*others, own), key=lambda run: run.date))}
+        )
+        try:
+            store.put_model(key, numbered, if_none_match=True)
+        except PreconditionFailedError:
+            written = store.get_model(key, Snapshot)
+            if written.model_copy(update={"created_at": numbered.created_at}) == numbered:
+                return written, key
+            continue
+        return numbered, key
+    raise AssertionError("count() does not end")
+
+
+@dataclass(frozen=True)
+class _Build:
+    """The tables after a run: its own contribution replaced in every partition, all others as they were."""
+
+    store: Store
+    pipeline: str
+    day: date
+    run_id: str
+    workers: int
+
+    def tables(self, published: Sequence[PublishedTable]) -> tuple[PublishedTable, ...]:
+        before = {table.table: table for table in published}
+        prefix = layout.sealed_tables(self.pipeline, self.day, self.run_id)
+        sealed = [self.store.get_model(found.key, SealedTable) for found in self.store.list(prefix)]
+        after = before | {table.table: self._table(table, before.get(table.table)) for table in sealed}
+        return tuple(after[name] for name in sorted(after))
+
+    def _table(self, sealed: SealedTable, before: PublishedTable | None) -> PublishedTable:
+        prefix = layout.sealed(self.pipeline, sealed.table, self.run_id)
+        self._refuse_others(prefix, [found.file for found in sealed.files])
+        own: dict[date, list[PublishedFile]] = {}
+        for found in sealed.files:
+            own.setdefault(found.day, []).append(found.file)
+        partitions = {partition.day: partition for partition in before.partitions} if before else {}
+        changed = own.keys() | {day for day, found in partitions.items() if self.day in found.contributions}
+        for day in sorted(changed):
+            files = own.get(day, [])
+            kept = self._kept(partitions.pop(day, None))
+            if kept:
+                location = self._rebuilt(sealed.table, day, [*kept, *files])
+                files = self._bring_together(location, [*kept, *files])
+            else:
+                location = f"{prefix}{layout.day_path(day)}/"
+            if files:
+                partitions[day] = self._partition(sealed.table, day, location, files)
+        return PublishedTable(
+            table=sealed.table,
+            private=sealed.private,
+            columns=sealed.columns,
+            partitions=tuple(partitions[day] for day in sorted(partitions)),
+        )
+
+    def _kept(self, partition: Partition | None) -> list[PublishedFile]:
+        """The partition's files that came with other dates."""
+        if partition is None:
+            return []
+        manifest = self.store.get_model(partition.manifest, PartitionManifest)
+        return [file for file in manifest.files if file.contribution != self.day]
+
+    def _rebuilt(self, table: str, day: date, files: Iterable[PublishedFile]) -> str:
+        """A prefix that only these files are copied to, whoever else rebuilds the partition meanwhile."""
+        content = "\n".join(sorted(f"{file.key} {file.etag}" for file in files))
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        return f"{layout.rebuilt(self.pipeline, table, self.run_id, digest)}{layout.day_path(day)}/"
+
+    def _bring_together(self, location: str, files: Sequence[PublishedFile]) -> list[PublishedFile]:
+        wanted = {location + file.key.rpartition("/")[2]: file for file in files}
+        there = _listed(self.store, location)
+        missing = [key for key, file in wanted.items() if key not in there or there[key].size != file.size]
+        each(lambda key: self._copy(wanted[key], key), missing, workers=self.workers)
+        there = _listed(self.store, location)
+        return [
+            file.model_copy(update={"key": key, "etag": there[key].etag})
+            for key, file in sorted(wanted.items())
+            if key in there
+        ]
+
+    def _copy(self, file: PublishedFile, key: str) -> None:
+        try:
+            self.store.copy(self.store.bucket, file.key, key, source_etag=file.etag)
+        except (ObjectNotFoundError, PreconditionFailedError) as error:
+            raise SealedFilesChangedError(
+                f"The published file s3://{self.store.bucket}/{file.key} is not what its manifest says ({error}); "
+                f"rerun {file.contribution}, whose rows it holds"
+            ) from error
+
+    def _partition(self, table: str, day: date, location: str, files: Sequence[PublishedFile]) -> Partition:
+        self._refuse_others(location, files)
+        manifest = PartitionManifest(table=table, day=day, location=location, files=tuple(files))
+        digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:40]
+        key = layout.partition_manifest(self.pipeline, table, day, digest)
+        self.store.put_model(key, manifest)
+        return Partition(
+            day=day,
+            location=location,
+            manifest=key,
+            files=len(files),
+            rows=sum(file.rows for file in files),
+            bytes=sum(file.size for file in files),
+            run_id=self.run_id,
+            contributions=tuple(sorted({file.contribution for file in files})),
+        )
+
+    def _refuse_others(self, prefix: str, files: Iterable[PublishedFile]) -> None:
+        """Everything under a Hive prefix is read, so nothing may lie there but these files."""
+        wanted = {file.key: (file.etag, file.size) for file in files}
+        there = {key: (found.etag, found.size) for key, found in _listed(self.store, prefix).items()}
+        if wanted != there:
+            differing = min(key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key))
+            raise SealedFilesChangedError(
+                f"s3://{self.store.bucket}/{prefix} does not hold exactly the files that were sealed: "
+                f"{differing} is {_difference(wanted, there, differing)}; rerun {self.day}"
+            )
+
+
+def _listed(store: Store, prefix: str) -> dict[str, ObjectInfo]:
+    return {found.key: found for found in store.list(prefix)}
+
+
+def _difference(wanted: Mapping[str, object], there: Mapping[str, object], key: str) -> str:
+    if key not in there:
+        return "missing"
+    return "changed" if key in wanted else "not one of them"
