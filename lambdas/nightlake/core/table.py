@@ -139,13 +139,14 @@ def arrow_schema(table: Table) -> "pa.Schema":
     """
     import pyarrow as pa
 
-    return pa.schema([pa.field(column.name, _arrow_type(column_type.parse(column.type))) for column in table.columns])
+    return pa.schema([pa.field(column.name, arrow_type(column_type.parse(column.type))) for column in table.columns])
 
 
-def _arrow_type(kind: column_type.ColumnType) -> "pa.DataType":
+def arrow_type(kind: column_type.ColumnType) -> "pa.DataType":
+    """The Arrow type of a column's type."""
     import pyarrow as pa
 
-    parts = [(name, _arrow_type(part)) for name, part in kind.parts]
+    parts = [(name, arrow_type(part)) for name, part in kind.parts]
     match kind.name:
         case "decimal":
             return pa.decimal128(kind.precision, kind.scale)
