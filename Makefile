@@ -2,6 +2,8 @@
 PYTHON ?= python3
 STAGE ?= local
 PIPELINE ?= sales
+# The night of `make run`: a day of the sample where the pipeline has one, else the day that the schedule would take.
+DATE ?= $(if $(filter sales,$(PIPELINE)),2017-06-12)
 BIN := .venv/bin
 SHELL := /bin/bash
 # Node 20 works; jsii's banner about its age would bury what matters.
@@ -35,8 +37,13 @@ node_modules/.installed: package-lock.json
 up: setup  ## start the local AWS
 	$(BIN)/nightlake up
 
-run: deploy  ## local AWS, deploy, and tonight's run of PIPELINE=sales
-	$(BIN)/nightlake run $(PIPELINE)
+run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales (DATE=2017-06-12)
+ifeq ($(PIPELINE),sales)
+	@$(BIN)/nightlake seed sales --from $(DATE) --days 2
+else
+	-@$(BIN)/nightlake seed $(PIPELINE) $(if $(DATE),--from $(DATE))
+endif
+	$(BIN)/nightlake run $(PIPELINE) $(if $(DATE),--date $(DATE))
 
 deploy: setup  ## deploy STAGE=local (starts the local AWS), dev or prod
 	@if [ "$(STAGE)" = local ]; then $(BIN)/nightlake up; fi

@@ -41,3 +41,11 @@ class QueryRefusedError(NightlakeError):
 
 class NoSeederError(NightlakeError):
     """There is no sample data for the pipeline; its message says what to land where."""
+
+
+class FunctionFailedError(NightlakeError):
+    """A function that the command invoked ended with an error that is not one of our named ones."""
+
+
+class NothingPublishedError(NightlakeError):
+    """The command needs a snapshot of the pipeline and none was published yet; a night that ends well helps."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import check, deploy, doctor, down, query, run, seed, status, up
+from cli import check, collect_garbage, deploy, doctor, down, query, rollback, run, seed, snapshots, status, up
 
 app = typer.Typer(
     help="Nightlake: the daily serverless data lake, on this machine and in AWS.",
@@ -11,16 +11,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    up.up,
-    deploy.deploy,
-    seed.seed,
-    run.run,
-    query.query,
-    status.status,
-    check.check,
-    doctor.doctor,
-    down.down,
-):
+    up.up, deploy.deploy, seed.seed, run.run, query.query, snapshots.snapshots, rollback.rollback, collect_garbage.gc,
+    status.status, check.check, doctor.doctor, down.down,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -1,6 +1,9 @@
 """The pipelines of this checkout, for commands that name one."""
 
+from datetime import UTC, date, datetime
+
 from nightlake.core.contract import load_pipeline
+from nightlake.core.dates import business_date
 from nightlake.core.pipeline import Pipeline
 
 from cli.errors import PipelineUnknownError
@@ -18,3 +21,9 @@ def read_pipeline(name: str) -> Pipeline:
     if name not in folders:
         raise PipelineUnknownError(f"pipelines/ has no pipeline {name!r}; it has: {', '.join(folders)}")
     return load_pipeline(folders[name])
+
+
+def due_date(pipeline: Pipeline) -> date:
+    """The business date of a night that starts now."""
+    rule = pipeline.business_date
+    return business_date(datetime.now(UTC), offset_days=rule.offset_days, timezone=rule.timezone)

@@ -17,7 +17,7 @@ from rich.table import Table
 from cli.cloud import Stage, connect
 from cli.errors import NoSeederError
 from cli.output import Json, answer, errors_told
-from cli.pipelines import read_pipeline
+from cli.pipelines import due_date, read_pipeline
 
 _DIGEST = "sha256"
 """Name of the metadata by which a landed file is known again: the ETag of an encrypted object tells nothing."""
@@ -26,7 +26,12 @@ _DIGEST = "sha256"
 def seed(
     pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
     *,
-    first: Annotated[str, typer.Option("--from", help="First business date YYYY-MM-DD.")],
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="First business date YYYY-MM-DD.", show_default="the day the schedule would take now"
+        ),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="How many days.")] = 1,
     damage: Annotated[
         Damage | None, typer.Option(help="Break one file of each day on purpose.", show_default="none")
@@ -41,8 +46,8 @@ def seed(
     with errors_told(as_json=as_json):
         if dataset and not damage:
             raise typer.BadParameter("--dataset says whose file --damage breaks: name a damage too")
-        start = parse_date(first)
         declared = read_pipeline(pipeline)
+        start = parse_date(first) if first else due_date(declared)
         cloud = connect(stage)
         bucket = cloud.outputs()["RawBucket"]
         if pipeline not in SEEDERS:

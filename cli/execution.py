@@ -1,0 +1,143 @@
+"""One execution of a state machine, followed to its end: states as they are entered, shards as they are converted."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cli.output import progress
+
+_POLL_SECONDS = 0.5
+_LONGEST_POLL_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class StateTime:
+    """How long a state took in all, in seconds, and how often it ran: retries of a source and items of a Map count."""
+
+    name: str
+    seconds: float
+    times: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that has ended, `started` in UTC; `error` and `cause` are None where it succeeded."""
+
+    arn: str
+    status: str
+    started: datetime
+    seconds: float
+    output: Any
+    error: str | None
+    cause: str | None
+    states: tuple[StateTime, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether it succeeded."""
+        return self.status == "SUCCEEDED"
+
+
+def start(client: Any, machine: str, payload: Mapping[str, Any]) -> str:
+    """Starts an execution and returns its ARN."""
+    arn: str = client.start_execution(stateMachineArn=machine, input=json.dumps(payload))["executionArn"]
+    return arn
+
+
+def follow(client: Any, arn: str) -> Ended:
+    """Prints what the execution does as it does it, to standard error; returns when it has ended."""
+    told, pause = 0, _POLL_SECONDS
+    with progress.status("Starting") as spinner:
+        while True:
+            execution = client.describe_execution(executionArn=arn)
+            events = _events(client, arn)
+            for line in _lines(events[told:]):
+                progress.print(line, markup=False, highlight=False, soft_wrap=True)
+            spinner.update("  ".join(_under_way(events, _shards(client, arn))) or "Waiting")
+            if execution["status"] != "RUNNING":
+                return _ended(execution, events)
+            # A night may wait for hours for a source: ask often only while something happens.
+            pause = _POLL_SECONDS if len(events) > told else min(pause * 1.5, _LONGEST_POLL_SECONDS)
+            told = len(events)
+            time.sleep(pause)
+
+
+def reason(cause: str | None) -> str:
+    """What a person wants of a cause: a Lambda's is JSON with the message and the trace, others are text."""
+    try:
+        told = json.loads(cause or "")
+    except ValueError:
+        return cause or ""
+    return str(told.get("errorMessage", cause)) if isinstance(told, dict) else str(cause)
+
+
+def _events(client: Any, arn: str) -> list[Any]:
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=arn, includeExecutionData=False)
+    return [event for page in pages for event in page["events"]]
+
+
+def _lines(events: Sequence[Any]) -> Iterator[str]:
+    for event in events:
+        if "stateEnteredEventDetails" in event:
+            yield f"  {event['stateEnteredEventDetails']['name']}"
+        elif "taskFailedEventDetails" in event:
+            failed = event["taskFailedEventDetails"]
+            yield f"    {failed.get('error')}: {reason(failed.get('cause'))}"
+
+
+def _shards(client: Any, arn: str) -> dict[str, str]:
+    """By label of each running Distributed Map: how many of its shards are done."""
+    counts = {}
+    for run in client.list_map_runs(executionArn=arn)["mapRuns"]:
+        if "stopDate" not in run:
+            found = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+            label = run["mapRunArn"].rpartition(":")[0].rpartition("/")[2]
+            counts[label] = f"{found['succeeded'] + found['failed']} of {found['total']} shards"
+    return counts
+
+
+def _under_way(events: Sequence[Any], shards: Mapping[str, str]) -> Iterator[str]:
+    """The states that were entered and not left, with their shards where they convert some."""
+    inside: dict[str, int] = defaultdict(int)
+    for event in events:
+        if "stateEnteredEventDetails" in event:
+            inside[event["stateEnteredEventDetails"]["name"]] += 1
+        elif "stateExitedEventDetails" in event:
+            inside[event["stateExitedEventDetails"]["name"]] -= 1
+    yield from (name for name, entered in inside.items() if entered > 0)
+    yield from (f"{label}: {count}" for label, count in shards.items())
+
+
+def _ended(execution: Any, events: Sequence[Any]) -> Ended:
+    failed = execution["status"] != "SUCCEEDED"
+    return Ended(
+        arn=execution["executionArn"],
+        status=execution["status"],
+        started=execution["startDate"],
+        seconds=round((execution["stopDate"] - execution["startDate"]).total_seconds(), 1),
+        output=None if failed else json.loads(execution["output"]),
+        error=execution.get("error") or (execution["status"] if failed else None),
+        cause=reason(execution.get("cause")) if failed else None,
+        states=tuple(_times(events)),
+    )
+
+
+def _times(events: Sequence[Any]) -> Iterator[StateTime]:
+    """The time in each state, in the order in which they were first entered; what was never left is left out."""
+    entered: dict[str, list[datetime]] = defaultdict(list)
+    seconds: dict[str, float] = {}
+    times: dict[str, int] = defaultdict(int)
+    for event in events:
+        if "stateEnteredEventDetails" in event:
+            name = event["stateEnteredEventDetails"]["name"]
+            entered[name].append(event["timestamp"])
+            seconds.setdefault(name, 0.0)
+        elif "stateExitedEventDetails" in event:
+            name = event["stateExitedEventDetails"]["name"]
+            seconds[name] += (event["timestamp"] - entered[name].pop(0)).total_seconds()
+            times[name] += 1
+    yield from (StateTime(name, round(seconds[name], 3), times[name]) for name in seconds if times[name])

@@ -1,0 +1,51 @@
+"""What commands read of the lake bucket: HEAD, snapshots, locks and run records, as core defines them."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from nightlake.core import layout
+from nightlake.core.snapshot import Head
+from pydantic import BaseModel
+
+from cli.cloud import Cloud
+from cli.errors import NothingPublishedError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake bucket of a stage."""
+
+    s3: Any
+    bucket: str
+
+    def find(self, key: str, model: type[Model]) -> Model | None:
+        """The JSON object as a model; None where it is not there."""
+        try:
+            return model.model_validate_json(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        except self.s3.exceptions.NoSuchKey:
+            return None
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys below the prefix, in their order."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+    def head(self, pipeline: str) -> Head:
+        """What is published of the pipeline.
+
+        Raises:
+            NothingPublishedError: no night of the pipeline ended well yet.
+        """
+        head = self.find(layout.head(pipeline), Head)
+        if head is None:
+            raise NothingPublishedError(
+                f"Pipeline {pipeline!r} has published nothing yet. Run a night: nightlake run {pipeline}"
+            )
+        return head
+
+
+def lake_of(cloud: Cloud) -> Lake:
+    """The lake bucket of the stage. Raises NotDeployedError."""
+    return Lake(cloud.client("s3"), cloud.outputs()["LakeBucket"])
