@@ -148,9 +148,14 @@ def partition_manifest(pipeline: str, table: str, day: date, digest: str) -> str
     return f"snapshots/{pipeline}/partitions/{table}/{day.isoformat()}/{digest}.json"
 
 
+def reports(pipeline: str, name: str) -> str:
+    """The prefix of one report, as all runs computed it."""
+    return f"reports/{pipeline}/{name}/"
+
+
 def report(pipeline: str, name: str, run_id: str) -> str:
     """One report as a run computed it."""
-    return f"reports/{pipeline}/{name}/{run_id}.json"
+    return f"{reports(pipeline, name)}{run_id}.json"
 
 
 def quarantined(pipeline: str, dataset: str, fingerprint: str) -> str:
