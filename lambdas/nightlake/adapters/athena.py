@@ -24,8 +24,8 @@ class Athena:
     def __init__(self, client: "AthenaClient | None" = None) -> None:
         self._client = client or boto3.client("athena", config=_CONFIG)
 
-    def result(self, query_id: str, *, limit: int) -> QueryResult:
-        """The typed columns and the first `limit` rows of a SELECT that succeeded, page by page.
+    def result(self, query_id: str, *, limit: int | None = None) -> QueryResult:
+        """The typed columns and the rows, at most `limit`, of a SELECT that succeeded, page by page.
 
         Raises QueryResultUnreadableError when Athena does not give them.
         Source: https://docs.aws.amazon.com/athena/latest/APIReference/API_GetQueryResults.html

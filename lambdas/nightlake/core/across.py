@@ -1,26 +1,39 @@
-"""Keys and relationships of a run: what no single shard can see is asked of Athena in one query, then judged."""
+"""Keys and relationships of a run: what no single shard can see is asked of Athena."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
 
 from sqlglot import exp
 
+from nightlake.core import layout
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
 from nightlake.core.table import PARTITION_KEYS, tables
 from nightlake.core.union_all import union_all
 
-PLACEHOLDER = dict(zip(PARTITION_KEYS, ("2000", "01", "01"), strict=True))  # the business date, as in every SQL file
+_EXAMPLES: Final = 20
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The rows that are looked at: those of one run in the staging database, which the run's day selects.
+
+    By default it is what the Task Statement binds: the placeholder day of every SQL file, tables without a database.
+    """
+
+    day: date = date(2000, 1, 1)
+    database: str | None = None
 
 
 def across_query(pipeline: Pipeline) -> str:
     """One SELECT of `rule`, `broken` (rows) and `checked` (rows): a row per rule that looks at more than one row.
 
     Rules `duplicateValues` count the rows that repeat an earlier one, relationships the rows whose values are not
-    found; NULLs are neither. Tables are unqualified, the business date is the placeholder 2000-01-01.
+    found; a NULL neither repeats nor is missing. Tables are unqualified, the business date is 2000-01-01.
     """
     checks = [*_duplicates(pipeline), *_relationships(pipeline)]
-    if not checks:
-        return "SELECT '' AS rule, 0 AS broken, 0 AS checked WHERE false"
-    return union_all(checks)
+    return union_all(checks) if checks else "SELECT '' AS rule, 0 AS broken, 0 AS checked WHERE false"
 
 
 def unique_rules(dataset: Dataset) -> tuple[Rule, ...]:
@@ -28,35 +41,35 @@ def unique_rules(dataset: Dataset) -> tuple[Rule, ...]:
     return tuple(rule for rule in dataset.rules if rule.metric == "duplicateValues")
 
 
-def _duplicates(pipeline: Pipeline) -> Iterable[exp.Select]:
+def duplicates_query(rule: Rule, dataset: Dataset, scope: Scope) -> str:
+    """A query that shows a person some values that occur more than once."""
+    copies = _copies(rule, dataset, scope).where(_all_given(_keys(rule.columns)))
+    return copies.having(exp.Count(this=exp.Star()) > 1).limit(_EXAMPLES).sql(dialect="athena")
+
+
+def missing_query(relationship: Relationship, dataset: Dataset, to: Dataset, scope: Scope) -> str:
+    """A query that shows a person some values that are not found."""
+    own = _keys(relationship.columns, "r")
+    rows = exp.select(*own, exp.Count(this=exp.Star()).as_("copies"))
+    missing = _matched(rows, relationship, dataset, to, scope).where(_is_missing(relationship))
+    return missing.group_by(*own).limit(_EXAMPLES).sql(dialect="athena")
+
+
+def _duplicates(pipeline: Pipeline) -> Iterator[exp.Select]:
     for dataset in pipeline.datasets:
         for rule in unique_rules(dataset):
-            keys = _keys(rule.columns)
-            rows = _rows(dataset, rule.columns).subquery("r")
-            copies = exp.select(*keys, exp.Count(this=exp.Star()).as_("copies")).from_(rows).group_by(*keys)
-            repeated = exp.Case().when(_all_given(keys), exp.column("copies") - 1).else_("0")
-            yield _check(rule.id, exp.Sum(this=repeated), exp.Sum(this=exp.column("copies"))).from_(
-                copies.subquery("g")
-            )
+            repeated = exp.Case().when(_all_given(_keys(rule.columns)), exp.column("copies") - 1).else_("0")
+            check = _check(rule.id, exp.Sum(this=repeated), exp.Sum(this=exp.column("copies")))
+            yield check.from_(_copies(rule, dataset, Scope()).subquery("g"))
 
 
-def _relationships(pipeline: Pipeline) -> Iterable[exp.Select]:
+def _relationships(pipeline: Pipeline) -> Iterator[exp.Select]:
     datasets = {dataset.name: dataset for dataset in pipeline.datasets}
     for dataset in pipeline.datasets:
         for relationship in dataset.relationships:
-            yield _relationship(relationship, dataset, datasets[relationship.to])
-
-
-def _relationship(relationship: Relationship, dataset: Dataset, to: Dataset) -> exp.Select:
-    own, targets = _keys(relationship.columns, "r"), _keys(relationship.to_columns, "known")
-    known = _rows(to, relationship.to_columns).distinct().subquery("known")
-    missing = exp.and_(_all_given(own), targets[0].is_(exp.null()))
-    broken = exp.Sum(this=exp.Case().when(missing, "1").else_("0"))
-    return (
-        _check(relationship.id, broken, exp.Count(this=exp.Star()))
-        .from_(_rows(dataset, relationship.columns).subquery("r"))
-        .join(known, on=[mine.eq(theirs) for mine, theirs in zip(own, targets, strict=True)], join_type="left")
-    )
+            broken = exp.Sum(this=exp.Case().when(_is_missing(relationship), "1").else_("0"))
+            check = _check(relationship.id, broken, exp.Count(this=exp.Star()))
+            yield _matched(check, relationship, dataset, datasets[relationship.to], Scope())
 
 
 def _check(rule: str, broken: exp.Expression, checked: exp.Expression) -> exp.Select:
@@ -67,17 +80,39 @@ def _check(rule: str, broken: exp.Expression, checked: exp.Expression) -> exp.Se
     )
 
 
-def _keys(columns: tuple[str, ...], table: str | None = None) -> list[exp.Column]:
+def _copies(rule: Rule, dataset: Dataset, scope: Scope) -> exp.Select:
+    """Every combination of the rule's columns and how many rows have it."""
+    keys = _keys(rule.columns)
+    rows = _rows(dataset, rule.columns, scope).subquery("r")
+    return exp.select(*keys, exp.Count(this=exp.Star()).as_("copies")).from_(rows).group_by(*keys)
+
+
+def _matched(
+    selected: exp.Select, relationship: Relationship, dataset: Dataset, to: Dataset, scope: Scope
+) -> exp.Select:
+    """What is selected from the dataset's rows, each beside the one that it refers to."""
+    pairs = zip(_keys(relationship.columns, "r"), _keys(relationship.to_columns, "known"), strict=True)
+    known = _rows(to, relationship.to_columns, scope).distinct().subquery("known")
+    rows = _rows(dataset, relationship.columns, scope).subquery("r")
+    return selected.from_(rows).join(known, on=[own.eq(target) for own, target in pairs], join_type="left")
+
+
+def _is_missing(relationship: Relationship) -> exp.Condition:
+    target = _keys(relationship.to_columns, "known")[0]
+    return exp.and_(_all_given(_keys(relationship.columns, "r")), target.is_(exp.null()))
+
+
+def _keys(columns: Sequence[str], table: str | None = None) -> list[exp.Column]:
     """The columns that `_rows` answers: numbered, so that no name meets one of ours."""
     return [exp.column(f"k{number}", table=table) for number in range(len(columns))]
 
 
-def _all_given(keys: list[exp.Column]) -> exp.Condition:
+def _all_given(keys: Sequence[exp.Column]) -> exp.Condition:
     return exp.and_(*(key.is_(exp.null()).not_() for key in keys))
 
 
-def _rows(dataset: Dataset, columns: tuple[str, ...]) -> exp.Select:
-    """The columns of this run's rows, as `k0`, `k1` and so on.
+def _rows(dataset: Dataset, columns: Sequence[str], scope: Scope) -> exp.Select:
+    """The columns of a run's rows, as `k0`, `k1` and so on.
 
     Columns that no one table has are joined by `_source`, which names one row of a run in both tables.
     """
@@ -85,15 +120,17 @@ def _rows(dataset: Dataset, columns: tuple[str, ...]) -> exp.Select:
     whole = [name for name, names in held.items() if names.issuperset(columns)]
     needed = whole[:1] or list(held)
     homes = {column: index for index, name in reversed([*enumerate(needed)]) for column in held[name]}
+    first, *others = (
+        exp.alias_(exp.table_(name, db=scope.database, quoted=True), f"t{index}", table=True)
+        for index, name in enumerate(needed)
+    )
     query = exp.select(
         *(_column(homes[column], column).as_(f"k{number}") for number, column in enumerate(columns))
-    ).from_(exp.alias_(exp.table_(needed[0], quoted=True), "t0", table=True))
-    for index, name in enumerate(needed[1:], start=1):
-        table = exp.alias_(exp.table_(name, quoted=True), f"t{index}", table=True)
+    ).from_(first)
+    for index, table in enumerate(others, start=1):
         query = query.join(table, on=_column(index, "_source").eq(_column(0, "_source")))
-    return query.where(
-        *(_column(index, key).eq(day) for index in range(len(needed)) for key, day in PLACEHOLDER.items())
-    )
+    days = dict(zip(PARTITION_KEYS, layout.partition_values(scope.day), strict=True))
+    return query.where(*(_column(index, key).eq(day) for index in range(len(needed)) for key, day in days.items()))
 
 
 def _column(table: int, name: str) -> exp.Column:

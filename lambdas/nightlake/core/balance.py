@@ -1,0 +1,117 @@
+"""Proves that nothing of a delivery was lost or doubled, from counts that the converter did not make.
+
+Three witnesses speak against the receipts: the scanner's counts in the plan, the byte spans of the shards, and the
+footers of the Parquet files as they lie in the bucket. What does not agree is a finding; none is the proof.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from nightlake.core.footer import read_footer
+from nightlake.core.pipeline import Dataset
+from nightlake.core.quarantine import quarantine_table
+from nightlake.core.shard import Finding, Plan, Receipt, Shard, SourceObject, StagedFile
+from nightlake.core.store import Store
+from nightlake.core.table import Table, arrow_schema, tables
+
+
+def uncovered(plan: Plan, raw_bucket: str) -> Iterator[Finding]:
+    """Bytes of the plan's objects that no shard reads, or that two read."""
+    spans: defaultdict[SourceObject, list[Shard]] = defaultdict(list)
+    for shard in plan.shards:
+        spans[shard.object].append(shard)
+    for unplanned in spans.keys() - set(plan.objects):
+        yield _finding("balance.bytes", _object(raw_bucket, unplanned), "is converted, but is not of this delivery")
+    for source in plan.objects:
+        position = 0
+        for shard in sorted(spans[source], key=lambda each: (each.start, each.end)):
+            if shard.start != position:
+                what = "read by no shard" if shard.start > position else "read by two shards"
+                low, high = sorted((position, shard.start))
+                yield _finding("balance.bytes", _object(raw_bucket, source), f"bytes {low:,} to {high:,} are {what}")
+            position = shard.end
+        if position != source.size:
+            reason = f"has {source.size:,} bytes, its shards end at {position:,}"
+            yield _finding("balance.bytes", _object(raw_bucket, source), reason)
+
+
+def unbalanced(shard: Shard, receipt: Receipt | None, dataset: Dataset, raw_bucket: str) -> Iterator[Finding]:
+    """What a shard's receipt does not account for: the scanner's records, its own sums, the rows of its files."""
+    where = f"{_object(raw_bucket, shard.object)} bytes {shard.start:,} to {shard.end:,}"
+    if receipt is None:
+        yield _finding("receipt.missing", where, "was not converted")
+        return
+    if receipt.shard != shard.model_copy(update={"index": receipt.shard.index}):
+        yield _finding("receipt.shard", where, "has the receipt of another shard")
+    if shard.records not in (None, receipt.records):
+        yield _finding("balance.records", where, f"has {shard.records:,} records, {receipt.records:,} were read")
+    told = receipt.header + receipt.blank + receipt.rows + receipt.quarantined
+    if told != receipt.records:
+        reason = (
+            f"{receipt.records:,} records were read, {told:,} are accounted for ({receipt.header} of headers, "
+            f"{receipt.blank} blank, {receipt.rows:,} rows, {receipt.quarantined:,} quarantined)"
+        )
+        yield _finding("balance.records", where, reason)
+    by_table: Counter[str] = Counter({table.name: 0 for table in tables(dataset)})
+    for file in receipt.files:
+        by_table[file.table] += file.rows
+    for table, rows in by_table.items():
+        if rows != receipt.rows:
+            yield _finding("balance.rows", where, f"gave {receipt.rows:,} rows, {rows:,} are in files of {table}")
+    kept = 0 if receipt.quarantine is None else receipt.quarantine.rows
+    if kept != receipt.quarantined:
+        reason = f"gave {receipt.quarantined:,} refused rows, {kept:,} are in quarantine"
+        yield _finding("balance.quarantined", where, reason)
+
+
+def misstaged(file: StagedFile, schemas: Mapping[str, Table], lake: Store) -> Iterator[Finding]:
+    """What a staged file is other than its receipt says, or than its table in `schemas` (by name) demands."""
+    where = f"s3://{lake.bucket}/{file.key}"
+    if file.table not in schemas:
+        yield _finding("staged.table", where, f"is of the table {file.table!r}, which the contract does not have")
+        return
+    yield from _changed(lake, file.key, file.etag, file.rows, schemas[file.table])
+
+
+def misplaced(receipt: Receipt, dataset: Dataset, quarantine: Store) -> Iterator[Finding]:
+    """What the quarantine file of a receipt is other than the receipt says."""
+    if receipt.quarantine is not None:
+        file = receipt.quarantine
+        yield from _changed(quarantine, file.key, file.etag, file.rows, quarantine_table(dataset))
+
+
+def _changed(store: Store, key: str, etag: str, rows: int, table: Table) -> Iterator[Finding]:
+    import pyarrow as pa
+
+    where = f"s3://{store.bucket}/{key}"
+    found = store.head(key)
+    if found is None or found.etag != etag:
+        what = "is gone" if found is None else f"has the ETag {found.etag}, its receipt says {etag}"
+        yield _finding("staged.etag", where, what)
+        return
+    try:
+        footer = read_footer(store, key, found.size)
+    except pa.ArrowInvalid as error:
+        yield _finding("footer.unreadable", where, f"is no Parquet file ({error})")
+        return
+    if footer.num_rows != rows:
+        yield _finding("footer.rows", where, f"has {footer.num_rows:,} rows, its receipt says {rows:,}")
+    if not footer.schema.to_arrow_schema().equals(arrow_schema(table)):
+        yield _finding("footer.schema", where, f"has other columns than the table {table.name} of the contract")
+
+
+def bounded(findings: Iterable[Finding], limit: int) -> tuple[Finding, ...]:
+    """The first findings; where there are more, the last one says how many."""
+    found = list(findings)
+    if len(found) <= limit:
+        return tuple(found)
+    rest = _finding(found[limit].rule, found[limit].where, f"this and {len(found) - limit - 1:,} more are not listed")
+    return (*found[:limit], rest)
+
+
+def _finding(rule: str, where: str, reason: str) -> Finding:
+    return Finding(rule=rule, where=where, reason=reason)
+
+
+def _object(bucket: str, source: SourceObject) -> str:
+    return f"s3://{bucket}/{source.key}"

@@ -1,0 +1,33 @@
+"""Task AuditAcross: the verdict on keys and relationships of a run."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.adapters.athena import Athena
+from nightlake.adapters.s3 import Objects
+from nightlake.core.audit_across import Request, audit_across
+from nightlake.core.dates import parse_date
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import logger, task
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Event: `{pipeline, date, run_id, query_id}`, the query being that of kind `across`.
+
+    Result: `{verdict, checks, warnings}`. Raises DuplicateKeysError, RelationshipBrokenError,
+    QueryResultUnreadableError, PipelineNotDeployedError or InvalidDateError.
+    """
+    request = Request.model_validate({**event, "date": parse_date(event["date"])})
+    logger.append_keys(pipeline=request.pipeline, date=event["date"], run_id=request.run_id)
+    result = audit_across(
+        request,
+        pipeline(request.pipeline),
+        Athena().result(request.query_id),
+        lake=Objects(settings().lake_bucket),
+        staging_database=settings().staging_database,
+    )
+    logger.info("Keys and relationships audited", **result)
+    return result

@@ -1,0 +1,41 @@
+"""Task Validate: the verdict on one source."""
+
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.adapters.glue import Glue
+from nightlake.adapters.s3 import Objects
+from nightlake.core.dates import parse_date
+from nightlake.core.validate import Places, Request, answer, validate
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import METRICS, logger, task
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Event: `{pipeline, dataset, date, run_id, attempt, plan}`, where `plan` is the key of the source's Plan.
+
+    Result: `{dataset, status, rows, quarantined, reused, validation, error}`; `error` is `{Error, Cause}` of a
+    rejected source, else null. Raises PipelineNotDeployedError, InvalidDateError, ObjectNotFoundError or
+    ProjectionError.
+    """
+    request = Request.model_validate({**event, "date": parse_date(event["date"])})
+    logger.append_keys(pipeline=request.pipeline, date=event["date"], run_id=request.run_id, dataset=request.dataset)
+    places = Places(
+        lake=Objects(settings().lake_bucket),
+        quarantine=Objects(settings().quarantine_bucket),
+        raw_bucket=settings().raw_bucket,
+        catalog=Glue(),
+        quarantine_database=settings().quarantine_database,
+    )
+    validation = validate(request, pipeline(request.pipeline), places)
+    result = answer(validation, request)
+    logger.info("Source validated", **result)
+    for name, value in (("RowsAccepted", validation.rows), ("RowsQuarantined", validation.quarantined)):
+        with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=METRICS) as metric:
+            metric.add_dimension("pipeline", request.pipeline)
+            metric.add_dimension("dataset", request.dataset)
+    return result
