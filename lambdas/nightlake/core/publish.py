@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from nightlake.core import layout, lock
 from nightlake.core.errors import PublishContendedError, RunSupersededError, SealedFilesChangedError
@@ -79,6 +79,22 @@ def publish(
             continue
         return snapshot
     raise PublishContendedError(f"HEAD of '{pipeline}' moved {TRIES} times while run {run_id} published; publish again")
+
+
+def summary(snapshot: Snapshot) -> dict[str, Any]:
+    """What Step Functions carries on: `{snapshot, parent, tables: [{table, rows, partitions}]}`."""
+    return {
+        "snapshot": snapshot.number,
+        "parent": snapshot.parent,
+        "tables": [
+            {
+                "table": table.table,
+                "rows": sum(partition.rows for partition in table.partitions),
+                "partitions": len(table.partitions),
+            }
+            for table in snapshot.tables
+        ],
+    }
 
 
 def _write(store: Store, snapshot: Snapshot, runs: Sequence[PublishedRun]) -> tuple[Snapshot, str]:

@@ -6,10 +6,12 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.adapters.states import States
 from nightlake.core.errors import InvalidInputError
 from nightlake.core.prepare import Start, prepare
+from nightlake.core.projection import project
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import METRICS, logger, task
@@ -19,8 +21,8 @@ from nightlake.handlers.task import METRICS, logger, task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: `{pipeline, input, execution_id, started_at}`; result: a `core.prepare.Run`.
 
-    Raises InvalidInputError, InvalidDateError, InvalidScheduledTimeError, PipelineNotDeployedError or
-    RunInProgressError.
+    Raises InvalidInputError, InvalidDateError, InvalidScheduledTimeError, PipelineNotDeployedError,
+    RunInProgressError or ProjectionError.
     """
     try:
         start = Start.model_validate(event)
@@ -30,16 +32,20 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             f"The execution cannot start with this input ({wrong}); give scheduled_time, date, or nothing"
         ) from error
     logger.append_keys(pipeline=start.pipeline)
+    deployed = pipeline(start.pipeline)
+    store = Objects(settings().lake_bucket)
     run = prepare(
         start,
-        pipeline(start.pipeline),
-        store=Objects(settings().lake_bucket),
+        deployed,
+        store=store,
         executions=States(),
         databases=settings().databases,
         views=tuple(statements(start.pipeline, "views")),
         reports=tuple(statements(start.pipeline, "reports")),
     )
     logger.append_keys(date=run.date.isoformat(), run_id=run.run_id)
+    if not run.duplicate and (changes := project(store, Glue(), deployed, database=settings().database)):
+        logger.warning("An unfinished projection was completed", catalog_changes=changes)
     logger.info("Run prepared", tables=len(run.tables), contract_hash=run.contract_hash, duplicate=run.duplicate)
     with single_metric(name="RunsPrepared", unit=MetricUnit.Count, value=1, namespace=METRICS) as metric:
         metric.add_dimension("pipeline", run.pipeline)

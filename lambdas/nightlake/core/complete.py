@@ -1,0 +1,86 @@
+"""The end of a run, good or bad: its record is written, its locks are released. It can be repeated."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from nightlake.core import layout, lock
+from nightlake.core.dates import parse_date, parse_instant, run_id
+from nightlake.core.errors import InvalidDateError
+from nightlake.core.history import find_head
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.run_record import (
+    Failure,
+    ReportRecord,
+    RunRecord,
+    SourceEnd,
+    audits,
+    published,
+    sealed_tables,
+    sources,
+)
+from nightlake.core.store import Store
+
+
+class End(BaseModel):
+    """What the state machine tells at the end; a run that failed early has no sources and no reports.
+
+    `date` is no day where Prepare did not get so far.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline: str
+    date: str
+    execution_id: str
+    started_at: str
+    outcome: Literal["succeeded", "failed"]
+    error: Failure | None = None
+    sources: tuple[SourceEnd, ...] = ()
+    reports: tuple[ReportRecord, ...] = ()
+
+
+def complete(end: End, pipeline: Pipeline, *, store: Store, ended_at: str) -> tuple[RunRecord, str]:
+    """Write the record, then release what this execution holds; locks that are another's by now stay theirs.
+
+    Returns the record and its key.
+    """
+    run = run_id(parse_instant(end.started_at), end.execution_id)
+    day = _day(end.date)
+    head = find_head(store, pipeline.name)
+    record = RunRecord(
+        pipeline=pipeline.name,
+        date=day,
+        run_id=run,
+        execution_id=end.execution_id,
+        outcome=end.outcome,
+        error=end.error,
+        started_at=end.started_at,
+        ended_at=ended_at,
+        contract_hash=pipeline.contract_hash,
+        sources=tuple(sources(store, pipeline, day, run, end.sources)) if day else (),
+        audits=tuple(audits(store, pipeline, day, run)) if day else (),
+        tables=tuple(sealed_tables(store, pipeline, day, run)) if day else (),
+        snapshot=published(head[0].kept, run) if head else None,
+        reports=end.reports,
+    )
+    key = layout.record(pipeline.name, run)
+    store.put_model(key, record)
+    for lock_key in _locks(store, pipeline.name, day):
+        lock.release(store, lock_key, end.execution_id)
+    return record, key
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except InvalidDateError:
+        return None
+
+
+def _locks(store: Store, pipeline: str, day: date | None) -> list[str]:
+    """The locks that the execution may hold: any, where nobody knows its date."""
+    if day is None:
+        return [found.key for found in store.list(layout.locks(pipeline))]
+    return [layout.date_lock(pipeline, day), layout.pipeline_lock(pipeline)]

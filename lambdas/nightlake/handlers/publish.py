@@ -1,0 +1,37 @@
+"""Task Publish: the commit of a night, and the catalog after it."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.adapters.glue import Glue
+from nightlake.adapters.s3 import Objects
+from nightlake.core.projection import project
+from nightlake.core.publish import publish, summary
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import logger, task
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Event: `{pipeline, date, run_id, contract_hash}`; result: `{snapshot, parent, tables: [{table, rows,
+    partitions}]}`, the rows and partitions of the tables as they are now.
+
+    Raises PipelineNotDeployedError, RunSupersededError, SealedFilesChangedError, PublishContendedError or
+    ProjectionError; after the last one the night is published, and only the catalog lags behind.
+    """
+    logger.append_keys(pipeline=event["pipeline"], date=event["date"], run_id=event["run_id"])
+    store = Objects(settings().lake_bucket)
+    snapshot = publish(
+        store,
+        pipeline=event["pipeline"],
+        day=date.fromisoformat(event["date"]),
+        run_id=event["run_id"],
+        contract_hash=event["contract_hash"],
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    changes = project(store, Glue(), pipeline(event["pipeline"]), database=settings().database)
+    logger.info("Snapshot published", snapshot=snapshot.number, catalog_changes=changes)
+    return summary(snapshot)
