@@ -23,7 +23,8 @@ def check(
     """Check contracts, SQL and state machines; each problem with file, line and reason. Ends with 1 on problems."""
     contracts = sorted(path for path in (root / "pipelines").glob("*") if path.is_dir())
     statements = sorted((root / "sql").rglob("*.sql"))
-    machines = sorted((root / "statemachines").glob("*.asl.json"))
+    folder = root / "statemachines"
+    machines = sorted([*folder.glob("backfill.asl.json"), *folder.glob("rendered/*.asl.json")])
     problems = sorted(_told_from(root, problem) for problem in _problems(root, statements, machines))
     looked_at = f"{len(contracts)} pipelines, {len(statements)} SQL files, {len(machines)} state machines"
     lines = [f"[bold]{escape(problem.file)}:{problem.line}[/]: {escape(problem.reason)}" for problem in problems]

@@ -1,17 +1,17 @@
-"""`nightlake run`: starts one night of a pipeline and follows it to its end."""
+"""`nightlake run`: one night of a pipeline, followed to its end and summed up."""
 
-import json
-import time
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from rich.columns import Columns
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from cli.cloud import Cloud, Stage, connect
-from cli.errors import PipelineUnknownError
-from cli.output import FAILED, Json, answer, errors_told, facts_table, progress
-
-_POLL_SECONDS = 0.5
+from cli.cloud import Stage, connect
+from cli.night import run_night
+from cli.output import FAILED, Json, answer, errors_told
 
 
 def run(
@@ -25,64 +25,83 @@ def run(
     """Run one night of a pipeline and follow it, state by state. Ends with 1 where the night fails."""
     with errors_told(as_json=as_json):
         cloud = connect(stage)
-        client = cloud.client("stepfunctions")
-        started = client.start_execution(
-            stateMachineArn=_machine(cloud, pipeline), input=json.dumps({"date": date} if date else {})
-        )
-        execution = _follow(client, started["executionArn"])
-    result = {
-        "execution": execution["executionArn"],
-        "status": execution["status"],
-        "seconds": round((execution["stopDate"] - execution["startDate"]).total_seconds(), 1),
-    }
-    if execution["status"] == "SUCCEEDED":
-        result["output"] = json.loads(execution["output"])
-    else:
-        result |= {"error": execution.get("error"), "cause": _reason(execution.get("cause", ""))}
-    good = result["status"] == "SUCCEEDED"
-    answer(result, view=_view(pipeline, result), as_json=as_json, code=0 if good else FAILED)
+        night = run_night(cloud, pipeline, {"date": date} if date else {})
+        facts = night.facts(cloud)
+    answer(facts, view=summary(facts), as_json=as_json, code=0 if night.ended.good else FAILED)
 
 
-def _machine(cloud: Cloud, pipeline: str) -> str:
-    machines = {arn.rpartition(":")[2]: arn for key, arn in cloud.outputs().items() if key.startswith("StateMachine")}
-    name = f"nightlake-{cloud.stage}-{pipeline}-daily"
-    if name not in machines:
-        known = ", ".join(sorted(machine.split("-")[2] for machine in machines))
-        raise PipelineUnknownError(f"Stage {cloud.stage} has no pipeline {pipeline!r}; it has: {known}")
-    return machines[name]
+def summary(facts: Mapping[str, Any]) -> Group:
+    """What a person wants to know of a night; `facts` as Night.facts gives them."""
+    return Group(*_parts(facts))
 
 
-def _follow(client: Any, arn: str) -> Any:
-    """Prints every state as it is entered; returns the execution when it has ended."""
-    seen = 0
-    while True:
-        execution = client.describe_execution(executionArn=arn)
-        entered = _entered(client, arn)
-        for name in entered[seen:]:
-            progress.print(f"  {name}")
-        seen = len(entered)
-        if execution["status"] != "RUNNING":
-            return execution
-        time.sleep(_POLL_SECONDS)
+def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
+    good = facts["status"] == "SUCCEEDED"
+    colour = "green" if good else "red"
+    day, run_id = facts.get("date") or "", facts.get("run_id") or ""
+    yield f"\n[bold]{facts['pipeline']} {day}[/]: [{colour}]{facts['status']}[/] in {facts['seconds']} s  {run_id}"
+    yield Columns([f"{state['name']} {state['seconds']:.1f} s" for state in facts["states"]], padding=(0, 3))
+    if facts.get("sources"):
+        yield _sources(facts["sources"])
+    yield from _findings(facts)
+    for refused in facts["quarantine"]:
+        where = f"{refused['rows']:,} refused rows of {refused['dataset']} lie in {refused['location']}"
+        yield _plain(f"{where}\n  {refused['command']}")
+    yield from _published(facts)
+    if not good:
+        yield from _failure(facts)
 
 
-def _entered(client: Any, arn: str) -> list[str]:
-    pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
-    events = (event for page in pages for event in page["events"])
-    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+def _sources(sources: list[dict[str, Any]]) -> Table:
+    table = Table(box=None)
+    table.add_column("source")
+    table.add_column("")
+    for heading in ("files", "bytes", "shards", "reused", "rows in", "out", "refused", "rounded"):
+        table.add_column(heading, justify="right")
+    for source in sources:
+        colour = "green" if source["status"] == "good" else "red"
+        counts = [source[name] for name in ("objects", "bytes", "shards", "reused")]
+        counts += [source["rows"] + source["quarantined"], source["rows"], source["quarantined"], source["rounded"]]
+        mark = f"[{colour}]{source['status']}[/]"
+        table.add_row(source["dataset"], mark, *(f"{count:,}" for count in counts))
+    return table
 
 
-def _reason(cause: str) -> str:
-    """What a person wants of a cause: a Lambda's is JSON with the message and the trace, others are text."""
-    try:
-        told = json.loads(cause)
-    except ValueError:
-        return cause
-    return str(told.get("errorMessage", cause)) if isinstance(told, dict) else cause
+def _findings(facts: Mapping[str, Any]) -> Iterator[Text]:
+    """What was found wrong, worst first, and files that came too late."""
+    judged = [(source["dataset"], source) for source in facts.get("sources", ())]
+    judged += [(audit["subject"], audit) for audit in facts.get("audits", ())]
+    for kind, colour in (("problems", "red"), ("warnings", "yellow")):
+        for subject, verdict in judged:
+            for finding in verdict[kind]:
+                told = f"{subject}: {finding['rule']}: {finding['reason']}. Look at: {finding['where']}"
+                yield _plain(told, style=colour)
+    for dataset, source in judged:
+        for late in source.get("late", ()):
+            yield _plain(f"{dataset}: {late['key']} {late['what']} after it was planned: run the date again", "yellow")
 
 
-def _view(pipeline: str, result: dict[str, Any]) -> Table:
-    facts = {key: value for key, value in result.items() if key in ("error", "cause")} | result.get("output", {})
-    tables = [f"{table['database']}.{table['name']}" for table in facts.pop("tables", [])]
-    rows = [(key, str(value)) for key, value in facts.items()] + [("tables", ", ".join(tables))] * bool(tables)
-    return facts_table(rows, title=f"{pipeline}: {result['status']} in {result['seconds']} s")
+def _published(facts: Mapping[str, Any]) -> Iterator[Text]:
+    if facts.get("snapshot") is not None:
+        tables = ", ".join(f"{table['table']} ({table['rows']:,})" for table in facts["tables"])
+        yield _plain(f"Published as snapshot {facts['snapshot']}: {tables}")
+        reports = ", ".join(f"{report['name']} ({report['rows']:,} rows)" for report in facts["reports"])
+        if reports:
+            yield _plain(f"Reports: {reports}")
+        yield _plain(f"API: {facts['api']['url']}\n  {facts['api']['curl']}")
+
+
+def _failure(facts: Mapping[str, Any]) -> Iterator[Text]:
+    rejected = [source for source in facts.get("sources", ()) if source["status"] == "rejected" and source["error"]]
+    yield _plain(f"{facts['error']}: {facts['meaning'] or 'an error of AWS or of the state machine.'}", style="red")
+    for source in rejected:
+        yield _plain(f"{source['dataset']}: {source['error']['Error']}: {source['error']['Cause']}")
+    if not rejected:
+        yield _plain(str(facts["cause"]))
+    if facts.get("snapshot") is None:
+        yield _plain("Nothing of it was published: readers see what they saw before.")
+    yield _plain(f"Execution: {facts['execution']}")
+
+
+def _plain(text: str, style: str = "") -> Text:
+    return Text(text, style=style, overflow="fold")

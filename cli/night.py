@@ -1,0 +1,110 @@
+"""One night of a pipeline: started, followed to its end, and what it came to."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from typing import Any
+
+from nightlake.core import errors, layout
+from nightlake.core.dates import run_id
+from nightlake.core.run_record import RunRecord
+
+from cli.cloud import Cloud
+from cli.errors import PipelineUnknownError
+from cli.execution import Ended, follow, start
+from cli.lake import Lake
+
+
+@dataclass(frozen=True)
+class Night:
+    """An execution that has ended and the record of its run; None where the run ended before it could write one."""
+
+    pipeline: str
+    ended: Ended
+    record: RunRecord | None
+
+    def facts(self, cloud: Cloud) -> dict[str, Any]:
+        """All there is to know of it, as `--json` prints it."""
+        outputs = cloud.outputs()
+        record = self.record.model_dump(mode="json", exclude={"pipeline", "error"}) if self.record else {}
+        return {
+            "pipeline": self.pipeline,
+            "execution": self.ended.arn,
+            "status": self.ended.status,
+            "seconds": self.ended.seconds,
+            "error": self.ended.error,
+            "cause": self.ended.cause,
+            "meaning": _meaning(self.ended.error),
+            **record,
+            "states": [asdict(state) for state in self.ended.states],
+            "quarantine": list(self._refused(outputs)),
+            "api": _api(cloud, outputs, self.record),
+        }
+
+    def _refused(self, outputs: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Where the refused rows of each source lie, and how they are looked at."""
+        if self.record is None or self.record.date is None:
+            return
+        day = self.record.date
+        for source in self.record.sources:
+            if source.quarantined:
+                where = f"year = '{day:%Y}' AND month = '{day:%m}' AND day = '{day:%d}'"
+                query = f"SELECT rule, reason, raw FROM {source.dataset} WHERE {where} LIMIT 20"  # noqa: S608 - ours
+                prefix = layout.quarantine(self.pipeline, source.dataset, self.record.run_id)
+                database = outputs["QuarantineDatabase"]
+                yield {
+                    "dataset": source.dataset,
+                    "rows": source.quarantined,
+                    "location": f"s3://{outputs['QuarantineBucket']}/{prefix}",
+                    "command": shlex.join(["nightlake", "query", "--database", database, query]),
+                }
+
+
+def run_night(cloud: Cloud, pipeline: str, payload: Mapping[str, Any]) -> Night:
+    """Starts a night and follows it to its end.
+
+    Raises:
+        PipelineUnknownError: the stage has no such pipeline.
+        NotDeployedError: the stage is not deployed.
+    """
+    outputs = cloud.outputs()
+    client = cloud.client("stepfunctions")
+    ended = follow(client, start(client, machine(cloud, outputs, pipeline, "daily"), payload))
+    run = run_id(ended.started.astimezone(UTC), ended.arn)
+    lake = Lake(cloud.client("s3"), outputs["LakeBucket"])
+    return Night(pipeline, ended, lake.find(layout.record(pipeline, run), RunRecord))
+
+
+def machine(cloud: Cloud, outputs: Mapping[str, str], pipeline: str, kind: str) -> str:
+    """The ARN of a pipeline's state machine of the kind `daily` or `backfill`.
+
+    Raises:
+        PipelineUnknownError: the stage has no such pipeline.
+    """
+    before, after = f"nightlake-{cloud.stage}-", f"-{kind}"
+    names = {arn.rpartition(":")[2]: arn for arn in outputs.values() if ":stateMachine:" in arn}
+    known = {name.removeprefix(before).removesuffix(after): arn for name, arn in names.items() if name.endswith(after)}
+    if pipeline not in known:
+        has = ", ".join(sorted(known)) or "none"
+        raise PipelineUnknownError(f"Stage {cloud.stage} has no pipeline {pipeline!r}; it has: {has}")
+    return known[pipeline]
+
+
+def _meaning(error: str | None) -> str | None:
+    """When an error of ours is raised, and whether trying again helps: the first lines of its class."""
+    known = getattr(errors, error or "", None)
+    return " ".join(known.__doc__.split()) if isinstance(known, type) and known.__doc__ else None
+
+
+def _api(cloud: Cloud, outputs: Mapping[str, str], record: RunRecord | None) -> dict[str, str]:
+    """Where the API answers, and a command line that asks it."""
+    url = cloud.api_url(outputs).rstrip("/")
+    question = f"{url}/v1/reports/{record.reports[0].name}" if record and record.reports else f"{url}/v1/datasets"
+    key_id = outputs["ApiKeyId"]
+    if cloud.endpoint is None:
+        ask = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
+        return {"url": url, "curl": f'curl -H "x-api-key: $({ask})" {shlex.quote(question)}'}
+    key = cloud.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
+    trust = ["--cacert", str(cloud.endpoint.ca_bundle)] if cloud.endpoint.ca_bundle else []
+    return {"url": url, "curl": shlex.join(["curl", *trust, "-H", f"x-api-key: {key}", question])}
