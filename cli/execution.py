@@ -12,6 +12,8 @@ from cli.output import progress
 
 _POLL_SECONDS = 0.5
 _LONGEST_POLL_SECONDS = 5.0
+_EXPECTED = ("Glue.EntityNotFoundException",)
+"""Failures that are answers: EnsureTables asks for a table before it creates it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def _lines(events: Sequence[Any]) -> Iterator[str]:
             yield f"  {event['stateEnteredEventDetails']['name']}"
         elif "taskFailedEventDetails" in event:
             failed = event["taskFailedEventDetails"]
+            if failed.get("error") in _EXPECTED:
+                continue
             yield f"    {failed.get('error')}: {reason(failed.get('cause'))}"
 
 

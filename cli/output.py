@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from nightlake.core.errors import NightlakeError
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -42,7 +42,8 @@ def answer(data: Mapping[str, Any], *, view: RenderableType, as_json: bool, code
     if as_json:
         typer.echo(json.dumps({"ok": code == 0, **data}, default=str, indent=2))
     else:
-        screen.print(view, soft_wrap=isinstance(view, str))  # a line with an address is copied whole
+        # A line with an address or a command is copied whole.
+        screen.print(view, soft_wrap=isinstance(view, (str, Group)))
     if code:
         raise typer.Exit(code)
 
