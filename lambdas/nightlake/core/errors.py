@@ -79,6 +79,14 @@ class ParquetUnreadableError(NightlakeError):
     """Raised when an object is not Parquet, or cut off. Deliver the whole object."""
 
 
+class SourceChangedError(NightlakeError):
+    """Raised when the version of an object that was planned is gone. Plan again: the next attempt does."""
+
+
+class BalanceError(NightlakeError):
+    """Raised when a shard's rows and refused rows are not all of its records. A defect of Nightlake: report it."""
+
+
 class PipelineNotDeployedError(NightlakeError):
     """Raised when a function's package holds no compiled contract of a pipeline. Deploy again, then rerun."""
 

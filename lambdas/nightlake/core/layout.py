@@ -5,17 +5,25 @@ from datetime import date
 
 def day_path(day: date) -> str:
     """The Hive folders of one day, such as `year=2017/month=06/day=12`."""
-    return f"year={day:%Y}/month={day:%m}/day={day:%d}"
+    return "year={}/month={}/day={}".format(*partition_values(day))
 
 
 def partition_values(day: date) -> tuple[str, str, str]:
     """The same day as the values of the partition keys year, month and day."""
-    return f"{day:%Y}", f"{day:%m}", f"{day:%d}"
+    year, month, number = day.isoformat().split("-")  # strftime does not pad years
+    return year, month, number
 
 
 def staged(pipeline: str, dataset: str, fingerprint: str) -> str:
     """The prefix of what was converted from one shard; its name follows from the content, so that reruns find it."""
     return f"staging/{pipeline}/{dataset}/{fingerprint}/"
+
+
+def staged_file(
+    pipeline: str, dataset: str, fingerprint: str, *, attempt: str, table: str, day: date, number: int
+) -> str:
+    """One Parquet file that one attempt converted; no two attempts ever write the same key."""
+    return f"{staged(pipeline, dataset, fingerprint)}{attempt}/{table}-{day.isoformat()}-{number}.parquet"
 
 
 def receipt(pipeline: str, dataset: str, fingerprint: str) -> str:
@@ -158,9 +166,9 @@ def report(pipeline: str, name: str, run_id: str) -> str:
     return f"{reports(pipeline, name)}{run_id}.json"
 
 
-def quarantined(pipeline: str, dataset: str, fingerprint: str) -> str:
-    """The refused rows of one shard, in the quarantine bucket, beside those of no other shard."""
-    return f"staging/{pipeline}/{dataset}/{fingerprint}/"
+def quarantined(pipeline: str, dataset: str, fingerprint: str, attempt: str) -> str:
+    """The refused rows that one attempt found in one shard, in the quarantine bucket."""
+    return f"staging/{pipeline}/{dataset}/{fingerprint}/{attempt}.parquet"
 
 
 def quarantine(pipeline: str, dataset: str, run_id: str) -> str:
