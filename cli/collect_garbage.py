@@ -21,8 +21,8 @@ def gc(
     with errors_told(as_json=as_json):
         name = read_pipeline(pipeline).name
         cloud = connect(stage)
-        cloud.outputs()
-        counts = invoke(cloud, "collect_garbage", {"pipeline": name, "keep": keep, "dry_run": dry_run})
+        function = cloud.outputs()["CollectGarbageFunction"]
+        counts = invoke(cloud, function, {"pipeline": name, "keep": keep, "dry_run": dry_run})
     facts = [(key.replace("_", " "), f"{value:,}") for key, value in counts.items() if isinstance(value, int)]
     title = f"{name}: {'would go' if dry_run else 'gone'}"
     answer({"pipeline": name, "dry_run": dry_run, **counts}, view=facts_table(facts, title=title), as_json=as_json)

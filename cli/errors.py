@@ -49,3 +49,11 @@ class FunctionFailedError(NightlakeError):
 
 class NothingPublishedError(NightlakeError):
     """The command needs a snapshot of the pipeline and none was published yet; a night that ends well helps."""
+
+
+class EmptyRangeError(NightlakeError):
+    """A range of dates ends before it begins."""
+
+
+class NeverRunError(NightlakeError):
+    """A day is to be replayed and no night of it was ever run; running it helps."""

@@ -50,6 +50,12 @@ def start(client: Any, machine: str, payload: Mapping[str, Any]) -> str:
     return arn
 
 
+def payload_of(execution: Mapping[str, Any]) -> dict[str, Any]:
+    """What a described execution was started with."""
+    payload: dict[str, Any] = json.loads(execution["input"])
+    return payload
+
+
 def follow(client: Any, arn: str) -> Ended:
     """Prints what the execution does as it does it, to standard error; returns when it has ended."""
     told, pause = 0, _POLL_SECONDS

@@ -11,14 +11,13 @@ from cli.cloud import Cloud
 from cli.errors import FunctionFailedError
 
 
-def invoke(cloud: Cloud, name: str, payload: Mapping[str, Any]) -> Any:
+def invoke(cloud: Cloud, function: str, payload: Mapping[str, Any]) -> Any:
     """What the function answers.
 
     Raises:
         NightlakeError: the very error that the function raised, where it is one of core/errors.py.
         FunctionFailedError: any other failure of the function.
     """
-    function = f"nightlake-{cloud.stage}-{name}"
     reply = cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload))
     answer = json.load(reply["Payload"])
     if "FunctionError" not in reply:

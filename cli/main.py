@@ -2,7 +2,22 @@
 
 import typer
 
-from cli import check, collect_garbage, deploy, doctor, down, query, rollback, run, seed, snapshots, status, up
+from cli import (
+    backfill,
+    check,
+    collect_garbage,
+    deploy,
+    doctor,
+    down,
+    query,
+    replay,
+    rollback,
+    run,
+    seed,
+    snapshots,
+    status,
+    up,
+)
 
 app = typer.Typer(
     help="Nightlake: the daily serverless data lake, on this machine and in AWS.",
@@ -11,8 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    up.up, deploy.deploy, seed.seed, run.run, query.query, snapshots.snapshots, rollback.rollback, collect_garbage.gc,
-    status.status, check.check, doctor.doctor, down.down,
+    up.up, deploy.deploy, seed.seed, run.run, query.query, backfill.backfill, snapshots.snapshots, rollback.rollback,
+    replay.replay, collect_garbage.gc, status.status, check.check, doctor.doctor, down.down,
 ):  # fmt: skip
     app.command()(command)
 

@@ -23,9 +23,9 @@ def rollback(
     with errors_told(as_json=as_json):
         name = read_pipeline(pipeline).name
         cloud = connect(stage)
-        cloud.outputs()
+        function = cloud.outputs()["RollbackFunction"]
         started = time.monotonic()
-        moved = invoke(cloud, "rollback", {"pipeline": name} | ({} if to is None else {"to": to}))
+        moved = invoke(cloud, function, {"pipeline": name} | ({} if to is None else {"to": to}))
         seconds = round(time.monotonic() - started, 1)
     if moved["from"] == moved["to"]:
         view = f"Snapshot {moved['to']} of {name} is published already."

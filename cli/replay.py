@@ -1,0 +1,79 @@
+"""`nightlake replay`: a past day through today's contract and code, and what became of its refused rows."""
+
+import datetime
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from nightlake.core import layout
+from nightlake.core.dates import parse_date
+from nightlake.core.run_record import RunRecord, SourceRecord
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from cli.cloud import Stage, connect
+from cli.errors import NeverRunError
+from cli.lake import Lake, lake_of
+from cli.night import run_night
+from cli.output import FAILED, Json, answer, errors_told
+from cli.pipelines import read_pipeline
+from cli.run import summary
+
+
+def replay(
+    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    *,
+    date: Annotated[str, typer.Option(help="Business date YYYY-MM-DD.")],
+    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Send a day's refused rows through the gates again after a fix. Ends with 1 where the night fails.
+
+    The raw files are kept, so this is a run of the day; what neither contract, code nor delivery changed is reused.
+    """
+    with errors_told(as_json=as_json):
+        name, day = read_pipeline(pipeline).name, parse_date(date)
+        cloud = connect(stage)
+        before = _last_record(lake_of(cloud), name, day)
+        night = run_night(cloud, name, {"date": date})
+        facts = night.facts(cloud)
+    after = {source.dataset: source for source in night.record.sources} if night.record else {}
+    refused = [_compared(source, after.get(source.dataset)) for source in before.sources]
+    changed = any(source["converted"] for source in refused)
+    replayed = {"run_before": before.run_id, "changed": changed, "refused": refused}
+    view = Group(summary(facts), *_parts(refused, changed=changed))
+    answer(facts | {"replay": replayed}, view=view, as_json=as_json, code=0 if night.ended.good else FAILED)
+
+
+def _last_record(lake: Lake, pipeline: str, day: datetime.date) -> RunRecord:
+    """The record of the day's newest run."""
+    for key in reversed(lake.keys(layout.records(pipeline))):
+        record = lake.find(key, RunRecord)
+        if record is not None and record.date == day:
+            return record
+    raise NeverRunError(f"No night of {pipeline} for {day} was ever run. Run it: nightlake run {pipeline} --date {day}")
+
+
+def _compared(before: SourceRecord, after: SourceRecord | None) -> dict[str, Any]:
+    """How a source's refused rows changed; `converted` are the shards that were not as the run before left them."""
+    now = after or SourceRecord(dataset=before.dataset, status="rejected")
+    return {
+        "dataset": before.dataset,
+        "refused_before": before.quarantined,
+        "refused_now": now.quarantined,
+        "rows_before": before.rows,
+        "rows_now": now.rows,
+        "converted": now.shards - now.reused,
+    }
+
+
+def _parts(refused: list[dict[str, Any]], *, changed: bool) -> Iterator[RenderableType]:
+    table = Table(title="Refused rows", title_justify="left", title_style="bold", box=None)
+    table.add_column("source", no_wrap=True)
+    for heading in ("refused before", "refused now", "rows before", "rows now", "shards converted"):
+        table.add_column(heading, justify="right")
+    for source in refused:
+        table.add_row(*(value if isinstance(value, str) else f"{value:,}" for value in source.values()))
+    yield table
+    if not changed:
+        yield "Neither contract, code nor delivery changed since they were converted: nothing could pass that did not."
