@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from athena_lake import Lake
 from nightlake.core import layout
+from nightlake.core.define_table import Databases
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.statement import KINDS, Databases, Kind, MergeAttempt, RunDay, Statement, render
+from nightlake.core.statement import KINDS, Kind, MergeAttempt, RunDay, Statement, render
 from nightlake.core.table import Table, arrow_schema, table_input, tables
 
 SQL: Final = Path(__file__).resolve().parents[2] / "sql"
-DATABASES: Final = Databases(served="served", staging="staging")
+DATABASES: Final = Databases(served="served", staging="staging", quarantine="quarantine")
 _ZERO: Final = {"string": "", "date": date(2000, 1, 1), "timestamp": datetime(2000, 1, 1)}  # noqa: DTZ001 (as stored)
 
 

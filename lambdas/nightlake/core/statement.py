@@ -14,6 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from nightlake.core import layout
+from nightlake.core.define_table import Databases
 from nightlake.core.errors import StatementError
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Pipeline
@@ -29,13 +30,6 @@ _CREATES: Final[Mapping[str, str]] = {"merge": "CREATE TABLE", "view": "CREATE O
 _KEY_FORMATS: Final = dict(zip(PARTITION_KEYS, ("%Y", "%m", "%d"), strict=True))
 _DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?\b")
 _DAY_HINT: Final = "write year = '2000' AND month = '01' AND day = '01', or DATE '2000-01-01', for the run's day"
-
-
-class Databases(Frozen):
-    """The Glue databases of the published tables and of a run's own."""
-
-    served: str
-    staging: str
 
 
 class RunDay(Frozen):
@@ -199,7 +193,7 @@ def _read_tables(reading: _Reading, readable: Collection[str]) -> None:
         if cte.alias.lower() in readable:
             reading.report(f"hides the table {cte.alias} behind a WITH of that name: rename it", cte.args["alias"].this)
     for table in reading.tree.find_all(exp.Table):
-        if table.this is reading.created or table.name in _with_names(table):
+        if table.this is reading.created or table.name.lower() in _with_names(table):
             continue
         name = table.sql("athena", comments=False).split(" ")[0]
         if table.args.get("db") or not isinstance(table.this, exp.Identifier) or table.name.lower() not in readable:
@@ -213,7 +207,7 @@ def _with_names(table: exp.Table) -> Iterator[str]:
     node = table.parent
     while node is not None:
         if isinstance(node.args.get("with_"), exp.With):
-            yield from (cte.alias for cte in node.args["with_"].expressions)
+            yield from (cte.alias.lower() for cte in node.args["with_"].expressions)
         node = node.parent
 
 

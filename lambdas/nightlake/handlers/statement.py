@@ -12,7 +12,7 @@ from nightlake.core.across import across_query
 from nightlake.core.audit import audit_query
 from nightlake.core.dates import parse_date
 from nightlake.core.errors import StatementError
-from nightlake.core.statement import KINDS, Databases, Kind, MergeAttempt, RunDay, render
+from nightlake.core.statement import KINDS, Kind, MergeAttempt, RunDay, render
 from nightlake.core.view import is_current
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         name=name,
         run=run,
         pipeline=contract,
-        databases=Databases(served=settings().database, staging=settings().staging_database),
+        databases=settings().databases,
         lake_bucket=lake.bucket,
         suffix=uuid4().hex[:12],
         views=statements(contract.name, "views"),
