@@ -1,0 +1,377 @@
+"""A source is good when it balances and keeps its rules; each thing that can be wrong is found by name and place."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from memory_catalog import MemoryCatalog
+from memory_objects import MemoryObjects
+from nightlake.core import layout
+from nightlake.core.pipeline import Pipeline, Rule
+from nightlake.core.quarantine import quarantine_table
+from nightlake.core.shard import (
+    Plan,
+    QuarantineFile,
+    Receipt,
+    RuleCount,
+    Shard,
+    SourceObject,
+    StagedFile,
+    Validation,
+)
+from nightlake.core.table import Table, arrow_schema, table_input, tables
+from nightlake.core.validate import Places, Request, answer, validate, verdict_key
+
+DAY = date(2017, 6, 12)
+PLAN = "runs/sales/2017-06-12/r1/plans/customers-0.json"
+REQUEST = Request(pipeline="sales", dataset="customers", date=DAY, run_id="r1", attempt=0, plan=PLAN)
+FIRST = SourceObject(key="sales/customers/2017/06/12/a.csv", version_id="v1", etag="e1", size=100)
+SECOND = SourceObject(key="sales/customers/2017/06/12/b.csv", version_id="v1", etag="e2", size=40)
+SHARDS = [(FIRST, 0, 60), (FIRST, 60, 100), (SECOND, 0, 40)]
+
+
+def parquet(table: Table, rows: int) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([{}] * rows, arrow_schema(table)), file)
+    return file.getvalue()
+
+
+@dataclass
+class Night:
+    """Customers of a day: two objects in three shards, of ten records each and all converted, unless told otherwise."""
+
+    pipeline: Pipeline
+    lake: MemoryObjects = field(default_factory=MemoryObjects)
+    quarantine: MemoryObjects = field(default_factory=lambda: MemoryObjects("refused"))
+    catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
+
+    def __post_init__(self) -> None:
+        self.catalog.create_table("bad", table_input(quarantine_table(self.dataset), "s3://refused/empty/"))
+        self.plan()
+        for index in range(len(SHARDS)):
+            self.convert(index)
+
+    @property
+    def dataset(self) -> Any:
+        return next(each for each in self.pipeline.datasets if each.name == "customers")
+
+    def shard(self, index: int, /, **changes: Any) -> Shard:
+        source, start, end = SHARDS[index]
+        shard = Shard(
+            pipeline="sales",
+            dataset="customers",
+            date=DAY,
+            index=index,
+            object=source,
+            start=start,
+            end=end,
+            header=("household_id",),
+            records=10,
+            line=1,
+            fingerprint=f"f{index}",
+        )
+        return shard.model_copy(update=changes)
+
+    def plan(self, *shards: Shard, objects: Sequence[SourceObject] = (FIRST, SECOND)) -> None:
+        cut = shards or tuple(self.shard(index) for index in range(len(SHARDS)))
+        plan = Plan(dataset="customers", attempt=0, delivery="d", objects=tuple(objects), shards=cut)
+        self.lake.put_model(PLAN, plan)
+
+    def convert(self, index: int, *, refused: int = 0, **changes: Any) -> Receipt:
+        """Write the files and the receipt of a shard; `changes` are what the receipt says otherwise."""
+        rows = 10 - refused - (index != 1)
+        files = [self.stage(table, f"f{index}", rows) for table in tables(self.dataset)]
+        kept = None
+        if refused:
+            key = layout.quarantined("sales", "customers", f"f{index}", "a")
+            etag = self.quarantine.put(key, parquet(quarantine_table(self.dataset), refused))
+            kept = QuarantineFile(key=key, etag=etag, rows=refused)
+        receipt = Receipt(
+            shard=self.shard(index),
+            run_id="r1",
+            records=10,
+            header=int(index != 1),
+            blank=0,
+            rows=rows,
+            quarantined=refused,
+            files=tuple(files),
+            quarantine=kept,
+        ).model_copy(update=changes)
+        self.lake.put_model(layout.receipt("sales", "customers", f"f{index}"), receipt)
+        return receipt
+
+    def stage(self, table: Table, fingerprint: str, rows: int) -> StagedFile:
+        key = f"{layout.staged('sales', 'customers', fingerprint)}{table.name}.parquet"
+        body = parquet(table, rows)
+        etag = self.lake.put(key, body)
+        return StagedFile(table=table.name, day=DAY, key=key, etag=etag, size=len(body), rows=rows)
+
+    def judge(self, request: Request = REQUEST) -> Validation:
+        places = Places(
+            lake=self.lake,
+            quarantine=self.quarantine,
+            raw_bucket="raw",
+            catalog=self.catalog,
+            quarantine_database="bad",
+            workers=1,
+        )
+        return validate(request, self.pipeline, places)
+
+    def found(self) -> list[tuple[str, str]]:
+        """The rules and places of the problems."""
+        return [(problem.rule, problem.where) for problem in self.judge().problems]
+
+    def demand(self, *rules: Rule) -> None:
+        """Let customers have these rules and no others."""
+        dataset = self.dataset.model_copy(update={"rules": rules})
+        others = tuple(each for each in self.pipeline.datasets if each.name != "customers")
+        self.pipeline = self.pipeline.model_copy(update={"datasets": (*others, dataset)})
+
+
+@pytest.fixture
+def night(sales: Pipeline) -> Night:
+    return Night(sales)
+
+
+def test_a_source_that_balances_is_good_and_its_verdict_lies_where_seal_looks(night: Night) -> None:
+    night.convert(2, run_id="r0")
+    validation = night.judge()
+    assert (validation.status, validation.problems, validation.warnings) == ("good", (), ())
+    assert (validation.objects, validation.bytes, validation.shards, validation.reused) == (2, 140, 3, 1)
+    assert (validation.records, validation.rows, validation.quarantined) == (30, 28, 0)
+    assert validation.receipts == tuple(layout.receipt("sales", "customers", f"f{index}") for index in range(3))
+    assert night.lake.get_model(layout.validation("sales", DAY, "r1", "customers"), Validation) == validation
+    assert answer(validation, REQUEST) == {
+        "dataset": "customers",
+        "status": "good",
+        "rows": 28,
+        "quarantined": 0,
+        "reused": 1,
+        "validation": verdict_key(REQUEST),
+        "error": None,
+    }
+
+
+def test_a_shard_without_a_receipt_was_not_converted(night: Night) -> None:
+    night.lake.delete([layout.receipt("sales", "customers", "f1")])
+    assert night.found() == [("receipt.missing", f"s3://raw/{FIRST.key} bytes 60 to 100")]
+
+
+def test_a_receipt_of_another_shard_proves_nothing(night: Night) -> None:
+    night.convert(1, shard=night.shard(1, start=50))
+    assert night.found() == [("receipt.shard", f"s3://raw/{FIRST.key} bytes 60 to 100")]
+
+
+def test_a_receipt_is_reused_whatever_the_number_of_its_shard(night: Night) -> None:
+    night.convert(1, shard=night.shard(1, index=7), run_id="r0")
+    assert night.judge().status == "good"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"start": 70}, "bytes 60 to 70 are read by no shard"),
+        ({"start": 50}, "bytes 50 to 60 are read by two shards"),
+        ({"end": 90}, "has 100 bytes, its shards end at 90"),
+    ],
+)
+def test_bytes_that_no_shard_reads_or_two_read_are_found(night: Night, change: dict[str, int], reason: str) -> None:
+    shards = [night.shard(0), night.shard(1, **change), night.shard(2)]
+    night.plan(*shards)
+    night.convert(1, shard=shards[1])
+    (problem,) = night.judge().problems
+    assert (problem.rule, problem.where, problem.reason) == ("balance.bytes", f"s3://raw/{FIRST.key}", reason)
+
+
+def test_an_object_that_no_shard_reads_and_one_that_nobody_delivered_are_found(night: Night) -> None:
+    third = SourceObject(key="c.csv", version_id="v1", etag="e3", size=5)
+    night.plan(objects=(FIRST, third))
+    assert night.found() == [("balance.bytes", f"s3://raw/{SECOND.key}"), ("balance.bytes", "s3://raw/c.csv")]
+
+
+def test_an_empty_object_needs_no_shard(night: Night) -> None:
+    night.plan(objects=(FIRST, SECOND, SourceObject(key="c.csv", version_id="v1", etag="e3", size=0)))
+    assert night.judge().status == "good"
+
+
+def test_the_scanner_counted_other_records_than_the_reader(night: Night) -> None:
+    night.plan(night.shard(0), night.shard(1, records=11), night.shard(2))
+    night.convert(1, shard=night.shard(1, records=11))
+    (problem,) = night.judge().problems
+    assert (problem.rule, problem.reason) == ("balance.records", "has 11 records, 10 were read")
+
+
+def test_a_reader_may_be_the_only_one_who_can_count(night: Night) -> None:
+    night.plan(night.shard(0), night.shard(1, records=None), night.shard(2))
+    night.convert(1, shard=night.shard(1, records=None))
+    assert night.judge().status == "good"
+
+
+def test_records_that_became_nothing_are_found(night: Night) -> None:
+    night.convert(0, header=0)
+    (problem,) = night.judge().problems
+    assert problem.rule == "balance.records"
+    assert "10 records were read, 9 are accounted for" in problem.reason
+
+
+def test_the_open_and_the_private_table_have_the_same_rows(night: Night) -> None:
+    _, private = tables(night.dataset)
+    receipt = night.convert(1)
+    night.convert(1, files=(receipt.files[0], night.stage(private, "f1x", 9)))
+    (problem,) = night.judge().problems
+    assert problem.rule == "balance.rows"
+    assert "gave 10 rows, 9 are in files of customers_private" in problem.reason
+
+
+def test_a_staged_file_that_was_replaced_or_is_gone_is_found(night: Night) -> None:
+    first, second = (night.convert(index).files[0].key for index in (0, 1))
+    night.lake.put(first, b"something else")
+    night.lake.delete([second])
+    assert night.found() == [("staged.etag", f"s3://lake/{first}"), ("staged.etag", f"s3://lake/{second}")]
+
+
+def test_a_footer_that_counts_other_rows_than_the_receipt_is_found(night: Night) -> None:
+    files = night.convert(1).files
+    fewer = night.stage(tables(night.dataset)[0], "f1", 7)
+    night.convert(1, files=(fewer.model_copy(update={"rows": 10}), files[1]))
+    night.lake.put(fewer.key, parquet(tables(night.dataset)[0], 7))
+    (problem,) = night.judge().problems
+    assert (problem.rule, problem.reason) == ("footer.rows", "has 7 rows, its receipt says 10")
+
+
+def test_a_file_of_other_columns_or_of_no_table_or_no_parquet_is_found(night: Night) -> None:
+    open_table, private = tables(night.dataset)
+    receipts = [night.convert(index) for index in range(3)]
+
+    def replace(index: int, file: StagedFile) -> None:
+        kept = receipts[index].model_copy(update={"files": (file, receipts[index].files[1])})
+        night.lake.put_model(layout.receipt("sales", "customers", f"f{index}"), kept)
+
+    replace(0, night.stage(private, "other", 9).model_copy(update={"table": open_table.name}))
+    replace(1, receipts[1].files[0].model_copy(update={"table": "nowhere"}))
+    etag = night.lake.put("text.parquet", b"id,name\n1,a\n")
+    replace(2, receipts[2].files[0].model_copy(update={"key": "text.parquet", "etag": etag}))
+    assert {rule for rule, _ in night.found()} == {
+        "footer.schema",
+        "staged.table",
+        "balance.rows",
+        "footer.unreadable",
+    }
+
+
+def test_refused_rows_can_be_queried_whatever_the_verdict(night: Night) -> None:
+    night.convert(0, refused=2, rules=(RuleCount(rule="customers.age.required", rows=2),))
+    validation = night.judge()
+    prefix = "sales/customers/run=r1/"
+    assert [info.key for info in night.quarantine.list(prefix)] == [f"{prefix}f0.parquet"]
+    assert night.catalog.partitions("bad", "customers") == {("2017", "06", "12"): f"s3://refused/{prefix}"}
+    assert validation.status == "rejected"
+    (problem,) = validation.problems
+    assert problem.rule == "customers.max_quarantined_percent"
+    assert problem.reason == (
+        "2 of 28 rows (7.14 %) were refused, at most 5 % may be; most by: customers.age.required 2"
+    )
+    assert answer(validation, REQUEST)["error"] == {
+        "Error": "customers.max_quarantined_percent",
+        "Cause": f"customers: {problem.reason}. Look at s3://refused/{prefix} "
+        "(table bad.customers, partition year=2017/month=06/day=12)",
+    }
+
+
+def test_a_second_attempt_leaves_no_refused_rows_of_the_first(night: Night) -> None:
+    night.convert(0, refused=2)
+    night.judge()
+    night.convert(0)
+    assert night.judge(REQUEST.model_copy(update={"attempt": 1})).status == "good"
+    assert [*night.quarantine.list("sales/customers/run=r1/")] == []
+
+
+def test_refused_rows_that_quarantine_does_not_hold_are_found(night: Night) -> None:
+    receipt = night.convert(0, refused=2)
+    assert receipt.quarantine is not None
+    night.quarantine.delete([receipt.quarantine.key])
+    night.convert(1, quarantined=1, rows=9, records=10, files=night.convert(1, refused=1).files, quarantine=None)
+    assert ("staged.etag", f"s3://refused/{receipt.quarantine.key}") in night.found()
+    assert ("balance.quarantined", f"s3://raw/{FIRST.key} bytes 60 to 100") in night.found()
+
+
+def test_few_refused_rows_are_a_warning_that_says_how_many(night: Night) -> None:
+    night.convert(0, refused=1, rules=(RuleCount(rule="csv.fields", rows=1),), extra_columns=("colour",))
+    validation = night.judge()
+    assert validation.status == "good"
+    assert [(each.rule, each.reason) for each in validation.warnings] == [
+        ("csv.fields", "1 of 28 rows (3.57 %) broke it and were refused"),
+        ("customers.extra_columns", "the delivery has columns that the contract has not: colour"),
+    ]
+
+
+def test_rules_that_no_single_row_breaks_are_counted_over_all_shards(night: Night) -> None:
+    night.demand(
+        Rule(
+            id="customers.rows",
+            metric="rowCount",
+            severity="fail",
+            operator="mustBeGreaterThan",
+            operands=(28,),
+            description="There are more of us.",
+        ),
+        Rule(
+            id="customers.age.null",
+            metric="nullValues",
+            severity="fail",
+            columns=("age",),
+            operator="mustBeLessThan",
+            operands=(10,),
+            unit="percent",
+        ),
+        Rule(
+            id="customers.age.missing",
+            metric="missingValues",
+            severity="warn",
+            columns=("age",),
+            missing=("",),
+            operands=(4,),
+        ),
+    )
+    for index, rows in ((0, 1), (1, 2)):
+        counts = (RuleCount(rule="customers.age.null", rows=rows), RuleCount(rule="customers.age.missing", rows=rows))
+        night.convert(index, rules=counts)
+    validation = night.judge()
+    assert [(each.rule, each.reason) for each in validation.problems] == [
+        ("customers.rows", "28 rows, must be greater than 28 (There are more of us.)"),
+        ("customers.age.null", "3 of 28 rows (10.71 %), must be less than 10 percent"),
+    ]
+    assert [(each.rule, each.reason) for each in validation.warnings] == [
+        ("customers.age.missing", "3 of 28 rows (10.71 %), must be 4")
+    ]
+    assert validation.problems[0].where == f"s3://raw/{FIRST.key} and 1 more"
+
+
+def test_a_day_without_objects_is_judged_by_its_rules_alone(night: Night) -> None:
+    night.plan()
+    night.lake.put_model(PLAN, Plan(dataset="customers", attempt=0, delivery="d", objects=(), shards=()))
+    (problem,) = night.judge().problems
+    assert problem.rule == "customers.row_count"
+    assert problem.where.startswith("s3://raw/sales/customers/")
+
+
+def test_what_is_wrong_everywhere_is_listed_in_part(night: Night) -> None:
+    objects = tuple(SourceObject(key=f"{number}.csv", version_id="v", etag="e", size=9) for number in range(50))
+    night.lake.put_model(PLAN, Plan(dataset="customers", attempt=0, delivery="d", objects=objects, shards=()))
+    problems = night.judge().problems
+    assert len(problems) == 21
+    assert problems[-1].reason.endswith("30 more are not listed")
+
+
+@pytest.mark.parametrize("name", ["records", "header", "blank", "rows", "quarantined"])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_any_wrong_number_in_a_receipt_is_found(night: Night, name: str, by: int) -> None:
+    good = night.convert(1)
+    wrong = good.model_copy(update={name: getattr(good, name) + by})
+    night.lake.put_model(layout.receipt("sales", "customers", "f1"), wrong)
+    assert night.judge().status == "rejected"
