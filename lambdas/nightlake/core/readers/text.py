@@ -1,0 +1,70 @@
+"""Bytes of an object to lines and text; how a byte that is no text stays visible."""
+
+import codecs
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from nightlake.core.errors import EncodingError
+
+UTF_16: Final = "utf-16"
+# A wrong byte becomes one lone surrogate: it can neither make nor break a quote, a delimiter or a line end.
+WRONG_BYTES: Final = "surrogateescape"
+
+
+def byte_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines with their ends: LF, CRLF or CR. The last one may have none."""
+    rest = b""
+    for piece in pieces:
+        lines = (rest + piece).splitlines(keepends=True)
+        # a CR may be half of a CRLF
+        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        yield from lines
+    yield from rest.splitlines(keepends=True)
+
+
+def record_lines(pieces: Iterable[bytes], encoding: str, *, where: str, at_start: bool) -> Iterator[tuple[str, bool]]:
+    """The lines as text, each with whether all of its bytes are text; a byte order mark is left out.
+
+    `at_start`: whether the pieces begin the object. Raises EncodingError for UTF-16, which cannot be read on after a
+    wrong byte.
+    """
+    if encoding == UTF_16:
+        pieces = (text.encode() for text in texts(pieces, encoding, where=where))
+        encoding = "utf-8"
+    lines = byte_lines(pieces)
+    if at_start and encoding == "utf-8":
+        first = next(lines, b"").removeprefix(codecs.BOM_UTF8)
+        if first:
+            yield _text(first, encoding)
+    for line in lines:
+        yield _text(line, encoding)
+
+
+def _text(line: bytes, encoding: str) -> tuple[str, bool]:
+    try:
+        return line.decode(encoding), True
+    except UnicodeDecodeError:
+        return line.decode(encoding, WRONG_BYTES), False
+
+
+def texts(pieces: Iterable[bytes], encoding: str, *, where: str) -> Iterator[str]:
+    """The pieces of a whole object as text, wrong bytes as lone surrogates, without its byte order mark.
+
+    Raises EncodingError for UTF-16 that is not.
+    """
+    name = "utf-8-sig" if encoding == "utf-8" else encoding
+    decoder = codecs.getincrementaldecoder(name)("strict" if encoding == UTF_16 else WRONG_BYTES)
+    try:
+        for piece in pieces:
+            yield decoder.decode(piece)
+        yield decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        raise EncodingError(
+            f"{where} is not written in {encoding} ({error}); deliver it so, or declare its encoding"
+        ) from error
+
+
+def visible(text: str, encoding: str) -> str:
+    r"""The text with every wrong byte spelled out, such as `\xff`."""
+    encoding = "utf-8" if encoding == UTF_16 else encoding
+    return text.encode(encoding, WRONG_BYTES).decode(encoding, "backslashreplace")
