@@ -68,8 +68,9 @@ format: setup  ## ruff's formatting and safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup  ## write what is generated from code and contracts anew: parts of docs/, sql/*/tables
+docs: setup  ## write what is generated from code and contracts anew: parts of docs/, sql/*/tables, statemachines/rendered
 	$(BIN)/python sql/generate.py
+	$(BIN)/python statemachines/generate.py
 	$(BIN)/python docs/generate.py
 
 down:  ## stop the local AWS

@@ -13,8 +13,11 @@ DOCS = ROOT / "docs"
 
 
 def states() -> str:
-    """The states of the daily machine as a table: name, type, its own comment."""
-    machine = json.loads((ROOT / "statemachines/daily.asl.json").read_text())
+    """The states of the daily machine, one branch for all sources, as a table: name, type, its own comment."""
+    machine, source = (
+        json.loads((ROOT / f"statemachines/{name}.asl.json").read_text()) for name in ("daily", "source")
+    )
+    machine["States"]["IngestSources"]["Branches"] = [source]
     rows = (f"| {name} | {state['Type']} | {state.get('Comment', '')} |" for name, state in _walk(machine))
     return "\n".join(["| state | type | what it does |", "|---|---|---|", *rows])
 

@@ -39,7 +39,7 @@ class Lake(Construct):
         self._access_logs = s3.Bucket(
             self,
             "AccessLogs",
-            bucket_name=self._bucket_name("logs"),
+            bucket_name=bucket_name(settings.stage, "logs"),
             # S3 delivers access logs only to buckets encrypted with its own keys.
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -119,9 +119,6 @@ class Lake(Construct):
             # A bucket that outlives its stack goes on refusing connections without TLS.
             cast("s3.BucketPolicy", bucket.policy).apply_removal_policy(settings.removal_policy)
 
-    def _bucket_name(self, name: str) -> str:
-        return f"nightlake-{self._settings.stage}-{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-
     def _key(self, construct_id: str, *, name: str, description: str) -> kms.Key:
         return kms.Key(
             self,
@@ -144,7 +141,7 @@ class Lake(Construct):
         return s3.Bucket(
             self,
             construct_id,
-            bucket_name=self._bucket_name(name),
+            bucket_name=bucket_name(self._settings.stage, name),
             encryption=s3.BucketEncryption.KMS,
             encryption_key=key,
             bucket_key_enabled=True,
@@ -157,6 +154,11 @@ class Lake(Construct):
             lifecycle_rules=lifecycle_rules,
             removal_policy=self._settings.removal_policy,
         )
+
+
+def bucket_name(stage: str, name: str) -> str:
+    """The name of a bucket, spelled out: what another stack's policies name, where an import would hide it."""
+    return f"nightlake-{stage}-{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
 
 def _tell_event_bridge(bucket: s3.Bucket) -> None:

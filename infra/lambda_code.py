@@ -11,10 +11,10 @@ from nightlake.core.sql_files import FOLDERS
 from infra.build import BUILD, build_once
 
 _PACKAGE = Path(nightlake.__path__[0])
-_SQL = Path(__file__).parents[1] / "sql"
+SQL = Path(__file__).parents[1] / "sql"
 
 
-def lambda_code(pipelines: Sequence[Pipeline], *, sql: Path = _SQL, build: Path = BUILD) -> Path:
+def lambda_code(pipelines: Sequence[Pipeline], *, sql: Path = SQL, build: Path = BUILD) -> Path:
     """The directory of the code asset, under `build` and named by its content: the same input, the same path.
 
     Of `sql` it takes what a night runs: the files of the folders in `core.sql_files.FOLDERS`.

@@ -40,6 +40,7 @@ class Night(NamedTuple):
 
     pipeline: str
     machine: sfn.StateMachine
+    backfill: sfn.StateMachine
     dead_letters: sqs.IQueue
     latency_minutes: int
     deadline_minutes: int

@@ -8,7 +8,24 @@ from aws_cdk import aws_logs as logs
 from nightlake.core.errors import NightlakeError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
-FunctionName = Literal["prepare", "define_table", "query", "notify"]
+FunctionName = Literal[
+    "prepare",
+    "define_table",
+    "plan",
+    "convert",
+    "validate",
+    "seal",
+    "statement",
+    "audit_across",
+    "audit_merge",
+    "publish",
+    "report",
+    "complete",
+    "rollback",
+    "collect_garbage",
+    "query",
+    "notify",
+]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 _LOG_RETENTION = {
@@ -67,7 +84,8 @@ class Settings(_Model):
     """Everything that differs between stages.
 
     `retain` keeps buckets, keys and databases when a stack is deleted; `bi_readers` are the ARNs that may assume the
-    BI reader role (none: whoever this account's own IAM policies allow); `layer` is off where the Lambda runtime
+    BI reader role (none: whoever this account's own IAM policies allow); `convert_concurrency` is how many shards of
+    one source are converted at once; `layer` is off where the Lambda runtime
     already has the packages; `log_execution_data` writes state inputs and outputs to the execution log.
     """
 
@@ -85,7 +103,13 @@ class Settings(_Model):
 
     architecture: Literal["arm64", "x86_64"] = "arm64"
     layer: bool = True
-    functions: dict[FunctionName, FunctionSettings] = {"query": FunctionSettings(memory_mb=1769)}
+    functions: dict[FunctionName, FunctionSettings] = {
+        "query": FunctionSettings(memory_mb=1769),
+        "plan": FunctionSettings(memory_mb=1769),
+        "convert": FunctionSettings(memory_mb=1769),
+        "validate": FunctionSettings(memory_mb=1024),
+    }
+    convert_concurrency: int = Field(default=40, ge=1, le=10_000)
     log_retention_days: Literal[1, 3, 7, 14, 30, 90, 180, 365, 731] = 30
     log_execution_data: bool = True
 

@@ -1,8 +1,9 @@
-"""The state machine of one pipeline: the definition as statemachines/ has it, a role derived from it, full logs."""
+"""A state machine of one pipeline: its definition, a role derived from it, full logs."""
 
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -38,38 +39,43 @@ class StateMachine(Construct):
         *,
         settings: Settings,
         name: str,
-        definition: str,
+        definition: Mapping[str, Any],
         timeout: Duration,
         substitutions: Mapping[str, str],
         tables: Mapping[str, tuple[str, ...]],
+        read: Mapping[str, tuple[str, ...]],
+        write: Mapping[str, tuple[str, ...]],
         keys: Mapping[str, str],
     ) -> None:
-        """`definition` is ASL text whose own time limit gives way to `timeout`; of `substitutions` it need not use all.
+        """The own time limit of `definition` gives way to `timeout`; of `substitutions` it need not use all.
 
-        `tables` and `keys` are those of `infra.state_machine_role.Reach`.
+        `tables`, `read`, `write` and `keys` are those of `infra.state_machine_role.Reach`.
 
         Raises:
             DefinitionError: the definition uses a name that `substitutions` lacks.
             RoleError: the definition asks for a right that cannot be derived.
         """
         super().__init__(scope, construct_id)
-        used = _used(definition, substitutions)
+        text = json.dumps({**definition, "TimeoutSeconds": timeout.to_seconds()}, separators=(",", ":"))
+        used = _used(text, substitutions)
         reach = Reach(
             partition=Aws.PARTITION,
             region=Aws.REGION,
             account=Aws.ACCOUNT_ID,
             state_machine=name,
             tables=tables,
+            read=read,
+            write=write,
             keys=keys,
         )
-        self.role = self._role(name, json.loads(_bound(definition, used)), reach)
+        self.role = self._role(name, json.loads(_bound(text, used)), reach)
         self.machine = sfn.StateMachine(
             self,
             "StateMachine",
             state_machine_name=name,
             state_machine_type=sfn.StateMachineType.STANDARD,
             # Inline, not from_file: template tests and cfn-lint see the states.
-            definition_body=sfn.DefinitionBody.from_string(_limited(definition, timeout)),
+            definition_body=sfn.DefinitionBody.from_string(text),
             definition_substitutions=used,
             role=self.role,
             logs=sfn.LogOptions(
@@ -118,11 +124,6 @@ class StateMachine(Construct):
             resources = (wildcard(role, resource) for resource in statement.resources if "*" in resource)
             acknowledge(role, dict.fromkeys((*actions, *resources), narrowest))
         return role
-
-
-def _limited(definition: str, timeout: Duration) -> str:
-    # A substitution arrives as text, and Step Functions wants a number here.
-    return json.dumps(json.loads(definition) | {"TimeoutSeconds": timeout.to_seconds()}, indent=2)
 
 
 def _used(definition: str, substitutions: Mapping[str, str]) -> dict[str, str]:

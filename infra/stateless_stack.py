@@ -11,22 +11,29 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 from nightlake.core.cron import fires_daily
+from nightlake.core.machine import read_templates, render
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.quarantine import quarantine_table
 from nightlake.core.table import tables
 
 from infra.alerts import Alerts
 from infra.api import Api
+from infra.catalog import Catalog
 from infra.dashboard import Dashboard
 from infra.functions import ARCHITECTURES, PYTHON, Function
-from infra.lambda_code import lambda_code
+from infra.lake import bucket_name
+from infra.lambda_code import SQL, lambda_code
 from infra.layer import LAMBDA, layer
 from infra.monitoring import Monitoring, Night
 from infra.settings import Settings
 from infra.state_machine import StateMachine
 from infra.stateful_stack import StatefulStack
+from infra.tasks import TASKS, grant
 from infra.trigger import Trigger
 
-_DAILY = Path(__file__).parents[1] / "statemachines" / "daily.asl.json"
+_MACHINES = Path(__file__).parents[1] / "statemachines"
+# A backfill may be of years; each of its nights has its own limit.
+_BACKFILL_TIMEOUT = Duration.days(30)
 
 
 class StatelessStack(Stack):
@@ -53,21 +60,13 @@ class StatelessStack(Stack):
             layer=self._layer(),
             environment=self._environment(),
         )
-        self._prepare = function(
-            "Prepare",
-            name="prepare",
-            description="Which day, which run, which tables must exist",
-            timeout=Duration.seconds(30),
-        )
-        self._define_table = function(
-            "DefineTable",
-            name="define_table",
-            description="The definition of one table that does not exist yet",
-            timeout=Duration.seconds(30),
-        )
-        query = function("Query", name="query", description="Answers the query API", timeout=Duration.seconds(29))
+        functions: dict[str, Function] = {}
+        for name, task in TASKS.items():
+            functions[name] = function(_pascal(name), name=name, description=task.description, timeout=task.timeout)
+            grant(functions[name], task, stage=settings.stage, lake=stateful.lake, catalog=stateful.catalog)
+        self._functions = {f"{_pascal(name)}Function": each.version_arn for name, each in functions.items()}
+        query = functions["query"]
         query.function.add_environment("CORS_ORIGINS", json.dumps(settings.api.cors_origins))
-        functions = {"prepare": self._prepare, "define_table": self._define_table, "query": query}
         if settings.webhooks:
             functions["notify"] = function(
                 "Notify",
@@ -85,7 +84,7 @@ class StatelessStack(Stack):
             )
         nights = [self._night(pipeline) for pipeline in pipelines]
         if nights:
-            self._alerts.watch([night.machine for night in nights])
+            self._alerts.watch([machine for night in nights for machine in (night.machine, night.backfill)])
         api = Api(self, "Api", settings=settings, handler=query.live)
         dashboard = self._monitor(nights, functions, api)
 
@@ -97,6 +96,9 @@ class StatelessStack(Stack):
             "AlertTopic": self._alerts.topic.topic_arn,
             "Dashboard": dashboard.name,
             **{f"StateMachine{_pascal(night.pipeline)}": night.machine.state_machine_arn for night in nights},
+            **{f"Backfill{_pascal(night.pipeline)}": night.backfill.state_machine_arn for night in nights},
+            "RollbackFunction": functions["rollback"].function.function_name,
+            "CollectGarbageFunction": functions["collect_garbage"].function.function_name,
         }.items():
             CfnOutput(self, output, value=value)
 
@@ -138,26 +140,45 @@ class StatelessStack(Stack):
         )
 
     def _night(self, pipeline: Pipeline) -> Night:
-        """The state machine of one pipeline and what starts it."""
+        """The state machine of one pipeline and what starts it; a second one for its past days."""
         prefix = f"nightlake-{self._settings.stage}-{pipeline.name}"
-        catalog, topic = self._stateful.catalog, self._alerts.topic
-        names = tuple(table.name for dataset in pipeline.datasets for table in tables(dataset))
-        daily = StateMachine(
-            self,
+        catalog, key, topic = self._stateful.catalog, self._stateful.lake.key.key_arn, self._alerts.topic
+        lake, results = (bucket_name(self._settings.stage, name) for name in ("lake", "results"))
+        own = f"{pipeline.name}/*"
+        machine = partial(StateMachine, self, settings=self._settings)
+        daily = machine(
             f"Daily-{pipeline.name}",
-            settings=self._settings,
             name=f"{prefix}-daily",
-            definition=_DAILY.read_text(),
+            definition=render(
+                pipeline, read_templates(_MACHINES), convert_concurrency=self._settings.convert_concurrency
+            ),
             timeout=_longest(pipeline),
             substitutions={
                 "Pipeline": pipeline.name,
-                "PrepareFunction": self._prepare.version_arn,
-                "DefineTableFunction": self._define_table.version_arn,
                 "AlertTopic": topic.topic_arn,
+                "LakeBucket": lake,
+                "PipelineWorkgroup": catalog.pipeline_workgroup.name,
                 "Region": Aws.REGION,
+                **self._functions,
             },
-            tables={catalog.database: names, catalog.staging_database: names},
-            keys={topic.topic_arn: self._alerts.key.key_arn},
+            tables=_tables(pipeline, catalog),
+            read={lake: (f"data/{own}",)},
+            write={lake: (f"staging/{own}", f"runs/{own}"), results: ("pipeline/*",)},
+            keys={topic.topic_arn: self._alerts.key.key_arn, lake: key, results: key},
+        )
+        backfill = machine(
+            f"Backfill-{pipeline.name}",
+            name=f"{prefix}-backfill",
+            definition=json.loads((_MACHINES / "backfill.asl.json").read_text()),
+            timeout=_BACKFILL_TIMEOUT,
+            substitutions={
+                "DailyStateMachine": f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}"
+                f":stateMachine:{prefix}-daily"
+            },
+            tables={},
+            read={},
+            write={},
+            keys={},
         )
         trigger = Trigger(
             self,
@@ -170,6 +191,7 @@ class StatelessStack(Stack):
         return Night(
             pipeline=pipeline.name,
             machine=daily.machine,
+            backfill=backfill.machine,
             dead_letters=trigger.dead_letters,
             latency_minutes=pipeline.latency_minutes,
             deadline_minutes=_deadline_minutes(pipeline),
@@ -182,9 +204,8 @@ class StatelessStack(Stack):
         for night in nights:
             monitoring.watch_night(night)
         for name, function in functions.items():
-            # The state machine retries its Tasks and tells of their failure itself.
-            tasks = (self._prepare, self._define_table)
-            monitoring.watch_function(name, function, errors_notify=function not in tasks)
+            # The state machine retries its Tasks and tells of their failure itself; a command's caller sees it.
+            monitoring.watch_function(name, function, errors_notify=name in ("query", "notify"))
         monitoring.watch_api(api.rest_api)
         monitoring.watch_bi(
             workgroup=catalog.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000
@@ -199,6 +220,17 @@ class StatelessStack(Stack):
             api=api.rest_api,
             workgroups=[catalog.pipeline_workgroup.name, catalog.bi_workgroup.name],
         )
+
+
+def _tables(pipeline: Pipeline, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """The tables that a night makes and queries in each database, views and the attempts of merges among them."""
+    served = tuple(table.name for dataset in pipeline.datasets for table in tables(dataset))
+    views = tuple(sorted(file.stem for file in (SQL / pipeline.name / "views").glob("*.sql")))
+    return {
+        catalog.database: (*served, *pipeline.merge, *views),
+        catalog.staging_database: (*served, *(f"{merge}__*" for merge in pipeline.merge)),
+        catalog.quarantine_database: tuple(quarantine_table(dataset).name for dataset in pipeline.datasets),
+    }
 
 
 def _longest(pipeline: Pipeline) -> Duration:

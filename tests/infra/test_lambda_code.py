@@ -7,7 +7,7 @@ from nightlake.core.pipeline import Pipeline
 from infra.lambda_code import lambda_code
 
 
-def test_it_is_the_package_without_caches_the_contracts_and_the_sql(tmp_path: Path, pipelines: tuple[Pipeline, ...]) -> None:
+def test_it_is_the_package_the_contracts_and_the_sql(tmp_path: Path, pipelines: tuple[Pipeline, ...]) -> None:
     directory = lambda_code(pipelines, build=tmp_path)
     files = {file.relative_to(directory) for file in directory.rglob("*") if file.is_file()}
     assert Path("nightlake/handlers/prepare.py") in files

@@ -118,8 +118,8 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "pipelines/shop/pipeline.yaml").write_text("shedule: {}\n")
     (tmp_path / "sql/shop/views").mkdir(parents=True)
     (tmp_path / "sql/shop/views/latest.sql").write_text("CREATE VIEW latest AS\nSELECT *\nFROM b")
-    (tmp_path / "statemachines").mkdir()
-    (tmp_path / "statemachines/daily.asl.json").write_text('{"StartAt": "Nowhere", "States": {}}')
+    (tmp_path / "statemachines/rendered").mkdir(parents=True)
+    (tmp_path / "statemachines/rendered/sales.asl.json").write_text('{"StartAt": "Nowhere", "States": {}}')
     return tmp_path
 
 
@@ -134,7 +134,7 @@ def test_check_finds_the_mistakes_in_every_kind_of_file(home: Path, project: Pat
     assert "pipeline.yaml:1" in told
     assert "'shedule'" in told
     assert "latest.sql:2" in told
-    assert "daily.asl.json" in told
+    assert "sales.asl.json" in told
     assert "Nowhere" in told
 
 

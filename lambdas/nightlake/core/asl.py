@@ -16,7 +16,14 @@ from nightlake.core.json_file import Json, Location, NotJsonError, parse_json
 
 MAX_BYTES: Final = 1_048_576
 # What the stack binds when it deploys a definition; infra/state_machine.py refuses what it does not know.
-SUBSTITUTIONS: Final = frozenset({"AlertTopic", "DefineTableFunction", "Pipeline", "PrepareFunction", "Region"})
+SUBSTITUTIONS: Final = frozenset(
+    {
+        *("AlertTopic", "DailyStateMachine", "LakeBucket", "Pipeline", "PipelineWorkgroup", "Region"),
+        *("AuditAcrossFunction", "AuditMergeFunction", "CompleteFunction", "ConvertFunction", "DefineTableFunction"),
+        *("PlanFunction", "PrepareFunction", "PublishFunction", "ReportFunction", "SealFunction", "StatementFunction"),
+        "ValidateFunction",
+    }
+)
 _SUBSTITUTION: Final = re.compile(r"\$\{(\w*\}?)")
 # What our own rules say too, with what to do about it; and fields that Step Functions added to the specification.
 _PASSED_OVER: Final = re.compile(

@@ -43,6 +43,13 @@ RESERVED_ERRORS: Final = frozenset(
         "Timeout",
     )
 )
+# What one Task waits for and no other meets: retried where it is named.
+_AWAITED: Final = frozenset({"RunInProgressError"})
+
+
+def transient_errors() -> list[str]:
+    """The names that every Lambda Task retries."""
+    return [name for name, error in _own_errors().items() if issubclass(error, TransientError)]
 
 
 def lint_errors(state: State) -> Iterator[Finding]:
@@ -68,7 +75,7 @@ def _unknown(key: str, names: list[str]) -> Iterator[str]:
             continue
         elif name not in _own_errors():
             yield f"names {name} in {key}, which core/errors.py does not raise; use the name of one of its leaf classes"
-        elif key == "Retry" and not issubclass(_own_errors()[name], TransientError):
+        elif key == "Retry" and name not in (*transient_errors(), *_AWAITED):
             yield f"retries {name}, which trying again does not mend; remove it or make it a TransientError"
 
 
@@ -82,11 +89,10 @@ def _result_paths(state: State) -> Iterator[Finding]:
 def _unretried(state: State) -> Iterator[Finding]:
     if not _calls_lambda(state):
         return
-    transient = (name for name, error in _own_errors().items() if issubclass(error, TransientError))
     retried = {
         name for _, retrier in state.items("Retry") if retrier.get("MaxAttempts") != 0 for name in _names(retrier)
     }
-    if missing := [name for name in (*LAMBDA_ERRORS, *transient) if not _is_retried(name, retried)]:
+    if missing := [name for name in (*LAMBDA_ERRORS, *transient_errors()) if not _is_retried(name, retried)]:
         location: Location = (*state.location, "Retry")
         yield location, f"state {state.name!r} does not retry {', '.join(missing)}; add what is transient to its Retry"
 

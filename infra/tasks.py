@@ -1,0 +1,248 @@
+"""The functions that a night's Tasks, and the commands beside it, call: what each does, how long, what it may touch.
+
+A right names key patterns, never whole buckets, except to list: S3 answers a question for a missing object with "not
+found" only to those who may list its bucket.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from infra.catalog import Catalog
+from infra.functions import Function
+from infra.lake import Lake, bucket_name
+from infra.nag import acknowledge, wildcard
+from infra.settings import FunctionName
+
+BucketName = Literal["raw", "lake", "quarantine", "results"]
+DatabaseName = Literal["served", "staging", "quarantine"]
+
+_GET: Final = ("s3:GetObject",)
+_GET_VERSION: Final = ("s3:GetObjectVersion",)
+_PUT: Final = ("s3:PutObject",)
+_DELETE: Final = ("s3:DeleteObject",)
+_TAG: Final = ("s3:PutObjectTagging",)
+_READ_TABLE: Final = ("glue:GetTable",)
+_MAKE_TABLE: Final = ("glue:CreateTable", "glue:UpdateTable")
+_POINT_PARTITION: Final = ("glue:BatchCreatePartition", "glue:BatchUpdatePartition")
+_PROJECT: Final = (
+    *("glue:CreateTable", "glue:GetPartitions", "glue:GetTable", "glue:UpdateTable"),
+    *("glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition"),
+)
+
+
+class Objects(NamedTuple):
+    """What may be done with the objects of one bucket whose keys match `patterns`."""
+
+    bucket: BucketName
+    patterns: tuple[str, ...]
+    actions: tuple[str, ...] = _GET
+
+
+class Tables(NamedTuple):
+    """What may be done with the tables and partitions of one database."""
+
+    database: DatabaseName
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One function. `lists` are the buckets that it may list; `results` lets it read answers of Athena, `executions`
+    ask how an execution of a night stands.
+    """
+
+    description: str
+    timeout: Duration
+    objects: tuple[Objects, ...] = ()
+    lists: tuple[BucketName, ...] = ()
+    tables: tuple[Tables, ...] = ()
+    results: bool = False
+    executions: bool = False
+
+
+_SHORT: Final = Duration.minutes(1)
+_LONG: Final = Duration.minutes(15)
+_RUN_NOTES: Final = (Objects("lake", ("runs/*",)), Objects("lake", ("runs/*",), _PUT))
+_COMMITS: Final = (Objects("lake", ("snapshots/*",)), Objects("lake", ("snapshots/*",), _PUT))
+_LOCKS: Final = Objects("lake", ("locks/*", "triggers/*"), (*_GET, *_PUT, *_DELETE))
+
+TASKS: Final[dict[FunctionName, Task]] = {
+    "prepare": Task(
+        description="Which day, which run, which tables must exist; locks; an unfinished projection",
+        timeout=Duration.minutes(5),
+        objects=(_LOCKS, Objects("lake", ("snapshots/*",))),
+        lists=("lake",),
+        tables=(Tables("served", _PROJECT),),
+        executions=True,
+    ),
+    "define_table": Task(description="The definition of one table that does not exist yet", timeout=_SHORT),
+    "plan": Task(
+        description="Whether a source is ready, and its shards",
+        timeout=_LONG,
+        objects=(
+            Objects("raw", ("*",), (*_GET, *_GET_VERSION)),
+            Objects("lake", ("staging/*",)),
+            *_RUN_NOTES,
+        ),
+        lists=("raw", "lake"),
+    ),
+    "convert": Task(
+        description="One shard to Parquet, refused rows to quarantine, and a receipt",
+        timeout=_LONG,
+        objects=(
+            Objects("raw", ("*",), _GET_VERSION),
+            Objects("lake", ("staging/*",), (*_GET, *_PUT)),
+            Objects("quarantine", ("staging/*",), (*_GET, *_PUT)),
+        ),
+        lists=("lake", "quarantine"),
+    ),
+    "validate": Task(
+        description="The verdict on one source",
+        timeout=_LONG,
+        objects=(
+            Objects("lake", ("staging/*",)),
+            *_RUN_NOTES,
+            Objects("quarantine", ("staging/*",)),
+            Objects("quarantine", ("*/run=*",), (*_PUT, *_DELETE)),
+        ),
+        lists=("lake", "quarantine"),
+        tables=(Tables("quarantine", (*_READ_TABLE, *_POINT_PARTITION)),),
+    ),
+    "seal": Task(
+        description="Copies what the receipts name into the run's own prefix",
+        timeout=_LONG,
+        objects=(Objects("lake", ("staging/*",)), Objects("lake", ("data/*",), (*_GET, *_PUT)), *_RUN_NOTES),
+        lists=("lake",),
+        tables=(Tables("staging", (*_READ_TABLE, *_MAKE_TABLE, *_POINT_PARTITION)),),
+    ),
+    "statement": Task(
+        description="The text of one statement for this run",
+        timeout=_SHORT,
+        objects=_RUN_NOTES,
+        lists=("lake",),
+        tables=(Tables("served", _READ_TABLE), Tables("staging", _READ_TABLE)),
+    ),
+    "audit_across": Task(
+        description="The verdict on keys and relationships",
+        timeout=Duration.minutes(5),
+        objects=_RUN_NOTES,
+        lists=("lake",),
+        results=True,
+    ),
+    "audit_merge": Task(
+        description="The verdict on a merge, and its files sealed",
+        timeout=_LONG,
+        objects=(Objects("lake", ("staging/*",)), Objects("lake", ("data/*",), (*_GET, *_PUT)), *_RUN_NOTES),
+        lists=("lake",),
+        tables=(Tables("staging", (*_READ_TABLE, *_MAKE_TABLE, *_POINT_PARTITION)),),
+        results=True,
+    ),
+    "publish": Task(
+        description="The commit: a snapshot, HEAD, and the catalog after it",
+        timeout=_LONG,
+        objects=(Objects("lake", ("data/*",), (*_GET, *_PUT)), *_COMMITS, *_RUN_NOTES),
+        lists=("lake",),
+        tables=(Tables("served", _PROJECT),),
+    ),
+    "report": Task(
+        description="One report as JSON",
+        timeout=Duration.minutes(5),
+        objects=(Objects("lake", ("reports/*",), _PUT), *_RUN_NOTES),
+        lists=("lake",),
+        results=True,
+    ),
+    "complete": Task(
+        description="The run record, in whatever way the night ended, and the locks released",
+        timeout=Duration.minutes(5),
+        objects=(_LOCKS, Objects("lake", ("snapshots/*",)), *_RUN_NOTES),
+        lists=("raw", "lake"),
+        tables=(Tables("staging", ("glue:DeleteTable",)),),
+    ),
+    "rollback": Task(
+        description="Moves HEAD to another snapshot, and the catalog after it",
+        timeout=_LONG,
+        objects=(*_COMMITS, Objects("lake", ("data/*",))),
+        lists=("lake",),
+        tables=(Tables("served", _PROJECT),),
+    ),
+    "collect_garbage": Task(
+        description="Tags files that no kept snapshot names",
+        timeout=_LONG,
+        objects=(
+            Objects("lake", ("snapshots/*",), (*_GET, *_DELETE)),
+            Objects("lake", ("locks/*",)),
+            Objects("lake", ("data/*",), _TAG),
+        ),
+        lists=("lake",),
+        executions=True,
+    ),
+    "query": Task(
+        description="Answers the query API",
+        timeout=Duration.seconds(29),
+        objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "runs/*")),),
+        lists=("lake",),
+    ),
+}
+
+
+def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Catalog) -> None:
+    """Add to the function's role what its task needs, by statements of its own: the buckets' and keys' policies, which
+    belong to the other stack, stay as they are.
+    """
+    reason = "Only keys, tables and executions of the task's own kind: see infra/tasks.py."
+    for statement in (*_object_rights(task, stage, lake), *_other_rights(task, stage, catalog)):
+        function.role.add_to_principal_policy(statement)
+        wildcards = (wildcard(function.role, arn) for arn in statement.resources if "*" in arn)
+        acknowledge(function.role, dict.fromkeys(wildcards, reason))
+
+
+def _object_rights(task: Task, stage: str, lake: Lake) -> Iterator[iam.PolicyStatement]:
+    for bucket, patterns, actions in task.objects:
+        arns = [f"{_bucket_arn(stage, bucket)}/{pattern}" for pattern in patterns]
+        yield iam.PolicyStatement(actions=list(actions), resources=arns)
+    if task.lists:
+        buckets = [_bucket_arn(stage, bucket) for bucket in task.lists]
+        yield iam.PolicyStatement(actions=["s3:ListBucket"], resources=buckets)
+    read: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_GET, *_GET_VERSION}}
+    written: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_PUT}}
+    if task.results:
+        read.add("results")
+    for used, action in ((read | written, "kms:Decrypt"), (written, "kms:GenerateDataKey")):
+        if keys := dict.fromkeys(_key(lake, bucket).key_arn for bucket in sorted(used)):
+            yield iam.PolicyStatement(actions=[action], resources=list(keys))
+
+
+def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.PolicyStatement]:
+    databases = {
+        "served": catalog.database,
+        "staging": catalog.staging_database,
+        "quarantine": catalog.quarantine_database,
+    }
+    for database, actions in task.tables:
+        name = databases[database]
+        places = ("catalog", f"database/{name}", f"table/{name}/*")
+        yield iam.PolicyStatement(actions=list(actions), resources=[_arn("glue", place) for place in places])
+    if task.results:
+        workgroup = _arn("athena", f"workgroup/{catalog.pipeline_workgroup.name}")
+        yield iam.PolicyStatement(actions=["athena:GetQueryExecution", "athena:GetQueryResults"], resources=[workgroup])
+        yield iam.PolicyStatement(actions=[*_GET], resources=[f"{_bucket_arn(stage, 'results')}/pipeline/*"])
+    if task.executions:
+        nights = _arn("states", f"execution:nightlake-{stage}-*-daily:*")
+        yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[nights])
+
+
+def _bucket_arn(stage: str, name: BucketName) -> str:
+    return f"arn:{Aws.PARTITION}:s3:::{bucket_name(stage, name)}"
+
+
+def _key(lake: Lake, name: BucketName) -> kms.Key:
+    return lake.quarantine_key if name == "quarantine" else lake.key
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
