@@ -6,8 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,8 @@ from local import aws as local_aws
 from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
+from cli.finding import Finding, Verdict
+from cli.lake_health import lake_health
 from cli.output import FAILED, Json, answer, errors_told
 from cli.paths import BUILD, HOME, ROOT
 from cli.tools import pinned_node_packages, pinned_python_packages, version_of
@@ -32,33 +33,16 @@ FREE_DISK_GB = 5
 FREE_MEMORY_GB = 2
 
 
-class Verdict(StrEnum):
-    """What one check came to."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: what was found, and what to do where it is not fine."""
-
-    subject: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
-
-
 def doctor(
     stage: Annotated[
         Stage, typer.Option(help="Whose AWS to look at; dev and prod use your credentials.")
     ] = Stage.LOCAL,
+    mend: Annotated[bool, typer.Option("--mend", help="Complete a catalog that a crash left half done.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check tools, versions, ports, room and quotas. Ends with 1 where something must be mended."""
+    """Check tools, versions, ports, room, quotas, and the lake itself. Ends with 1 where something must be mended."""
     with errors_told(as_json=as_json):
-        findings = [*_tools(), *_packages(), *_room(), *_aws(stage)]
+        findings = [*_tools(), *_packages(), *_room(), *_aws(stage, mend=mend)]
     failed = any(finding.verdict is Verdict.FAIL for finding in findings)
     answer(
         {"stage": stage, "findings": [asdict(finding) for finding in findings]},
@@ -141,7 +125,7 @@ def _room() -> Iterator[Finding]:
     )
 
 
-def _aws(stage: Stage) -> Iterator[Finding]:
+def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
     if stage is Stage.LOCAL:
         emulator = local_aws.status(HOME)
         if not emulator.running:
@@ -157,9 +141,12 @@ def _aws(stage: Stage) -> Iterator[Finding]:
     cloud = connect(stage)
     stacks = list(_stacks(cloud))
     yield from stacks
-    # On this machine nobody has to hear of a failed night.
-    if stage is not Stage.LOCAL and all(stack.verdict is Verdict.OK for stack in stacks):
-        yield _alerts(cloud.client("sns"), cloud.outputs()["AlertTopic"])
+    if all(stack.verdict is Verdict.OK for stack in stacks):
+        outputs = cloud.outputs()
+        # On this machine nobody has to hear of a failed night.
+        if stage is not Stage.LOCAL:
+            yield _alerts(cloud.client("sns"), outputs["AlertTopic"])
+        yield from lake_health(cloud, outputs, mend=mend)
     yield from _quotas(cloud)
 
 

@@ -82,13 +82,18 @@ def machine(cloud: Cloud, outputs: Mapping[str, str], pipeline: str, kind: str) 
     Raises:
         PipelineUnknownError: the stage has no such pipeline.
     """
-    before, after = f"nightlake-{cloud.stage}-", f"-{kind}"
-    names = {arn.rpartition(":")[2]: arn for arn in outputs.values() if ":stateMachine:" in arn}
-    known = {name.removeprefix(before).removesuffix(after): arn for name, arn in names.items() if name.endswith(after)}
+    known = machines(cloud, outputs, kind)
     if pipeline not in known:
         has = ", ".join(sorted(known)) or "none"
         raise PipelineUnknownError(f"Stage {cloud.stage} has no pipeline {pipeline!r}; it has: {has}")
     return known[pipeline]
+
+
+def machines(cloud: Cloud, outputs: Mapping[str, str], kind: str) -> dict[str, str]:
+    """The ARN of each deployed pipeline's state machine of the kind `daily` or `backfill`."""
+    before, after = f"nightlake-{cloud.stage}-", f"-{kind}"
+    names = {arn.rpartition(":")[2]: arn for arn in sorted(outputs.values()) if ":stateMachine:" in arn}
+    return {name.removeprefix(before).removesuffix(after): arn for name, arn in names.items() if name.endswith(after)}
 
 
 def _meaning(error: str | None) -> str | None:

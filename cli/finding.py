@@ -1,0 +1,22 @@
+"""What one check of `nightlake doctor` found."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What one check came to."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was found, and what to do where it is not fine."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
