@@ -14,13 +14,14 @@ import pytest
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, notify, query
+from nightlake.handlers.api import routes
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
 
 from local import tls
 
 TESTS = Path(__file__).resolve().parents[1]
-READ_ONCE = (settings, contracts.pipelines, notify.secrets, query.api)
+READ_ONCE = (settings, contracts.pipelines, notify.secrets, query.api, routes.lake, routes.published)
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Context:
     """What the Lambda runtime passes beside the event, as far as Powertools reads it."""
 
     function_name: str = "nightlake-dev-function"
+    function_version: str = "7"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:nightlake-dev-function:7"
     aws_request_id: str = "52fdfc07-2182-454f-963f-5f0f9a621d72"

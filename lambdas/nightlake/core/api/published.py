@@ -1,0 +1,56 @@
+"""What is published: HEAD's snapshot, or the older one that a cursor is pinned to."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from nightlake.core.history import find_head
+from nightlake.core.snapshot import Head, PublishedTable, Snapshot
+from nightlake.core.store import Store
+
+_KEPT: Final = 8
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A snapshot and the digest of its text, which nobody knows who cannot read the lake."""
+
+    snapshot: Snapshot
+    digest: bytes
+
+    def table(self, name: str) -> PublishedTable | None:
+        """The open table of this name, if it has a partition; private tables are none of the API's."""
+        tables = (table for table in self.snapshot.tables if not table.private and table.partitions)
+        return next((table for table in tables if table.table == name), None)
+
+
+class Published:
+    """The published snapshots of a lake. They never change, so the last ones read are kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: dict[str, Pinned] = {}
+
+    def head(self, pipeline: str) -> Head | None:
+        """HEAD as it is now; None before the first publication."""
+        found = find_head(self._store, pipeline)
+        return found[0] if found else None
+
+    def newest(self, pipeline: str) -> Pinned | None:
+        """HEAD's snapshot; None before the first publication."""
+        head = self.head(pipeline)
+        return self._snapshot(head.key) if head else None
+
+    def pinned(self, pipeline: str, number: int) -> Pinned | None:
+        """The snapshot of this number; None when HEAD does not keep it."""
+        head = self.head(pipeline)
+        keys = [kept.key for kept in head.kept if kept.number == number] if head else []
+        return self._snapshot(keys[0]) if keys else None
+
+    def _snapshot(self, key: str) -> Pinned:
+        if key not in self._read:
+            text = self._store.get(key)
+            if len(self._read) >= _KEPT:
+                self._read.pop(next(iter(self._read)))
+            self._read[key] = Pinned(Snapshot.model_validate_json(text), hashlib.sha256(text).digest())
+        return self._read[key]

@@ -1,0 +1,1 @@
+"""The parts of the query API that its function puts together."""
