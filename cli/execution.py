@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rich.markup import escape
+
 from cli.output import progress
 
 _POLL_SECONDS = 0.5
@@ -58,19 +60,23 @@ def payload_of(execution: Mapping[str, Any]) -> dict[str, Any]:
 
 def follow(client: Any, arn: str) -> Ended:
     """Prints what the execution does as it does it, to standard error; returns when it has ended."""
-    told, pause = 0, _POLL_SECONDS
+    told, pause, before = 0, _POLL_SECONDS, dict[str, str]()
     with progress.status("Starting") as spinner:
         while True:
             execution = client.describe_execution(executionArn=arn)
-            events = _events(client, arn)
-            for line in _lines(events[told:]):
+            events, shards = _events(client, arn), _shards(client, arn)
+            lines = list(_lines(events[told:]))
+            if not progress.is_terminal:  # where no spinner turns
+                lines += [f"    {label}: {count}" for label, count in shards.items() if before.get(label) != count]
+            for line in lines:
                 progress.print(line, markup=False, highlight=False, soft_wrap=True)
-            spinner.update("  ".join(_under_way(events, _shards(client, arn))) or "Waiting")
+            spinner.update(escape("  ".join(_under_way(events, shards)) or "Waiting"))
             if execution["status"] != "RUNNING":
                 return _ended(execution, events)
             # A night may wait for hours for a source: ask often only while something happens.
-            pause = _POLL_SECONDS if len(events) > told else min(pause * 1.5, _LONGEST_POLL_SECONDS)
-            told = len(events)
+            changed = len(events) > told or shards != before
+            pause = _POLL_SECONDS if changed else min(pause * 1.5, _LONGEST_POLL_SECONDS)
+            told, before = len(events), shards
             time.sleep(pause)
 
 
