@@ -64,7 +64,7 @@ def rollback(store: Store, pipeline: str, to: int | None = None) -> tuple[int, i
 
 
 def _target(store: Store, head: Head, to: int | None) -> KeptSnapshot:
-    number = store.get_model(head.key, Snapshot).parent if to is None else to
+    number = _parent(store, head) if to is None else to
     for kept in head.kept:
         if kept.number == number:
             return kept
@@ -74,3 +74,9 @@ def _target(store: Store, head: Head, to: int | None) -> KeptSnapshot:
         f"Pipeline '{head.pipeline}' keeps {missing} (of {len(head.kept)}, the newest: {newest}); "
         "one that was garbage-collected comes back only by running its dates again"
     )
+
+
+def _parent(store: Store, head: Head) -> int | None:
+    """The number of the snapshot that the published one was made from; none where HEAD has moved on meanwhile."""
+    found = store.find_model(head.key, Snapshot)
+    return found[0].parent if found else None

@@ -29,7 +29,11 @@ def project(store: Store, catalog: Catalog, pipeline: Pipeline, *, database: str
         if found is None:
             return 0
         head = found[0]
-        made, refused = _reconcile(store, catalog, pipeline, database, store.get_model(head.key, Snapshot))
+        snapshot = store.find_model(head.key, Snapshot)
+        if snapshot is None:
+            refused = [f"s3://{store.bucket}/{head.key} is not there any more"]
+            continue
+        made, refused = _reconcile(store, catalog, pipeline, database, snapshot[0])
         changes += made
         if made or refused:
             continue

@@ -21,6 +21,7 @@ from nightlake.core.errors import PublishContendedError, RunSupersededError, Sea
 from nightlake.core.history import TRIES, advanced, find_head, move_head
 from nightlake.core.parallel import each
 from nightlake.core.snapshot import (
+    Head,
     Partition,
     PartitionManifest,
     PublishedFile,
@@ -60,25 +61,54 @@ def publish(
                 f"Run {run_id} does not hold the lock of {day} any more: another run of that date took over, and this "
                 "one publishes nothing; see that run"
             )
-        parent = store.get_model(head.key, Snapshot) if head else None
-        build = _Build(store, pipeline=pipeline, day=day, run_id=run_id, workers=workers)
-        snapshot = Snapshot(
-            pipeline=pipeline,
-            number=head.latest + 1 if head else 1,
-            parent=parent.number if parent else None,
-            run_id=run_id,
-            date=day,
-            contract_hash=contract_hash,
-            created_at=created_at,
-            tables=build.tables(parent.tables if parent else ()),
-        )
-        snapshot, key = _write(store, snapshot, parent.runs if parent else ())
         try:
+            snapshot, key = _prepared(
+                store,
+                head,
+                pipeline=pipeline,
+                day=day,
+                run_id=run_id,
+                contract_hash=contract_hash,
+                created_at=created_at,
+                workers=workers,
+            )
             move_head(store, advanced(head, snapshot, key), etag=found[1] if found else None)
         except PreconditionFailedError:
             continue
+        except ObjectNotFoundError:
+            # Who moves HEAD may forget what it named before, and garbage collection then deletes it.
+            if find_head(store, pipeline) == found:
+                raise
+            continue
         return snapshot
     raise PublishContendedError(f"HEAD of '{pipeline}' moved {TRIES} times while run {run_id} published; publish again")
+
+
+def _prepared(
+    store: Store,
+    head: Head | None,
+    *,
+    pipeline: str,
+    day: date,
+    run_id: str,
+    contract_hash: str,
+    created_at: str,
+    workers: int,
+) -> tuple[Snapshot, str]:
+    """The snapshot that follows this HEAD, written with all that it names, and its key."""
+    parent = store.get_model(head.key, Snapshot) if head else None
+    build = _Build(store, pipeline=pipeline, day=day, run_id=run_id, workers=workers)
+    snapshot = Snapshot(
+        pipeline=pipeline,
+        number=head.latest + 1 if head else 1,
+        parent=parent.number if parent else None,
+        run_id=run_id,
+        date=day,
+        contract_hash=contract_hash,
+        created_at=created_at,
+        tables=build.tables(parent.tables if parent else ()),
+    )
+    return _write(store, snapshot, parent.runs if parent else ())
 
 
 def summary(snapshot: Snapshot) -> dict[str, Any]:
