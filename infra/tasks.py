@@ -69,7 +69,7 @@ _SHORT: Final = Duration.minutes(1)
 _LONG: Final = Duration.minutes(15)
 _RUN_NOTES: Final = (Objects("lake", ("runs/*",)), Objects("lake", ("runs/*",), _PUT))
 _COMMITS: Final = (Objects("lake", ("snapshots/*",)), Objects("lake", ("snapshots/*",), _PUT))
-_LOCKS: Final = Objects("lake", ("locks/*", "triggers/*"), (*_GET, *_PUT, *_DELETE))
+_LOCKS: Final = Objects("lake", ("locks/*", "triggers/*"), (*_GET, *_PUT))
 
 TASKS: Final[dict[FunctionName, Task]] = {
     "prepare": Task(
@@ -145,7 +145,11 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "publish": Task(
         description="The commit: a snapshot, HEAD, and the catalog after it",
         timeout=_LONG,
-        objects=(Objects("lake", ("data/*",), (*_GET, *_PUT)), *_COMMITS, *_RUN_NOTES),
+        objects=(
+            Objects("lake", ("data/*",), (*_GET, *_PUT)),
+            Objects("lake", ("locks/*", "runs/*")),
+            *_COMMITS,
+        ),
         lists=("lake",),
         tables=(Tables("served", _PROJECT),),
     ),
@@ -166,7 +170,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "rollback": Task(
         description="Moves HEAD to another snapshot, and the catalog after it",
         timeout=_LONG,
-        objects=(*_COMMITS, Objects("lake", ("data/*",))),
+        objects=_COMMITS,
         lists=("lake",),
         tables=(Tables("served", _PROJECT),),
     ),
@@ -174,8 +178,8 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="Tags files that no kept snapshot names",
         timeout=_LONG,
         objects=(
-            Objects("lake", ("snapshots/*",), (*_GET, *_DELETE)),
-            Objects("lake", ("locks/*",)),
+            Objects("lake", ("snapshots/*",), (*_GET, *_PUT, *_DELETE)),
+            Objects("lake", ("locks/*",), (*_GET, *_PUT)),
             Objects("lake", ("data/*",), _TAG),
         ),
         lists=("lake",),
