@@ -1,0 +1,65 @@
+"""Converts one shard and leaves its receipt: the first attempt that finishes wins."""
+
+from collections.abc import Callable, Iterator
+from tempfile import TemporaryFile
+
+from nightlake.core import layout
+from nightlake.core.errors import SourceChangedError
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.readers import read
+from nightlake.core.shard import Receipt, Shard
+from nightlake.core.shard_output import Attempt, ShardOutput
+from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
+
+
+def convert(
+    shard: Shard, pipeline: Pipeline, attempt: Attempt, *, raw: Store, staging: Store, quarantine: Store
+) -> Receipt:
+    """The receipt of the shard: an earlier one whose files still lie there, else the one of this attempt.
+
+    Raises SourceChangedError when the planned version of the object is gone, BalanceError when records were lost, and
+    the errors of `readers` for an object that cannot be read at all.
+    """
+    key = layout.receipt(shard.pipeline, shard.dataset, shard.fingerprint)
+    earlier = staging.find_model(key, Receipt)
+    if earlier is not None and _stands(earlier[0], staging, quarantine):
+        return earlier[0]
+    with TemporaryFile() as spill:
+        output = ShardOutput(
+            shard, pipeline, attempt, origin=f"s3://{raw.bucket}/{shard.object.key}", spill=spill, staging=staging
+        )
+        for batch in read(shard, output.source, output.dataset, _stream(shard, raw)):
+            output.take(batch)
+        receipt = output.finish(quarantine)
+    try:
+        staging.put_model(key, receipt, if_match=None if earlier is None else earlier[1], if_none_match=earlier is None)
+    except PreconditionFailedError:
+        first = staging.find_model(key, Receipt)
+        if first is None:
+            raise
+        return first[0]  # nothing reads the files of this attempt; they expire
+    return receipt
+
+
+def _stands(receipt: Receipt, staging: Store, quarantine: Store) -> bool:
+    """Whether every file that the receipt names is still what it was: staging expires."""
+    files = [(staging, file.key, file.etag) for file in receipt.files]
+    if receipt.quarantine is not None:
+        files.append((quarantine, receipt.quarantine.key, receipt.quarantine.etag))
+    found = [(store.head(key), etag) for store, key, etag in files]
+    return all(info is not None and info.etag == etag for info, etag in found)
+
+
+def _stream(shard: Shard, raw: Store) -> Callable[[int, int], Iterator[bytes]]:
+    """The bytes of the planned version of the object."""
+
+    def stream(start: int, end: int) -> Iterator[bytes]:
+        try:
+            yield from raw.stream(shard.object.key, start, end, shard.object.version_id)
+        except ObjectNotFoundError as error:
+            raise SourceChangedError(
+                f"s3://{raw.bucket}/{shard.object.key} was planned in version {shard.object.version_id}, which is gone "
+                f"({error}); deliver it again or rerun the date"
+            ) from error
+
+    return stream

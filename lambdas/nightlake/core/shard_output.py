@@ -1,0 +1,151 @@
+"""Turns the batches of one shard into staged files, refused rows and a receipt that accounts for every record."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import IO, TYPE_CHECKING
+
+from nightlake.core import layout
+from nightlake.core.check_batch import Checked, check_batch
+from nightlake.core.errors import BalanceError
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.quarantine import Mask, RefusedRows
+from nightlake.core.readers.batch import Batch, Refused
+from nightlake.core.shard import QuarantineFile, Receipt, RuleCount, Shard
+from nightlake.core.source import BUSINESS_DATE
+from nightlake.core.staged_files import StagedFiles
+from nightlake.core.store import Store
+from nightlake.core.table import arrow_schema, tables
+from nightlake.core.value_parser import Reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Who converts: the run, a `name` that no other attempt has, and since when (an aware time)."""
+
+    run_id: str
+    name: str
+    at: datetime
+
+    @property
+    def loaded_at(self) -> datetime:
+        """The time in UTC, naive and in milliseconds, as it is written."""
+        at = self.at.astimezone(UTC).replace(tzinfo=None)
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+class ShardOutput:
+    """Takes the batches of one shard; what they became is the receipt."""
+
+    def __init__(
+        self, shard: Shard, pipeline: Pipeline, attempt: Attempt, *, origin: str, spill: IO[bytes], staging: Store
+    ) -> None:
+        """`origin` is the object as s3://bucket/key; `spill` an open file that takes the refused rows."""
+        self.dataset = next(dataset for dataset in pipeline.datasets if dataset.name == shard.dataset)
+        self.source = next(source for source in pipeline.sources if source.dataset == shard.dataset)
+        self._shard = shard
+        self._attempt = attempt
+        self._origin = origin
+        self._reading = Reading.of(self.source)
+        self._mask = Mask(self.dataset, self.source, shard.header or ())
+        self._files = StagedFiles(staging, self._key)
+        self._refused = RefusedRows(
+            spill, self.dataset, origin=origin, run_id=attempt.run_id, quarantined_at=attempt.loaded_at
+        )
+        self._records = Counter[str]()
+        self._rules = Counter[str]()
+        self._extra_columns = set[str]()
+
+    def take(self, batch: Batch) -> None:
+        """Convert one batch."""
+        checked = check_batch(batch, self.dataset, reading=self._reading, partition_by=self.source.partition_by)
+        unread = [replace(row, raw=self._mask.whole(row.raw)) for row in batch.refused]
+        broken = [
+            Refused(batch.positions[row], *checked.refused[row], self._mask.fields(batch.raw[row]))
+            for row in sorted(checked.refused)
+        ]
+        self._refused.add(unread + broken)
+        self._stage(batch, checked)
+        self._records.update(records=batch.records, header=batch.header, blank=batch.blank)
+        self._records.update(rounded=sum(row not in checked.refused for row in checked.rounded))
+        self._rules.update(checked.broken)
+        self._rules.update(row.rule for row in batch.refused)
+        self._extra_columns |= batch.extra_columns
+
+    def _stage(self, batch: Batch, checked: Checked) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        positions = pa.array(batch.positions, pa.int64())
+        of_run = {
+            "_run_id": pa.repeat(self._attempt.run_id, len(positions)),
+            "_loaded_at": pa.repeat(pa.scalar(self._attempt.loaded_at, pa.timestamp("ms")), len(positions)),
+            "_source": pc.binary_join_element_wise(self._origin, positions.cast(pa.string()), "#"),
+        }
+        rows = pa.table(checked.columns | of_run)
+        if checked.refused:
+            rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows))), pa.array(list(checked.refused)))))
+        for day, part in self._by_day(rows):
+            for table in tables(self.dataset):
+                schema = arrow_schema(table)
+                self._files.add(table.name, day, part.select(schema.names).cast(schema))
+
+    def _by_day(self, rows: "pa.Table") -> "Iterator[tuple[date, pa.Table]]":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.source.partition_by == BUSINESS_DATE:
+            if rows.num_rows:
+                yield self._shard.date, rows
+            return
+        days = rows[self.source.partition_by].cast(pa.date32())
+        for day in pc.unique(days):
+            yield day.as_py(), rows.filter(pc.equal(days, day))
+
+    def finish(self, quarantine: Store) -> Receipt:
+        """Write what is still held and say what became of every record. Raises BalanceError."""
+        files = self._files.finish()
+        rows = sum(file.rows for file in files if file.table == self.dataset.name)
+        counts = {**self._records, "rows": rows, "quarantined": self._refused.rows}
+        if counts["records"] != counts["header"] + counts["blank"] + counts["rows"] + counts["quarantined"]:
+            raise BalanceError(
+                f"{self._origin} from byte {self._shard.start}: the records are not what became of them, {counts}; "
+                "report this together with the object"
+            )
+        return Receipt(
+            shard=self._shard,
+            run_id=self._attempt.run_id,
+            records=counts["records"],
+            header=counts["header"],
+            blank=counts["blank"],
+            rows=counts["rows"],
+            quarantined=counts["quarantined"],
+            rounded=counts["rounded"],
+            files=files,
+            quarantine=self._keep(quarantine),
+            rules=tuple(RuleCount(rule=rule, rows=rows) for rule, rows in sorted(self._rules.items())),
+            extra_columns=tuple(sorted(self._extra_columns)),
+        )
+
+    def _keep(self, quarantine: Store) -> QuarantineFile | None:
+        if not self._refused.rows:
+            return None
+        key = layout.quarantined(self._shard.pipeline, self._shard.dataset, self._shard.fingerprint, self._attempt.name)
+        etag = quarantine.put(key, self._refused.close())
+        return QuarantineFile(key=key, etag=etag, rows=self._refused.rows)
+
+    def _key(self, table: str, day: date, number: int) -> str:
+        shard = self._shard
+        return layout.staged_file(
+            shard.pipeline,
+            shard.dataset,
+            shard.fingerprint,
+            attempt=self._attempt.name,
+            table=table,
+            day=day,
+            number=number,
+        )

@@ -1,0 +1,66 @@
+"""Gathers rows by table and day and writes them as Parquet files of a good size, in bounded memory."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Final
+
+from nightlake.core.shard import StagedFile
+from nightlake.core.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FILE_BYTES: Final = 64 << 20  # as Arrow holds the rows; a file is one row group
+HELD_BYTES: Final = 128 << 20
+
+
+class StagedFiles:
+    """Writes into `store` under the keys `key(table, day, number)`."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: Callable[[str, date, int], str],
+        *,
+        file_bytes: int = FILE_BYTES,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._file_bytes = file_bytes
+        self._held_bytes = held_bytes
+        self._held: defaultdict[tuple[str, date], list[pa.Table]] = defaultdict(list)
+        self._files: list[StagedFile] = []
+
+    def add(self, table: str, day: date, rows: "pa.Table") -> None:
+        """Take rows of one day for one table."""
+        self._held[table, day].append(rows)
+        if self._bytes((table, day)) >= self._file_bytes:
+            self._write((table, day))
+        elif sum(map(self._bytes, self._held)) >= self._held_bytes:
+            self._write(max(self._held, key=self._bytes))
+
+    def finish(self) -> tuple[StagedFile, ...]:
+        """Write what is left and name all files."""
+        for target in list(self._held):
+            self._write(target)
+        return tuple(self._files)
+
+    def _bytes(self, target: tuple[str, date]) -> int:
+        return sum(rows.nbytes for rows in self._held[target])
+
+    def _write(self, target: tuple[str, date]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table, day = target
+        rows = pa.concat_tables(self._held.pop(target))
+        key = self._key(table, day, len(self._files))
+        with TemporaryFile() as file:
+            pq.write_table(rows, file, version="2.6", compression="snappy", row_group_size=max(rows.num_rows, 1))
+            size = file.tell()
+            file.seek(0)
+            etag = self._store.put(key, file)
+        self._files.append(StagedFile(table=table, day=day, key=key, etag=etag, size=size, rows=rows.num_rows))

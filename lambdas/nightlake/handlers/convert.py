@@ -1,0 +1,43 @@
+"""Task Convert: one shard of a source to Parquet, its bad rows to quarantine."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.adapters.s3 import Objects
+from nightlake.core.convert import convert
+from nightlake.core.shard import Shard
+from nightlake.core.shard_output import Attempt
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import logger, task
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Event: `{shard, run_id}`; result: `{fingerprint, rows, quarantined, reused}`.
+
+    Raises PipelineNotDeployedError, SourceChangedError, BalanceError, or what says that the object cannot be read:
+    EncodingError, JsonSyntaxError, JsonTruncatedError, ParquetUnreadableError.
+    """
+    shard = Shard.model_validate_json(json.dumps(event["shard"]))
+    run_id = event["run_id"]
+    logger.append_keys(pipeline=shard.pipeline, dataset=shard.dataset, date=shard.date.isoformat(), run_id=run_id)
+    receipt = convert(
+        shard,
+        pipeline(shard.pipeline),
+        Attempt(run_id, context.aws_request_id, datetime.now(UTC)),
+        raw=Objects(settings().raw_bucket),
+        staging=Objects(settings().lake_bucket),
+        quarantine=Objects(settings().quarantine_bucket),
+    )
+    result = {
+        "fingerprint": shard.fingerprint,
+        "rows": receipt.rows,
+        "quarantined": receipt.quarantined,
+        "reused": receipt.run_id != run_id,
+    }
+    logger.info("Shard converted", shard=shard.index, object=shard.object.key, **result)
+    return result
