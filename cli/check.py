@@ -45,13 +45,15 @@ def check(
 def _problems(root: Path, statements: list[Path], machines: list[Path]) -> Iterator[Problem]:
     from nightlake.core.asl import lint_asl
     from nightlake.core.contract import load_pipelines
+    from nightlake.core.pipeline_sql import lint_pipeline_sql
     from nightlake.core.sql import lint_sql
 
     if not (root / "pipelines").is_dir():
         yield Problem(str(root / "pipelines"), 1, "there is no such folder: name a project's folder with --root")
         return
     try:
-        load_pipelines(root / "pipelines")
+        for pipeline in load_pipelines(root / "pipelines"):
+            yield from lint_pipeline_sql(root / "sql" / pipeline.name, pipeline)
     except ContractError as error:
         yield from error.problems
     for path in statements:

@@ -158,7 +158,7 @@ def _read(text: str, *, kind: Kind, name: str, readable: Collection[str]) -> _Re
     _read_tables(reading, readable)
     _read_keys(reading)
     _read_dates(reading)
-    if kind == "merge" and not reading.days:
+    if kind == "merge" and not reading.days and not reading.found:
         reading.report(f"is for no day: {_DAY_HINT}")
     if kind == "view" and reading.days:
         reading.report("is for one day, and a view is for all: leave the day out", reading.days[0][0])
