@@ -17,7 +17,7 @@ from typing import IO, Any
 import pytest
 from memory_catalog import MemoryCatalog
 from memory_objects import MemoryObjects
-from nightlake.core import garbage, layout, publish
+from nightlake.core import garbage, layout, lock, publish
 from nightlake.core.catalog import Values
 from nightlake.core.complete import End, complete
 from nightlake.core.dates import run_id
@@ -493,7 +493,10 @@ class Night:
                 "outcome": outcome,
             }
         )
-        complete(end, SHOP, store=self.world.store, ended_at="2026-01-05T04:00:00+00:00")
+        world = self.world
+        complete(
+            end, SHOP, store=world.store, catalog=world.catalog, staging_database=DATABASES.staging, ended_at="later"
+        )
 
     def publish_twice(self) -> None:
         """A second attempt of Publish beside the first, which Step Functions gave up waiting for."""
@@ -594,3 +597,58 @@ def test_no_history_shows_a_reader_anything_but_published_states(first: int) -> 
         world = simulate(seed)
         assert not world.violations, world.violations[0]
         assert not world.errors, f"seed {seed}: {world.errors[0]!r}"
+
+
+def without_if_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HEAD is put whatever it is by now."""
+    monkeypatch.setattr(
+        publish, "move_head", lambda store, head, **_: store.put_model(layout.head(head.pipeline), head)
+    )
+
+
+def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish does not ask whether its date is still its own."""
+    monkeypatch.setattr(lock, "holds", lambda *_: True)
+
+
+def without_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish believes what was sealed."""
+    monkeypatch.setattr(publish._Build, "_refuse_others", lambda *_: None)
+
+
+def without_kept_contributions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partition becomes what this run has of it."""
+    monkeypatch.setattr(publish._Build, "_kept", lambda *_: [])
+
+
+def without_own_contribution_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rerun adds to what its date brought before."""
+
+    def kept(build: Any, partition: Any) -> list[Any]:
+        return list(build.store.get_model(partition.manifest, PartitionManifest).files) if partition else []
+
+    monkeypatch.setattr(publish._Build, "_kept", kept)
+
+
+def without_running_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage collection takes the files of runs that have yet to publish them."""
+    running = garbage._running
+    monkeypatch.setattr(garbage, "_running", lambda *given, **more: running(*given, **more) and set())
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        without_if_match,
+        without_the_lock,
+        without_listing,
+        without_kept_contributions,
+        without_own_contribution_replaced,
+        without_running_runs,
+    ],
+)
+def test_a_protocol_with_one_safeguard_less_is_caught(
+    breaks: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(monkeypatch)
+    assert any(simulate(seed).violations for seed in range(200))

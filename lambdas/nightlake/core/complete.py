@@ -3,11 +3,13 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from nightlake.core import layout, lock
+from nightlake.core.audit_merge import drop_attempts
+from nightlake.core.catalog import Catalog
 from nightlake.core.dates import parse_date, parse_instant, run_id
-from nightlake.core.errors import InvalidDateError
+from nightlake.core.errors import InvalidDateError, SourceRejectedError
 from nightlake.core.history import find_head
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.run_record import (
@@ -41,8 +43,12 @@ class End(BaseModel):
     reports: tuple[ReportRecord, ...] = ()
 
 
-def complete(end: End, pipeline: Pipeline, *, store: Store, ended_at: str) -> tuple[RunRecord, str]:
-    """Write the record, then release what this execution holds; locks that are another's by now stay theirs.
+def complete(
+    end: End, pipeline: Pipeline, *, store: Store, catalog: Catalog, staging_database: str, ended_at: str
+) -> tuple[RunRecord, str]:
+    """Write the record, drop what the run's merges left in the catalog, and release what this execution holds.
+
+    Locks that are another's by now stay theirs.
 
     Returns the record and its key.
     """
@@ -59,7 +65,7 @@ def complete(end: End, pipeline: Pipeline, *, store: Store, ended_at: str) -> tu
         started_at=end.started_at,
         ended_at=ended_at,
         contract_hash=pipeline.contract_hash,
-        sources=tuple(sources(store, pipeline, day, run, end.sources)) if day else (),
+        sources=tuple(sources(store, pipeline, day, run, _branches(end))) if day else (),
         audits=tuple(audits(store, pipeline, day, run)) if day else (),
         tables=tuple(sealed_tables(store, pipeline, day, run)) if day else (),
         snapshot=published(head[0].kept, run) if head else None,
@@ -67,9 +73,21 @@ def complete(end: End, pipeline: Pipeline, *, store: Store, ended_at: str) -> tu
     )
     key = layout.record(pipeline.name, run)
     store.put_model(key, record)
+    if day is not None:
+        drop_attempts(pipeline, day=day, run_id=run, lake=store, catalog=catalog, database=staging_database)
     for lock_key in _locks(store, pipeline.name, day):
         lock.release(store, lock_key, end.execution_id)
     return record, key
+
+
+def _branches(end: End) -> tuple[SourceEnd, ...]:
+    """How the sources' branches ended; where the night was given up for them, its error tells it."""
+    if end.error is None or end.error.error != SourceRejectedError.__name__:
+        return end.sources
+    try:
+        return TypeAdapter(tuple[SourceEnd, ...]).validate_json(end.error.cause)
+    except ValidationError:
+        return end.sources  # Seal raises the same name with a sentence
 
 
 def _day(text: str) -> date | None:

@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.core.complete import End, complete
 from nightlake.handlers.contracts import pipeline
@@ -25,6 +26,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         end,
         pipeline(end.pipeline),
         store=Objects(settings().lake_bucket),
+        catalog=Glue(),
+        staging_database=settings().staging_database,
         ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     logger.info("Run completed", run_id=record.run_id, outcome=record.outcome, snapshot=record.snapshot)
