@@ -4,7 +4,7 @@ import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 from nightlake.core import column_type
@@ -113,7 +113,7 @@ def _days(parameters: Mapping[str, str], table: PublishedTable) -> tuple[date, d
         return newest, newest
     if first is None or last is None:
         raise InvalidParameterError("from and to go together; give both ends of the range, or date for one day")
-    if not first <= last < first + timedelta(days=MAX_DAYS):
+    if not 0 <= (last - first).days < MAX_DAYS:
         raise InvalidParameterError(f"from={first} to={last}: to is not before from, and at most {MAX_DAYS} days go in")
     return first, last
 
