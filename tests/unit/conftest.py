@@ -21,7 +21,15 @@ from nightlake.handlers.task import logger
 from local import tls
 
 TESTS = Path(__file__).resolve().parents[1]
-READ_ONCE = (settings, contracts.pipelines, notify.secrets, query.api, routes.lake, routes.published)
+READ_ONCE = (
+    settings,
+    contracts.pipelines,
+    contracts.statements,
+    notify.secrets,
+    query.api,
+    routes.lake,
+    routes.published,
+)
 
 
 @dataclass(frozen=True)
