@@ -14,6 +14,7 @@ from cli.output import progress
 
 _POLL_SECONDS = 0.5
 _LONGEST_POLL_SECONDS = 5.0
+_WORKING = ("Task", "Map", "Parallel", "Wait", "Fail", "Succeed")
 _EXPECTED = ("Glue.EntityNotFoundException",)
 """Failures that are answers: EnsureTables asks for a table before it creates it."""
 
@@ -60,12 +61,12 @@ def payload_of(execution: Mapping[str, Any]) -> dict[str, Any]:
 
 def follow(client: Any, arn: str) -> Ended:
     """Prints what the execution does as it does it, to standard error; returns when it has ended."""
-    told, pause, before = 0, _POLL_SECONDS, dict[str, str]()
+    told, pause, before, seen = 0, _POLL_SECONDS, dict[str, str](), set[str]()
     with progress.status("Starting") as spinner:
         while True:
             execution = client.describe_execution(executionArn=arn)
             events, shards = _events(client, arn), _shards(client, arn)
-            lines = list(_lines(events[told:]))
+            lines = list(_lines(events[told:], seen))
             if not progress.is_terminal:  # where no spinner turns
                 lines += [f"    {label}: {count}" for label, count in shards.items() if before.get(label) != count]
             for line in lines:
@@ -94,15 +95,18 @@ def _events(client: Any, arn: str) -> list[Any]:
     return [event for page in pages for event in page["events"]]
 
 
-def _lines(events: Sequence[Any]) -> Iterator[str]:
+def _lines(events: Sequence[Any], seen: set[str]) -> Iterator[str]:
+    """States that do something, and what went wrong; of a Map's items only the first is told, of a source's every."""
     for event in events:
         if "stateEnteredEventDetails" in event:
-            yield f"  {event['stateEnteredEventDetails']['name']}"
+            name = event["stateEnteredEventDetails"]["name"]
+            if event["type"].startswith(_WORKING) and (name not in seen or " " in name):
+                yield f"  {name}"
+            seen.add(name)
         elif "taskFailedEventDetails" in event:
             failed = event["taskFailedEventDetails"]
-            if failed.get("error") in _EXPECTED:
-                continue
-            yield f"    {failed.get('error')}: {reason(failed.get('cause'))}"
+            if failed.get("error") not in _EXPECTED:
+                yield f"    {failed.get('error')}: {reason(failed.get('cause'))}"
 
 
 def _shards(client: Any, arn: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """One night of a pipeline: started, followed to its end, and what it came to."""
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -8,11 +9,12 @@ from typing import Any
 
 from nightlake.core import errors, layout
 from nightlake.core.dates import run_id
+from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
 
 from cli.cloud import Cloud
 from cli.errors import PipelineUnknownError
-from cli.execution import Ended, follow, start
+from cli.execution import Ended, follow, reason, start
 from cli.lake import Lake
 
 
@@ -36,11 +38,25 @@ class Night:
             "error": self.ended.error,
             "cause": self.ended.cause,
             "meaning": _meaning(self.ended.error),
+            "rejected": list(self._rejected()),
             **record,
             "states": [asdict(state) for state in self.ended.states],
             "quarantine": list(self._refused(outputs)),
             "api": _api(cloud, outputs, self.record),
         }
+
+    def _rejected(self) -> Iterator[dict[str, str]]:
+        """The sources for which the night failed, and why: the state machine tells them in the cause."""
+        if self.ended.error != SourceRejectedError.__name__:
+            return
+        try:
+            sources = json.loads(self.ended.cause or "[]")
+        except ValueError:  # longer than Step Functions keeps it
+            return
+        for source in sources:
+            if source["status"] == "rejected":
+                told = source["error"]
+                yield {"dataset": source["dataset"], "error": told["Error"], "cause": reason(told["Cause"])}
 
     def _refused(self, outputs: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """Where the refused rows of each source lie, and how they are looked at."""

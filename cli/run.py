@@ -100,11 +100,10 @@ def _published(facts: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _failure(facts: Mapping[str, Any]) -> Iterator[Text]:
-    rejected = [source for source in facts.get("sources", ()) if source["status"] == "rejected" and source["error"]]
     yield _plain(f"{facts['error']}: {facts['meaning'] or 'an error of AWS or of the state machine.'}", style="red")
-    for source in rejected:
-        yield _plain(f"{source['dataset']}: {source['error']['Error']}: {source['error']['Cause']}")
-    if not rejected:
+    for source in facts["rejected"]:
+        yield _plain(f"{source['dataset']}: {source['error']}: {source['cause']}")
+    if not facts["rejected"]:
         yield _plain(str(facts["cause"]))
     if facts.get("snapshot") is None:
         yield _plain("Nothing of it was published: readers see what they saw before.")

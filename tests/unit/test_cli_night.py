@@ -29,7 +29,12 @@ MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:nightlake-local-{}
 
 
 def entered(name: str, second: float) -> dict[str, Any]:
-    return {"stateEnteredEventDetails": {"name": name}, "timestamp": BEGAN + timedelta(seconds=second)}
+    kind = "Fail" if name == "Failed" else "Task"
+    return {
+        "type": f"{kind}StateEntered",
+        "stateEnteredEventDetails": {"name": name},
+        "timestamp": BEGAN + timedelta(seconds=second),
+    }
 
 
 def exited(name: str, second: float) -> dict[str, Any]:
@@ -193,6 +198,17 @@ def test_the_summary_of_a_failed_night_says_why_what_it_means_and_what_readers_s
     assert "'2017-02-30' is no day" in told
     assert "readers see what they saw before" in told
     assert ARN in told
+
+
+def test_a_night_that_its_sources_fail_names_each_of_them() -> None:
+    sources = [
+        {"dataset": "products", "status": "good"},
+        {"dataset": "transactions", "status": "rejected", "error": {"Error": "HeaderMismatchError", "Cause": "no id"}},
+    ]
+    ended = ended_as("FAILED", error="SourceRejectedError", cause=json.dumps(sources))
+    facts = Night("sales", ended, None).facts(cloud_of({"apigateway": KEYS}))
+    assert facts["rejected"] == [{"dataset": "transactions", "error": "HeaderMismatchError", "cause": "no id"}]
+    assert "transactions: HeaderMismatchError: no id" in shown(facts)
 
 
 def test_machines_are_found_by_pipeline_and_kind() -> None:
