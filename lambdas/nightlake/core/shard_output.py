@@ -110,7 +110,7 @@ class ShardOutput:
         """Write what is still held and say what became of every record. Raises BalanceError."""
         files = self._files.finish()
         rows = sum(file.rows for file in files if file.table == self.dataset.name)
-        counts = {**self._records, "rows": rows, "quarantined": self._refused.rows}
+        counts = Counter({**self._records, "rows": rows, "quarantined": self._refused.rows})
         if counts["records"] != counts["header"] + counts["blank"] + counts["rows"] + counts["quarantined"]:
             raise BalanceError(
                 f"{self._origin} from byte {self._shard.start}: the records are not what became of them, {counts}; "
