@@ -125,7 +125,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         timeout=_SHORT,
         objects=_RUN_NOTES,
         lists=("lake",),
-        tables=(Tables("served", _READ_TABLE), Tables("staging", _READ_TABLE)),
+        tables=(Tables("served", _READ_TABLE),),
     ),
     "audit_across": Task(
         description="The verdict on keys and relationships",
@@ -156,8 +156,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "report": Task(
         description="One report as JSON",
         timeout=Duration.minutes(5),
-        objects=(Objects("lake", ("reports/*",), _PUT), *_RUN_NOTES),
-        lists=("lake",),
+        objects=(Objects("lake", ("reports/*",), _PUT),),
         results=True,
     ),
     "complete": Task(
