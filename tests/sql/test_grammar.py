@@ -3,14 +3,19 @@
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from nightlake.core.across import across_query
+from nightlake.core.audit import audit_query
 from nightlake.core.contract import load_pipelines
-from nightlake.core.pipeline import Column
+from nightlake.core.define_table import Databases
+from nightlake.core.pipeline import Column, Pipeline
+from nightlake.core.statement import KINDS, Kind, MergeAttempt, RunDay, render
 from nightlake.core.table import Table, ddl, tables
 
 from infra.saved_queries import saved_queries
@@ -65,6 +70,38 @@ def test_the_files_of_sql_are_of_the_grammar_that_reads_them() -> None:
     assert texts
     assert errors("hive", [text for text in texts if is_definition(text)]) == {}
     assert errors("trino", [text for text in texts if not is_definition(text)]) == {}
+
+
+def test_what_a_night_asks_of_athena_is_of_trinos_grammar() -> None:
+    asked = [query for pipeline in PIPELINES for query in night(pipeline)]
+    assert len(asked) > len(PIPELINES)
+    assert errors("trino", asked) == {}
+
+
+def night(pipeline: Pipeline) -> Iterator[str]:
+    """Every statement that a night of the pipeline runs."""
+    folder = ROOT / "sql" / pipeline.name
+    texts = {place: {file.stem: file.read_text() for file in (folder / place).glob("*.sql")} for place in KINDS}
+
+    def bound(kind: Kind, name: str, text: str) -> str:
+        return render(
+            text,
+            kind=kind,
+            name=name,
+            run=RunDay(date=date(2017, 6, 12), run_id="r1"),
+            pipeline=pipeline,
+            databases=Databases(served="lake-1", staging="lake-1_staging", quarantine="lake-1_quarantine"),
+            lake_bucket="lake",
+            suffix="0a",
+            views=texts["views"],
+            attempts=[MergeAttempt(merge=merge, table=f"{merge}__0a", location="x/") for merge in pipeline.merge],
+        ).query
+
+    yield bound("across", "across", across_query(pipeline))
+    for place, kind in KINDS.items():
+        if kind != "audit":
+            yield from (bound(kind, name, text) for name, text in texts[place].items())
+    yield from (bound("audit", merge, audit_query(merge, texts["audits"])) for merge in pipeline.merge)
 
 
 def test_the_tables_of_every_contract_are_of_hives_grammar() -> None:
