@@ -110,12 +110,12 @@ def test_a_retry_answers_the_same(merged: Merged) -> None:
 def test_wrong_rows_fail_by_the_name_of_their_audit_and_nothing_is_sealed(merged: Merged) -> None:
     with pytest.raises(
         MergeAuditError,
-        match=r"audits/keys\.sql: finds 2 rows of sales_enriched that are wrong.*staging\.sales_enriched__abc",
+        match=r"sql/sales/audits/keys\.sql: finds 2 rows of sales_enriched wrong. Look at: s3://lake/staging/.*/abc/",
     ):
         merged.audit(keys=2, totals=0)
     assert merged.sealed() == []
     verdict = merged.lake.get_model(layout.merge_audit("sales", DAY, "r1", "sales_enriched"), Verdict)
-    assert [problem.rule for problem in verdict.problems] == ["audits/keys.sql"]
+    assert [problem.rule for problem in verdict.problems] == ["sql/sales/audits/keys.sql"]
 
 
 def test_files_that_hold_other_rows_than_athena_counts_are_found(merged: Merged) -> None:
@@ -139,7 +139,7 @@ def test_a_merge_of_nothing_is_sealed_without_files(merged: Merged) -> None:
 
 def test_a_type_that_no_reader_shares_is_refused_with_its_column(merged: Merged) -> None:
     merged.catalog.update_table("staging", definition(id="bigint", at="timestamp with time zone"))
-    with pytest.raises(MergeAuditError, match=r"Column 'at' of staging\.sales_enriched__abc: .* cast it"):
+    with pytest.raises(MergeAuditError, match=r"Column 'at' of sales_enriched: .* cast it"):
         merged.audit()
 
 

@@ -1,9 +1,10 @@
 """Judges one merge by what Athena counted and what its files say, then seals it like the table of a source."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import sqlglot
@@ -65,27 +66,24 @@ def audit_merge(
     database has a table of the merge's own name; `drop_attempts` drops the CTAS's when nobody reads it any more.
     Raises MergeAuditError, and what `seal_table` raises.
     """
-    where = f"{places.staging_database}.{request.table}"
+    table = f"{places.staging_database}.{request.table}"
     definition = places.catalog.table(places.staging_database, request.table)
     if definition is None:
         raise MergeAuditError(
-            f"The table {where} is gone before it was sealed; see who dropped it, then rerun the date"
+            f"The table {table} is gone before it was sealed; see who dropped it, then rerun the date"
         )
     files = [*places.lake.list(request.location)]
-    rows = each(lambda file: read_footer(places.lake, file.key, file.size).num_rows, files, workers=places.workers)
+    rows = each(partial(_rows, places.lake), files, workers=places.workers)
     found = {str(record["audit"]): int(str(record["found"])) for record in result.records()}
     total = found.pop(ROW_COUNT)
-    problems = [
-        _finding(f"audits/{audit}.sql", f"the table {where}", f"finds {count:,} rows of {request.merge} that are wrong")
-        for audit, count in found.items()
-        if count
-    ]
+    problems = [*_wrong_rows(request, found, places.lake)]
     if sum(rows) != total:
         reason = f"Athena counts {total:,} rows, the footers of its {len(files)} files {sum(rows):,}"
-        problems.append(_finding("footer.rows", f"s3://{places.lake.bucket}/{request.location}", reason))
+        problems.append(Finding(rule="footer.rows", where=_files(request, places.lake), reason=reason))
     if total == 0 and (dataset := _first_dataset_with_rows(request, statement, places.lake)):
         reason = f"{request.merge} has no rows, {dataset}, from which it is made, has some"
-        problems.append(_finding("merge.rows", f"sql/{pipeline.name}/merge/{request.merge}.sql", reason))
+        where = f"sql/{pipeline.name}/merge/{request.merge}.sql"
+        problems.append(Finding(rule="merge.rows", where=where, reason=reason))
     verdict = Verdict(
         subject=request.merge,
         date=request.date,
@@ -105,7 +103,7 @@ def audit_merge(
         staging_database=places.staging_database,
         day=request.date,
         run_id=request.run_id,
-        table=_table(request, definition, where),
+        table=_table(request, definition),
         private=False,
         files=[_staged(request, file, count) for file, count in zip(files, rows, strict=True)],
         workers=places.workers,
@@ -121,6 +119,30 @@ def drop_attempts(pipeline: Pipeline, *, day: date, run_id: str, lake: Store, ca
             catalog.delete_table(database, attempt[0].table)
 
 
+def _rows(lake: Store, file: ObjectInfo) -> int:
+    import pyarrow as pa
+
+    try:
+        return int(read_footer(lake, file.key, file.size).num_rows)
+    except pa.ArrowInvalid as error:
+        raise MergeAuditError(
+            f"s3://{lake.bucket}/{file.key} is no Parquet file ({error}); see who wrote it, then rerun the date"
+        ) from error
+
+
+def _wrong_rows(request: Request, found: Mapping[str, int], lake: Store) -> Iterator[Finding]:
+    for audit, count in found.items():
+        if count:
+            rule = f"sql/{request.pipeline}/audits/{audit}.sql"
+            reason = f"finds {count:,} rows of {request.merge} wrong"
+            yield Finding(rule=rule, where=_files(request, lake), reason=reason)
+
+
+def _files(request: Request, lake: Store) -> str:
+    """What a person can look at: the table is dropped when the run ends, its files stay for some days."""
+    return f"s3://{lake.bucket}/{request.location}"
+
+
 def _first_dataset_with_rows(request: Request, statement: str, lake: Store) -> str | None:
     """The dataset that the statement selects from first, if this run sealed rows of it."""
     for source in sqlglot.parse_one(statement, read="athena").find_all(exp.From):
@@ -130,17 +152,18 @@ def _first_dataset_with_rows(request: Request, statement: str, lake: Store) -> s
     return None
 
 
-def _table(request: Request, definition: Mapping[str, Any], where: str) -> Table:
+def _table(request: Request, definition: Mapping[str, Any]) -> Table:
     """The merge as a table of its own, with the columns that the CTAS gave it."""
     columns = tuple(
-        Column(name=column["Name"], type=_type(column, where)) for column in definition["StorageDescriptor"]["Columns"]
+        Column(name=column["Name"], type=_type(column, request.merge))
+        for column in definition["StorageDescriptor"]["Columns"]
     )
     return Table(
         name=request.merge, description=f"Made by sql/{request.pipeline}/merge/{request.merge}.sql.", columns=columns
     )
 
 
-def _type(column: Mapping[str, Any], where: str) -> str:
+def _type(column: Mapping[str, Any], merge: str) -> str:
     """The column's type in canonical spelling; a text's length is no promise that readers need."""
     if _BOUNDED_TEXT.fullmatch(column["Type"]):
         return "string"
@@ -148,7 +171,7 @@ def _type(column: Mapping[str, Any], where: str) -> str:
         return str(column_type.parse(column["Type"]))
     except ValueError as error:
         raise MergeAuditError(
-            f"Column '{column['Name']}' of {where}: {error}; cast it in the merge's SELECT"
+            f"Column '{column['Name']}' of {merge}: {error}; cast it in the merge's SELECT"
         ) from error
 
 
@@ -156,13 +179,9 @@ def _staged(request: Request, file: ObjectInfo, rows: int) -> StagedFile:
     day = _DAY.fullmatch(file.key.removeprefix(request.location))
     if day is None:
         raise MergeAuditError(
-            f"s3://…/{file.key} lies in no folder year=/month=/day= of a day; let the merge's SELECT end with "
+            f"{file.key} lies in no folder year=/month=/day= of a day; let the merge's SELECT end with "
             "year, month and day"
         )
     return StagedFile(
         table=request.merge, day=date(*map(int, day.groups())), key=file.key, etag=file.etag, size=file.size, rows=rows
     )
-
-
-def _finding(rule: str, where: str, reason: str) -> Finding:
-    return Finding(rule=rule, where=where, reason=reason)
