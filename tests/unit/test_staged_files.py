@@ -1,0 +1,55 @@
+"""How many Parquet files rows become, and that they are written before memory fills."""
+
+import io
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from memory_objects import MemoryObjects
+from nightlake.core.staged_files import StagedFiles
+
+DAY = date(2017, 6, 12)
+ROWS = pa.table({"n": pa.array(range(1000), pa.int64())})  # 8,000 bytes
+
+
+def key(table: str, day: date, number: int) -> str:
+    return f"{table}/{day.isoformat()}/{number}"
+
+
+def test_rows_of_a_table_and_day_are_one_file_of_one_row_group() -> None:
+    store = MemoryObjects()
+    files = StagedFiles(store, key)
+    for _ in range(3):
+        files.add("a", DAY, ROWS)
+    files.add("a", DAY + timedelta(1), ROWS)
+    files.add("b", DAY, ROWS)
+    assert list(store.list("")) == []
+    staged = {(file.table, file.day): file for file in files.finish()}
+    assert {target: file.rows for target, file in staged.items()} == {
+        ("a", DAY): 3000,
+        ("a", DAY + timedelta(1)): 1000,
+        ("b", DAY): 1000,
+    }
+    file = pq.ParquetFile(io.BytesIO(store.get(staged["a", DAY].key)))
+    assert (file.num_row_groups, file.read().num_rows) == (1, 3000)
+
+
+def test_a_file_that_is_large_enough_is_written_at_once() -> None:
+    store = MemoryObjects()
+    files = StagedFiles(store, key, file_bytes=16_000)
+    for _ in range(5):
+        files.add("a", DAY, ROWS)
+    assert len(list(store.list(""))) == 2
+    assert [file.rows for file in files.finish()] == [2000, 2000, 1000]
+    assert len(list(store.list(""))) == 3
+
+
+def test_of_many_days_the_largest_is_written_when_all_together_are_too_much() -> None:
+    store = MemoryObjects()
+    files = StagedFiles(store, key, held_bytes=40_000)
+    files.add("a", DAY, ROWS)
+    for days in range(1, 4):
+        files.add("a", DAY + timedelta(days), ROWS)
+    files.add("a", DAY, ROWS)
+    assert [info.key for info in store.list("")] == ["a/2017-06-12/0"]
+    assert sum(file.rows for file in files.finish()) == 5000
