@@ -17,6 +17,7 @@ from nightlake.core.source import CsvSource, JsonLinesSource
 
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
 _CLOSING: Final = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
+_FIELD: Final = b"\0"  # stands for a quoted field where only what is outside matters
 _AT_ONCE: Final = 1 << 20
 
 
@@ -56,7 +57,7 @@ def _scan(pieces: Iterable[bytes], counter: "_Counter", mark: bytes, limit: int 
     """The last span may end one byte late."""
     start = offset = records = 0
     line = 1
-    for text in _settled(pieces, mark):
+    for text in _settled(pieces, mark, counter.inseparable):
         at = len(mark) if offset == 0 and text.startswith(mark) else 0
         while at < len(text):
             wanted = len(text) if limit is None else start + limit - offset
@@ -72,18 +73,23 @@ def _scan(pieces: Iterable[bytes], counter: "_Counter", mark: bytes, limit: int 
 
 
 class _Counter:
-    """Counts records and lines of text that comes in parts; a part ends in no CR and no quote unless all ends there."""
+    """Counts records and lines of text that comes in parts; a part ends `inseparable` only where all ends."""
 
     def __init__(self, delimiter: bytes | None) -> None:
         self._delimiter = delimiter or b""
         self._quotes = delimiter is not None
-        begins = rb"(?:(?<=\n)|(?<=\r)|(?<=" + re.escape(self._delimiter) + rb"))"
-        # what is not closed here goes on: the group is empty, and the part ends in the quote of the replacement
-        self._quoted = re.compile(begins + rb'"[^"]*+(?:""[^"]*+)*+("|\Z)')
+        opening = rb'"(?:(?<=[\r\n]")|(?<=' + re.escape(self._delimiter) + rb'"))'
+        self._opening = re.compile(opening)
+        self._quoted = re.compile(opening + rb'[^"]*+(?:""[^"]*+)*+"')
         self._before = b"\n"
         self.inside = False
         self.line = 1
-        self.opened = 0
+        self._open_part = (b"", 1)
+
+    @property
+    def inseparable(self) -> bytes:
+        """Bytes that no part may end with: half of a CRLF, of a doubled quote, or of a delimiter."""
+        return b'\r"' + (self._delimiter if len(self._delimiter) > 1 else b"")
 
     @property
     def at_record_end(self) -> bool:
@@ -111,6 +117,15 @@ class _Counter:
             self._before = self._delimiter
         return records
 
+    @property
+    def opened(self) -> int:
+        """The line in which the quotes that are open were opened."""
+        text, line = self._open_part
+        at = 0
+        while (opening := self._opening.search(text, at)) and (field := self._quoted.match(text, opening.start())):
+            at = field.end()
+        return line + _line_ends(text[: opening.start() if opening else at])
+
     def _outside_ends(self, part: bytes) -> int:
         before, line = self._before, self.line
         if self.inside:
@@ -120,11 +135,13 @@ class _Counter:
             line += _line_ends(closing[0])
             before, part = b"", part[closing.end() :]
         text = before + part
-        outside = self._quoted.sub(rb'"\1', text)
-        self.inside = outside.endswith(b'"')
-        if self.inside:
-            *_, last = self._quoted.finditer(text)
-            self.opened = line + _line_ends(text[len(before) : last.start()])
+        outside = self._quoted.sub(_FIELD, text)
+        # what was not closed is left, and all that follows it is inside
+        opening = self._opening.search(outside)
+        self.inside = opening is not None
+        if opening:
+            outside = outside[: opening.start()]
+            self._open_part = (text, line - _line_ends(before))
         return _line_ends(outside) - _line_ends(before)
 
 
@@ -133,8 +150,8 @@ def _line_ends(text: bytes) -> int:
     return text.count(b"\n") + (carriage_returns and carriage_returns - text.count(b"\r\n"))
 
 
-def _settled(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
-    """The same bytes in parts that split no CRLF and no doubled quote; a missing last line end is added."""
+def _settled(pieces: Iterable[bytes], mark: bytes, inseparable: bytes) -> Iterator[bytes]:
+    """The same bytes in parts that end with no `inseparable` byte; a missing last line end is added."""
     waiting: list[bytes] = []
     length = 0
     last = b""
@@ -143,7 +160,7 @@ def _settled(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
         length += len(piece)
         if length >= _AT_ONCE:
             text = b"".join(waiting)
-            settled = text.rstrip(b'\r"')
+            settled = text.rstrip(inseparable)
             waiting = [text[len(settled) :]]
             length = len(waiting[0])
             if settled:

@@ -145,9 +145,13 @@ class S3Source(Source):
         """The path for one day; only its wildcards are left."""
         return _DATE.sub(lambda found: day.strftime(found[1]), self.path)
 
+    def prefix(self, day: date) -> str:
+        """What all keys that match on that day begin with."""
+        return _WILDCARD.split(self.pattern(day), maxsplit=1)[0]
+
     def folder(self, day: date) -> str:
-        """The key prefix, up to a `/`, of all that can match on that day; marker and manifest lie there."""
-        before, slash, _ = _WILDCARD.split(self.pattern(day), maxsplit=1)[0].rpartition("/")
+        """The folder of that day with its `/`, in which marker and manifest lie."""
+        before, slash, _ = self.prefix(day).rpartition("/")
         return before + slash
 
 

@@ -1,5 +1,6 @@
 """Reads one JSON array of objects as a stream: what is kept of the text is one record and what came with it."""
 
+import codecs
 import json
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -13,6 +14,7 @@ from nightlake.core.shard import Shard
 from nightlake.core.source import JsonSource
 
 RECORD_LIMIT: Final = 1 << 26
+_NO_ARRAY: Final = "{} does not begin with [; deliver one array, or declare jsonl for one object a line"
 _ANY: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
@@ -89,7 +91,7 @@ def _elements(window: _Window, where: str) -> Iterator[tuple[object, str]]:
     if not window.skip("["):
         if not window.text:
             raise JsonTruncatedError(f"{where} is empty; deliver a JSON array, [] when there is nothing")
-        raise JsonSyntaxError(f"{where} does not begin with [; deliver one array (of one object a line, say jsonl)")
+        raise JsonSyntaxError(_NO_ARRAY.format(where))
     index = 0
     ended = window.skip("]")
     while not ended:
@@ -130,3 +132,16 @@ def _broken(window: _Window, where: str, reason: str) -> JsonSyntaxError | JsonT
     if window.ended and not window.text.rstrip(json_record.WHITESPACE).endswith("]"):
         return JsonTruncatedError(f"{where} ends in the middle of its array; deliver the whole object")
     return JsonSyntaxError(f"{where} is not one JSON array of objects: {reason}")
+
+
+def check_ends(head: bytes, tail: bytes, *, where: str) -> None:
+    """Look at the first and last bytes of an object that is not UTF-16, as far as they tell anything.
+
+    Raises JsonSyntaxError or JsonTruncatedError as the reader would.
+    """
+    first = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if first not in {b"[", b""}:
+        raise JsonSyntaxError(_NO_ARRAY.format(where))
+    last = tail.rstrip()[-1:]
+    if last not in {b"]", b""}:
+        raise JsonTruncatedError(f"{where} does not end with ]; deliver the whole array and nothing else")

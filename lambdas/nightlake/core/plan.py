@@ -1,0 +1,172 @@
+"""Cuts a day's delivery of one source into shards, and finds those that were converted before."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from nightlake.core import layout
+from nightlake.core.cut import cut
+from nightlake.core.dates import parse_instant
+from nightlake.core.delivery import Delivery, find_delivery
+from nightlake.core.errors import SourceChangedError, SourceNotReadyError
+from nightlake.core.parallel import each
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.shard import Plan, Receipt, Shard, SourceObject, fingerprint
+from nightlake.core.source import S3Source
+from nightlake.core.store import ObjectNotFoundError, Store
+
+# Staging objects live for 7 days; what was converted before must outlive this night.
+_REUSE_FOR: Final = timedelta(days=6)
+_LOOKS: Final = 24
+_MAX_WAIT_SECONDS: Final = 300
+_MIN_WAIT_SECONDS: Final = 5
+
+
+class Request(BaseModel):
+    """What the state machine asks: `scheduled_at` is None for a person's run, `previous` the digest it knows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline: str
+    dataset: str
+    date: date
+    run_id: str
+    attempt: int
+    scheduled_at: str | None
+    previous: str | None
+
+
+class Planned(BaseModel):
+    """The answer: not `ready` means to ask again after `wait_seconds`, not `changed` that there is nothing to convert.
+
+    Of `total` shards `reused` were converted before and `shards` are listed in `shard_file`, for the Distributed Map;
+    `plan` is the key of the Plan with all of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    ready: bool = False
+    wait_seconds: int = 0
+    changed: bool = False
+    delivery: str | None = None
+    shards: int = 0
+    total: int = 0
+    reused: int = 0
+    shard_file: str | None = None
+    plan: str | None = None
+
+
+def plan(
+    request: Request,
+    pipeline: Pipeline,
+    *,
+    raw: Store,
+    lake: Store,
+    code_version: str,
+    now: datetime,
+    workers: int = 16,
+) -> Planned:
+    """Plan one attempt; what is written has the same names for every retry of it.
+
+    Raises SourceNotReadyError after the deadline, or what makes an object unreadable: HeaderMismatchError,
+    EncodingError, CompressedObjectError, CsvTruncatedError, JsonTruncatedError, JsonSyntaxError,
+    ParquetUnreadableError, SourceChangedError.
+    """
+    source = next(source for source in pipeline.sources if source.dataset == request.dataset)
+    dataset = next(dataset for dataset in pipeline.datasets if dataset.name == request.dataset)
+    delivery = find_delivery(source, request.date, raw, now=now)
+    if delivery.missing:
+        return Planned(wait_seconds=_wait(request, source, delivery, now))
+    if delivery.digest == request.previous:
+        return Planned(ready=True, delivery=delivery.digest)
+    pieces = [
+        (item, piece) for item in delivery.objects for piece in cut(item, source, dataset, partial(_stream, raw, item))
+    ]
+    shards = tuple(
+        Shard(
+            pipeline=request.pipeline,
+            dataset=request.dataset,
+            date=request.date,
+            index=index,
+            object=item,
+            start=piece.start,
+            end=piece.end,
+            header=piece.header,
+            records=piece.records,
+            line=piece.line,
+            fingerprint=fingerprint(
+                item, piece.start, piece.end, contract_hash=pipeline.contract_hash, code_version=code_version
+            ),
+        )
+        for index, (item, piece) in enumerate(pieces)
+    )
+    reusable = each(partial(_reusable, lake=lake, now=now), shards, workers=workers)
+    remaining = [shard for shard, done in zip(shards, reusable, strict=True) if not done]
+    place = (request.pipeline, request.date, request.run_id, request.dataset, request.attempt)
+    plan_key = layout.plan(*place)
+    whole = Plan(
+        dataset=request.dataset,
+        attempt=request.attempt,
+        delivery=delivery.digest,
+        objects=delivery.objects,
+        shards=shards,
+    )
+    lake.put_model(plan_key, whole)
+    shard_file = layout.shards(*place)
+    if remaining:
+        lines = "".join(f"{shard.model_dump_json()}\n" for shard in remaining)
+        lake.put(shard_file, lines.encode(), content_type="application/jsonl")
+    return Planned(
+        ready=True,
+        changed=True,
+        delivery=delivery.digest,
+        shards=len(remaining),
+        total=len(shards),
+        reused=len(shards) - len(remaining),
+        shard_file=shard_file if remaining else None,
+        plan=plan_key,
+    )
+
+
+def _wait(request: Request, source: S3Source, delivery: Delivery, now: datetime) -> int:
+    """Seconds until another look at the day: some 24 looks until the deadline, at least every 5 minutes."""
+    scheduled_at = request.scheduled_at
+    allowed = timedelta(minutes=source.ready.deadline_minutes)
+    deadline = now if scheduled_at is None else parse_instant(scheduled_at) + allowed
+    if now >= deadline:
+        waited = (
+            f"waited until {deadline:%Y-%m-%dT%H:%M:%SZ}" if scheduled_at else "a run for a named date does not wait"
+        )
+        raise SourceNotReadyError(
+            f"{request.dataset} of {request.date} is not complete: {source.pattern(request.date)} matches "
+            f"{len(delivery.objects)} objects, missing: {delivery.missing} ({waited}); deliver it, then rerun the date"
+        )
+    look = max(_MIN_WAIT_SECONDS, min(_MAX_WAIT_SECONDS, allowed // timedelta(seconds=_LOOKS)))
+    return min(look, -((now - deadline) // timedelta(seconds=1)))
+
+
+def _stream(raw: Store, item: SourceObject, start: int, end: int) -> Iterator[bytes]:
+    try:
+        yield from raw.stream(item.key, start, end, item.version_id)
+    except ObjectNotFoundError as error:
+        raise SourceChangedError(f"{item.key} was replaced or deleted while it was planned; plan again") from error
+
+
+def _reusable(shard: Shard, *, lake: Store, now: datetime) -> bool:
+    """Whether the shard has a receipt whose files all lie there for long enough; a receipt without them is removed.
+
+    A new conversion could not write its own receipt beside an old one.
+    """
+    receipt_key = layout.receipt(shard.pipeline, shard.dataset, shard.fingerprint)
+    staged = {info.key: info for info in lake.list(layout.staged(shard.pipeline, shard.dataset, shard.fingerprint))}
+    if receipt_key not in staged:
+        return False
+    files = lake.get_model(receipt_key, Receipt).files
+    oldest = min(info.modified for info in staged.values())
+    if oldest + _REUSE_FOR > now and all(file.key in staged and staged[file.key].etag == file.etag for file in files):
+        return True
+    lake.delete([receipt_key])
+    return False

@@ -1,0 +1,38 @@
+"""Task Plan: whether a source's day has landed, and which shards are to be converted."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.adapters.s3 import Objects
+from nightlake.core.code_version import code_version
+from nightlake.core.plan import Request, plan
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import logger, task
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Event: a `core.plan.Request`; result: a `core.plan.Planned`.
+
+    Raises PipelineNotDeployedError, SourceNotReadyError, SourceChangedError, or what says that an object cannot be
+    read: HeaderMismatchError, EncodingError, CompressedObjectError, CsvTruncatedError, JsonTruncatedError,
+    JsonSyntaxError, ParquetUnreadableError.
+    """
+    request = Request.model_validate(event)
+    logger.append_keys(
+        pipeline=request.pipeline, dataset=request.dataset, date=request.date.isoformat(), run_id=request.run_id
+    )
+    planned = plan(
+        request,
+        pipeline(request.pipeline),
+        raw=Objects(settings().raw_bucket),
+        lake=Objects(settings().lake_bucket),
+        code_version=code_version(),
+        now=datetime.now(UTC),
+    )
+    result = planned.model_dump(mode="json")
+    logger.info("Source planned", **result)
+    return result
