@@ -1,40 +1,149 @@
-"""The query API as its callers see it: datasets, problem documents, origins; and a log that knows what went wrong."""
+"""The query API as its callers see it: every route, problem documents, ETags, origins; and a log that knows why."""
 
 import json
 from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nightlake.core import layout
+from nightlake.core.history import rollback
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.query_result import QueryResult, ResultColumn
+from nightlake.core.report import build
+from nightlake.core.run_record import Failure, RunRecord
+from nightlake.core.table import tables
+from nightlake.handlers.api import routes
 from nightlake.handlers.query import handler
+from published_lake import PublishedLake, Row
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 SHOP, OFFICE = "https://shop.example", "https://office.example"
+MONDAY, TUESDAY = date(2017, 6, 12), date(2017, 6, 13)
+PATHS = [
+    "/v1/health",
+    "/v1/datasets",
+    "/v1/datasets/transactions",
+    "/v1/datasets/transactions/rows",
+    "/v1/reports",
+    "/v1/reports/top_products",
+    "/v1/runs",
+    "/v1/runs/20261122T030000Z-00000001",
+    "/v1/snapshots",
+]
 Answer = dict[str, Any]
 Get = Callable[..., Answer]
 
 
 @pytest.fixture
-def get(environment: object, event: Callable[[str], dict[str, Any]], lambda_context: Any) -> Get:
+def lake(monkeypatch: pytest.MonkeyPatch) -> PublishedLake:
+    """The lake that the API reads, still without a night."""
+    lake = PublishedLake()
+    monkeypatch.setattr(routes, "lake", lambda: lake.store)
+    return lake
+
+
+@pytest.fixture
+def get(
+    environment: Callable[..., None],
+    event: Callable[[str], dict[str, Any]],
+    lambda_context: Any,
+    lake: PublishedLake,
+    tmp_path: Path,
+) -> Get:
     """`get(path, query, headers, method)`: the proxy response to a request as API Gateway passes it on."""
+    reports = tmp_path / "sql" / "sales" / "reports"
+    reports.mkdir(parents=True)
+    for name in ("top_products", "baskets"):
+        (reports / f"{name}.sql").write_text("SELECT 1")
+    environment(SQL=str(tmp_path / "sql"))
 
     def ask(
-        path: str, query: dict[str, str] | None = None, headers: dict[str, str] | None = None, method: str = "GET"
+        path: str,
+        query: dict[str, str] | dict[str, list[str]] | None = None,
+        headers: dict[str, str] | None = None,
+        method: str = "GET",
     ) -> Answer:
         request = event("api_get")
+        values = {name: [value] if isinstance(value, str) else value for name, value in (query or {}).items()}
         request |= {
             "path": path,
             "httpMethod": method,
-            "queryStringParameters": query,
-            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+            "queryStringParameters": {name: each[-1] for name, each in values.items() if each} or None,
+            "multiValueQueryStringParameters": values or None,
         }
         request["headers"] |= headers or {}
         request["multiValueHeaders"] |= {name: [value] for name, value in (headers or {}).items()}
         return handler(request, lambda_context)
 
     return ask
+
+
+def sale(number: int) -> Row:
+    """One row of the dataset transactions."""
+    return {
+        "basket_id": 31_198_570_044 + number,
+        "product_id": number,
+        "customer_id": 1,
+        "store_id": 2,
+        "quantity": 3,
+        "sales_value": Decimal("4.20"),
+        "retail_disc": Decimal("0.00"),
+        "coupon_disc": Decimal("0.00"),
+        "coupon_match_disc": Decimal("0.00"),
+        "week": 24,
+        "sold_at": datetime(2017, 6, 12, 8, 15),  # noqa: DTZ001 (as Parquet holds it)
+        "_run_id": "r",
+        "_loaded_at": datetime(2017, 6, 13, 3),  # noqa: DTZ001
+        "_source": "s3://raw/f#1",
+    }
+
+
+def night(lake: PublishedLake, sales: Pipeline, day: date, rows: int) -> str:
+    """A good night with this many transactions and two private customers; returns the name of its run."""
+    transactions, _, customers = sales.datasets
+    private = tables(customers)[1]
+    lake.publish(private.name, private.columns, {day: [[{}, {}]]}, private=True)
+    lake.publish("transactions", tables(transactions)[0].columns, {day: [[sale(each) for each in range(rows)]]})
+    return lake.run_id(lake.nights)
+
+
+def record(lake: PublishedLake, run_id: str, **values: Any) -> RunRecord:
+    """The record of a run, as Complete writes it."""
+    made = RunRecord.model_validate(
+        {
+            "pipeline": "sales",
+            "date": MONDAY,
+            "run_id": run_id,
+            "execution_id": "arn:aws:states:eu-west-1:123456789012:execution:nightlake-dev-sales-daily:a",
+            "outcome": "succeeded",
+            "error": None,
+            "started_at": "2026-11-22T03:00:00.000Z",
+            "ended_at": "2026-11-22T03:05:00.000Z",
+            "contract_hash": "0" * 64,
+            "sources": (),
+            "audits": (),
+            "tables": (),
+            "snapshot": 2,
+            "reports": (),
+        }
+        | values
+    )
+    lake.store.put_model(layout.record("sales", run_id), made)
+    return made
+
+
+def report(lake: PublishedLake, name: str, day: date, run_id: str) -> None:
+    """A report of one row, as the night keeps it."""
+    columns = (ResultColumn(name="product_id", type="bigint"), ResultColumn(name="revenue", type="decimal(18,2)"))
+    result = QueryResult(columns=columns, rows=((1, Decimal("4.20")),))
+    made = build(pipeline="sales", name=name, day=day, run_id=run_id, snapshot=1, result=result)
+    lake.store.put_model(layout.report("sales", name, run_id), made)
 
 
 def content(answer: Answer) -> Any:
@@ -48,6 +157,7 @@ def problem(answer: Answer, status: HTTPStatus, path: str) -> str:
     """The detail of an error, which must be a problem document of RFC 9457 of this status and path."""
     assert answer["statusCode"] == status.value
     assert answer["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
+    assert answer["multiValueHeaders"]["Cache-Control"] == ["no-store"]
     body = json.loads(answer["body"])
     detail: str = body.pop("detail")
     assert body == {
@@ -68,18 +178,249 @@ def test_health_says_what_is_deployed(get: Get, sales: Pipeline) -> None:
     }
 
 
-def test_datasets_are_listed(get: Get, sales: Pipeline) -> None:
+def test_datasets_are_listed_before_the_first_night_and_after(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
     datasets = content(get("/v1/datasets"))["datasets"]
-    assert [each["name"] for each in datasets] == [dataset.name for dataset in sales.datasets]
+    assert [each["name"] for each in datasets] == [*(dataset.name for dataset in sales.datasets), *sales.merge]
     assert {each["contract_hash"] for each in datasets} == {sales.contract_hash}
-    assert all(set(each) == {"name", "pipeline", "description", "version", "contract_hash"} for each in datasets)
+    assert {each["published"] for each in datasets} == {None}
+    night(lake, sales, MONDAY, 7)
+    after = {each["name"]: each["published"] for each in content(get("/v1/datasets"))["datasets"]}
+    assert after == dict.fromkeys(after) | {
+        "transactions": {
+            "snapshot": 2,
+            "updated_at": "2026-11-21T03:10:00Z",
+            "days": 1,
+            "newest_day": "2017-06-12",
+            "rows": 7,
+        }
+    }
 
 
-def test_a_dataset_is_described(get: Get, sales: Pipeline) -> None:
+def test_a_dataset_is_described(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    run_id = night(lake, sales, MONDAY, 7)
     for dataset in sales.datasets:
         described = content(get(f"/v1/datasets/{dataset.name}"))
         assert described["primary_key"] == list(dataset.primary_key)
         assert described["columns"] == [column.model_dump() for column in dataset.columns]
+    assert (described["partitions"], described["partition_count"]) == ([], 0)
+    described = content(get("/v1/datasets/transactions"))
+    (partition,) = described["partitions"]
+    assert partition.pop("bytes") > 0
+    assert partition == {"date": "2017-06-12", "rows": 7, "files": 1, "run_id": run_id}
+
+
+def test_a_merge_is_described_by_what_it_made(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    before = content(get("/v1/datasets/sales_enriched"))
+    assert (before["kind"], before["columns"], before["published"]) == ("merge", [], None)
+    columns = tables(sales.datasets[0])[0].columns
+    lake.publish("sales_enriched", columns, {MONDAY: [[sale(1)]]})
+    described = content(get("/v1/datasets/sales_enriched"))
+    assert [each["name"] for each in described["columns"]] == [each.name for each in sales.datasets[0].columns]
+    assert described["published"]["rows"] == 1
+
+
+def test_rows_are_answered_over_pages(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    night(lake, sales, MONDAY, 7)
+    path = "/v1/datasets/transactions/rows"
+    asked = {"select": "product_id,sales_value", "product_id.gte": "2", "limit": "3"}
+    first = content(get(path, query=asked))
+    assert first["rows"] == [{"product_id": number, "sales_value": "4.20"} for number in (2, 3, 4)]
+    assert content(get(path, query=asked | {"cursor": first["next_cursor"]}))["rows"] == [
+        {"product_id": number, "sales_value": "4.20"} for number in (5, 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"prodct_id": "1"}, "There is no parameter or column 'prodct_id'; parameters are date, from,"),
+        ({"product_id": "one"}, "product_id=one: not a number; 'product_id' is bigint"),
+        ({"income": "35-49K"}, "There is no parameter or column 'income'"),
+        ({"product_id": ["1", "2"]}, "product_id is given 2 times; give it once"),
+        ({"cursor": "made-up"}, "cursor is none of ours"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused_by_name(
+    get: Get, lake: PublishedLake, sales: Pipeline, query: dict[str, str], said: str
+) -> None:
+    night(lake, sales, MONDAY, 1)
+    path = "/v1/datasets/transactions/rows"
+    assert problem(get(path, query=query), HTTPStatus.BAD_REQUEST, path).startswith(said)
+
+
+def test_private_tables_are_as_unknown_as_any_other(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    night(lake, sales, MONDAY, 1)
+    for name in ("customers_private", "customers_secret"):
+        for path in (f"/v1/datasets/{name}", f"/v1/datasets/{name}/rows"):
+            detail = problem(get(path), HTTPStatus.NOT_FOUND, path)
+            assert detail.startswith(f"There is no dataset '{name}'; there are: customers, products, sales_enriched")
+    assert "private" not in json.dumps(content(get("/v1/snapshots")))
+
+
+def test_rows_of_what_no_night_has_published_are_not_found(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    for path in ("/v1/datasets/products/rows", "/v1/datasets/sales_enriched/rows"):
+        assert problem(get(path), HTTPStatus.NOT_FOUND, path).startswith("Nothing of '")
+    night(lake, sales, MONDAY, 1)
+    path = "/v1/datasets/products/rows"
+    assert problem(get(path), HTTPStatus.NOT_FOUND, path).startswith("Nothing of 'products' is published yet")
+
+
+def test_a_cursor_whose_files_are_gone_is_gone(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    night(lake, sales, MONDAY, 5)
+    path = "/v1/datasets/transactions/rows"
+    cursor = content(get(path, query={"limit": "2"}))["next_cursor"]
+    lake.store.delete([each.key for each in lake.store.list("data/")])
+    detail = problem(get(path, query={"limit": "2", "cursor": cursor}), HTTPStatus.GONE, path)
+    assert detail == "Files that this cursor pages through are gone; ask again without the cursor"
+
+
+def test_a_repeated_question_costs_a_304_until_something_is_published(
+    get: Get, lake: PublishedLake, sales: Pipeline
+) -> None:
+    night(lake, sales, MONDAY, 5)
+    path = "/v1/datasets/transactions/rows"
+    first = get(path)
+    (tag,) = first["multiValueHeaders"]["ETag"]
+    assert first["multiValueHeaders"]["Cache-Control"] == ["private, no-cache"]
+    lake.store.read_keys.clear()
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = get(path, headers={"if-none-match": known})
+        assert (again["statusCode"], again["body"], again["multiValueHeaders"]["ETag"]) == (304, "", [tag])
+    assert not [key for key in lake.store.read_keys if key.startswith("data/")]
+    night(lake, sales, TUESDAY, 6)
+    renewed = get(path, headers={"if-none-match": tag})
+    assert len(content(renewed)["rows"]) == 6
+    rollback(lake.store, "sales", 2)
+    assert get(path, headers={"if-none-match": tag})["statusCode"] == 304
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_can_be_known_already(get: Get, lake: PublishedLake, sales: Pipeline, path: str) -> None:
+    run_id = night(lake, sales, MONDAY, 1)
+    record(lake, "20261122T030000Z-00000001")
+    report(lake, "top_products", MONDAY, run_id)
+    (tag,) = get(path)["multiValueHeaders"]["ETag"]
+    assert get(path, headers={"if-none-match": tag})["statusCode"] == 304
+    assert get(path, headers={"if-none-match": tag[:-1]})["statusCode"] == 200
+
+
+def test_a_report_is_that_of_the_newest_date_or_of_the_one_asked_for(
+    get: Get, lake: PublishedLake, sales: Pipeline
+) -> None:
+    path = "/v1/reports/top_products"
+    assert problem(get(path), HTTPStatus.NOT_FOUND, path).endswith("the newest are of: no date yet")
+    monday, tuesday = night(lake, sales, MONDAY, 1), night(lake, sales, TUESDAY, 1)
+    report(lake, "top_products", MONDAY, monday)
+    assert content(get(path))["date"] == "2017-06-12"  # while Tuesday's is being built
+    report(lake, "top_products", TUESDAY, tuesday)
+    newest = content(get(path))
+    assert (newest["date"], newest["run_id"]) == ("2017-06-13", tuesday)
+    assert newest["columns"][1] == {"name": "revenue", "type": "decimal(18,2)"}
+    assert newest["rows"] == [{"product_id": 1, "revenue": "4.20"}]
+    assert content(get(path, query={"date": "2017-06-12"}))["run_id"] == monday
+    assert content(get("/v1/reports"))["reports"] == [
+        {"name": "baskets", "pipeline": "sales", "dates": []},
+        {"name": "top_products", "pipeline": "sales", "dates": ["2017-06-13", "2017-06-12"]},
+    ]
+    detail = problem(get(path, query={"date": "2017-06-14"}), HTTPStatus.NOT_FOUND, path)
+    assert detail == "There is no report 'top_products' of 2017-06-14; the newest are of: 2017-06-13, 2017-06-12"
+
+
+def test_a_backfilled_date_is_not_the_newest_and_a_run_that_was_rolled_back_is_not_there(
+    get: Get, lake: PublishedLake, sales: Pipeline
+) -> None:
+    for day in (TUESDAY, MONDAY):
+        report(lake, "top_products", day, night(lake, sales, day, 1))
+    path = "/v1/reports/top_products"
+    assert content(get(path))["date"] == "2017-06-13"
+    rollback(lake.store, "sales", 2)
+    assert problem(get(path, query={"date": "2017-06-12"}), HTTPStatus.NOT_FOUND, path)
+
+
+def test_an_unknown_report_or_date_is_refused(get: Get) -> None:
+    path = "/v1/reports/..%2Fruns"
+    detail = problem(get(path), HTTPStatus.NOT_FOUND, path)
+    assert detail.endswith("there are: baskets, top_products")
+    path = "/v1/reports/baskets"
+    detail = problem(get(path, query={"date": "yesterday"}), HTTPStatus.BAD_REQUEST, path)
+    assert detail == "date: 'yesterday' is not a day of the calendar; write it like 2026-11-20"
+
+
+def test_runs_are_listed_by_their_start_the_newest_first(get: Get, lake: PublishedLake) -> None:
+    assert content(get("/v1/runs")) == {"runs": []}
+    for number in (2, 1, 3):
+        record(lake, lake.run_id(number), date=MONDAY if number > 1 else TUESDAY)
+    failed = Failure(Error="SourceRejectedError", Cause="transactions: no rows")
+    record(lake, lake.run_id(4), outcome="failed", error=failed, date=None, snapshot=None)
+    runs = content(get("/v1/runs", query={"limit": "3", "pipeline": "sales"}))["runs"]
+    assert [each["run_id"] for each in runs] == [lake.run_id(number) for number in (4, 3, 2)]
+    assert runs[0] == {
+        "pipeline": "sales",
+        "date": None,
+        "run_id": lake.run_id(4),
+        "outcome": "failed",
+        "error": {"Error": "SourceRejectedError", "Cause": "transactions: no rows"},
+        "started_at": "2026-11-22T03:00:00.000Z",
+        "ended_at": "2026-11-22T03:05:00.000Z",
+        "snapshot": None,
+    }
+    detail = problem(get("/v1/runs", query={"pipeline": "sale"}), HTTPStatus.BAD_REQUEST, "/v1/runs")
+    assert detail == "pipeline=sale: there is none of this name; there are: sales"
+
+
+def test_a_run_is_told_in_full(get: Get, lake: PublishedLake) -> None:
+    made = record(lake, lake.run_id(1))
+    assert content(get(f"/v1/runs/{made.run_id}")) == made.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("run_id", ["20261122T030000Z-ffffffff", "x", "..", "records", "%2e%2e%2fHEAD"])
+def test_an_unknown_run_is_not_found(get: Get, lake: PublishedLake, run_id: str) -> None:
+    record(lake, lake.run_id(1))
+    path = f"/v1/runs/{run_id}"
+    detail = problem(get(path), HTTPStatus.NOT_FOUND, path)
+    assert detail.startswith(f"There is no record of a run '{run_id}'")
+
+
+def test_snapshots_are_listed_with_the_one_that_readers_see(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    assert content(get("/v1/snapshots")) == {"snapshots": []}
+    night(lake, sales, MONDAY, 1)
+    rollback(lake.store, "sales", 1)
+    snapshots = content(get("/v1/snapshots"))["snapshots"]
+    assert [(each["number"], each["published"]) for each in snapshots] == [(2, False), (1, True)]
+    assert snapshots[0] == {
+        "pipeline": "sales",
+        "number": 2,
+        "date": "2017-06-12",
+        "run_id": lake.run_id(2),
+        "created_at": "2026-11-21T03:10:00Z",
+        "published": False,
+    }
+    assert len(content(get("/v1/snapshots", query={"limit": "1"}))["snapshots"]) == 1
+
+
+def test_an_answer_that_lambda_could_not_carry_is_refused(get: Get, lake: PublishedLake) -> None:
+    record(lake, lake.run_id(1), execution_id='"' * 2_100_000)
+    path = f"/v1/runs/{lake.run_id(1)}"
+    assert problem(get(path), HTTPStatus.BAD_REQUEST, path).endswith("more than the API can send; ask for less")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(PATHS) | st.text(max_size=20).map(lambda text: f"/v1/{text}"),
+    st.dictionaries(
+        st.text(max_size=8) | st.sampled_from(["limit", "cursor", "date", "from", "to", "select", "pipeline", "week"]),
+        st.lists(st.text(max_size=20) | st.sampled_from(["1", "2017-06-12", "sales"]), min_size=1, max_size=2),
+        max_size=3,
+    ),
+)
+def test_whatever_is_asked_is_no_failure_of_ours(
+    get: Get, lake: PublishedLake, sales: Pipeline, path: str, query: dict[str, list[str]]
+) -> None:
+    if not lake.nights:
+        night(lake, sales, MONDAY, 3)
+    answer = get(path, query=query)
+    assert answer["statusCode"] in {200, 400, 404}
+    json.loads(answer["body"])
 
 
 def test_a_slash_at_the_end_asks_for_the_same(get: Get) -> None:
@@ -89,22 +430,31 @@ def test_a_slash_at_the_end_asks_for_the_same(get: Get) -> None:
 @pytest.mark.parametrize("name", ["sale", "Transactions", "transactions;drop", "..", "%00", "<script>"])
 def test_an_unknown_dataset_is_not_found(get: Get, name: str) -> None:
     detail = problem(get(f"/v1/datasets/{name}"), HTTPStatus.NOT_FOUND, f"/v1/datasets/{name}")
-    assert detail == f"There is no dataset '{name}'; there are: customers, products, transactions"
+    assert detail == f"There is no dataset '{name}'; there are: customers, products, sales_enriched, transactions"
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/v1/dataset"), ("GET", "/v1/datasets/sales/rows"), ("POST", "/v1/datasets"), ("OPTIONS", "/v1/datasets")],
+    [("GET", "/v1/dataset"), ("GET", "/v1/datasets/sales/row"), ("POST", "/v1/datasets"), ("OPTIONS", "/v1/datasets")],
 )
 def test_an_unknown_route_is_not_found(get: Get, method: str, path: str) -> None:
     detail = problem(get(path, method=method), HTTPStatus.NOT_FOUND, path)
     assert detail == f"There is no {method} {path}; start at /v1/datasets"
 
 
-@pytest.mark.parametrize("path", ["/v1/health", "/v1/datasets", "/v1/datasets/products"])
-def test_an_unknown_query_parameter_is_refused(get: Get, path: str) -> None:
-    detail = problem(get(path, query={"dat": "2026-11-20", "": ""}), HTTPStatus.BAD_REQUEST, path)
-    assert detail == f"{path} knows no query parameter 'dat', ''; leave it out"
+@pytest.mark.parametrize("path", PATHS)
+def test_an_unknown_query_parameter_is_refused(get: Get, lake: PublishedLake, sales: Pipeline, path: str) -> None:
+    night(lake, sales, MONDAY, 1)
+    assert "'dat'" in problem(get(path, query={"dat": "2026-11-20"}), HTTPStatus.BAD_REQUEST, path)
+
+
+def test_a_refused_parameter_is_told_with_those_that_there_are(get: Get) -> None:
+    detail = problem(get("/v1/health", query={"dat": "1", "": ""}), HTTPStatus.BAD_REQUEST, "/v1/health")
+    assert detail == "/v1/health knows no query parameter 'dat', ''; leave it out"
+    detail = problem(get("/v1/runs", query={"from": "1"}), HTTPStatus.BAD_REQUEST, "/v1/runs")
+    assert detail == "/v1/runs knows no query parameter 'from'; it knows pipeline, limit"
+    detail = problem(get("/v1/runs", query={"limit": ["1", "2"]}), HTTPStatus.BAD_REQUEST, "/v1/runs")
+    assert detail == "limit is given 2 times; give it once"
 
 
 def test_a_failure_of_ours_is_logged_and_not_shown(
@@ -138,7 +488,7 @@ def test_a_page_of_an_allowed_origin_may_read_every_answer(
 def test_any_other_page_may_not(get: Get, environment: Callable[..., None], headers: dict[str, str]) -> None:
     environment(CORS_ORIGINS=json.dumps([SHOP, OFFICE]))
     answered = get("/v1/datasets", headers=headers)["multiValueHeaders"]
-    assert set(answered) == {"Content-Type", "Vary"}
+    assert set(answered) == {"Content-Type", "ETag", "Cache-Control", "Vary"}
 
 
 def test_every_page_may_where_the_settings_say_so(get: Get, environment: Callable[..., None]) -> None:
@@ -149,4 +499,4 @@ def test_every_page_may_where_the_settings_say_so(get: Get, environment: Callabl
 
 def test_no_page_may_where_the_settings_name_none(get: Get) -> None:
     headers = get("/v1/datasets", headers={"origin": SHOP})["multiValueHeaders"]
-    assert set(headers) == {"Content-Type"}
+    assert set(headers) == {"Content-Type", "ETag", "Cache-Control"}

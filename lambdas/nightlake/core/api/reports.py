@@ -1,6 +1,5 @@
 """What the API says about reports: those of the runs that HEAD's snapshot holds, as Athena computed them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 from nightlake.core import layout
 from nightlake.core.api.published import Published
 from nightlake.core.errors import ReportNotFoundError
+from nightlake.core.report import Report
 from nightlake.core.snapshot import PublishedRun
 from nightlake.core.store import Store
 
@@ -41,8 +41,7 @@ def find_report(store: Store, published: Published, names: Names, name: str, day
         dates = ", ".join(run.date.isoformat() for run in runs[:10])
         of_day = f" of {day}" if day else ""
         raise ReportNotFoundError(f"There is no report '{name}'{of_day}; the newest are of: {dates or 'no date yet'}")
-    found: dict[str, Any] = json.loads(store.get(layout.report(pipeline, name, run.run_id)))
-    return found
+    return store.get_model(layout.report(pipeline, name, run.run_id), Report).model_dump(mode="json")
 
 
 def _runs(store: Store, published: Published, pipeline: str, name: str) -> list[PublishedRun]:

@@ -63,7 +63,7 @@ def answer_if_new(tag: str, make: Callable[[], str]) -> Response[str]:
     headers: dict[str, str | list[str]] = {"ETag": tag, "Cache-Control": "private, no-cache"}
     known = router.current_event.headers.get("if-none-match", "")
     if known.strip() == "*" or tag in re.findall(r'"[^"]*"', known):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
+        return Response(status_code=HTTPStatus.NOT_MODIFIED.value, body="", headers=headers)
     return Response(status_code=HTTPStatus.OK.value, content_type="application/json", body=make(), headers=headers)
 
 
