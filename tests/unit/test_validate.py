@@ -85,7 +85,7 @@ class Night:
     def convert(self, index: int, *, refused: int = 0, **changes: Any) -> Receipt:
         """Write the files and the receipt of a shard; `changes` are what the receipt says otherwise."""
         rows = 10 - refused - (index != 1)
-        files = [self.stage(table, f"f{index}", rows) for table in tables(self.dataset)]
+        files = changes.get("files") or [self.stage(table, f"f{index}", rows) for table in tables(self.dataset)]
         kept = None
         if refused:
             key = layout.quarantined("sales", "customers", f"f{index}", "a")
@@ -222,7 +222,7 @@ def test_records_that_became_nothing_are_found(night: Night) -> None:
 def test_the_open_and_the_private_table_have_the_same_rows(night: Night) -> None:
     _, private = tables(night.dataset)
     receipt = night.convert(1)
-    night.convert(1, files=(receipt.files[0], night.stage(private, "f1x", 9)))
+    night.convert(1, files=(receipt.files[0], night.stage(private, "f1", 9)))
     (problem,) = night.judge().problems
     assert problem.rule == "balance.rows"
     assert "gave 10 rows, 9 are in files of customers_private" in problem.reason
@@ -236,12 +236,25 @@ def test_a_staged_file_that_was_replaced_or_is_gone_is_found(night: Night) -> No
 
 
 def test_a_footer_that_counts_other_rows_than_the_receipt_is_found(night: Night) -> None:
-    files = night.convert(1).files
+    _, private = night.convert(1).files
     fewer = night.stage(tables(night.dataset)[0], "f1", 7)
-    night.convert(1, files=(fewer.model_copy(update={"rows": 10}), files[1]))
-    night.lake.put(fewer.key, parquet(tables(night.dataset)[0], 7))
+    night.convert(1, files=(fewer.model_copy(update={"rows": 10}), private))
     (problem,) = night.judge().problems
     assert (problem.rule, problem.reason) == ("footer.rows", "has 7 rows, its receipt says 10")
+
+
+@pytest.mark.parametrize("other", ["f0", "f1"])
+def test_a_file_is_named_once_and_by_its_own_shard(night: Night, other: str) -> None:
+    table = tables(night.dataset)[0]
+    halves = [night.stage(table, other, 5), night.stage(table, other, 5)]
+    night.convert(1, files=(*halves, night.convert(1).files[1]))
+    assert "staged.key" in {rule for rule, _ in night.found()}
+
+
+def test_a_size_that_is_not_the_objects_is_found(night: Night) -> None:
+    first, second = night.convert(1).files
+    night.convert(1, files=(first.model_copy(update={"size": first.size + 1}), second))
+    assert night.found() == [("staged.size", f"s3://lake/{first.key}")]
 
 
 def test_a_file_of_other_columns_or_of_no_table_or_no_parquet_is_found(night: Night) -> None:
@@ -252,10 +265,11 @@ def test_a_file_of_other_columns_or_of_no_table_or_no_parquet_is_found(night: Ni
         kept = receipts[index].model_copy(update={"files": (file, receipts[index].files[1])})
         night.lake.put_model(layout.receipt("sales", "customers", f"f{index}"), kept)
 
-    replace(0, night.stage(private, "other", 9).model_copy(update={"table": open_table.name}))
+    odd = night.stage(private.model_copy(update={"name": "odd"}), "f0", 9)
+    replace(0, odd.model_copy(update={"table": open_table.name}))
     replace(1, receipts[1].files[0].model_copy(update={"table": "nowhere"}))
-    etag = night.lake.put("text.parquet", b"id,name\n1,a\n")
-    replace(2, receipts[2].files[0].model_copy(update={"key": "text.parquet", "etag": etag}))
+    text = receipts[2].files[0]
+    replace(2, text.model_copy(update={"etag": night.lake.put(text.key, b"id,name\n1,a\n")}))
     assert {rule for rule, _ in night.found()} == {
         "footer.schema",
         "staged.table",

@@ -7,6 +7,7 @@ footers of the Parquet files as they lie in the bucket. What does not agree is a
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from nightlake.core import layout
 from nightlake.core.footer import read_footer
 from nightlake.core.pipeline import Dataset
 from nightlake.core.quarantine import quarantine_table
@@ -52,6 +53,7 @@ def unbalanced(shard: Shard, receipt: Receipt | None, dataset: Dataset, raw_buck
             f"{receipt.blank} blank, {receipt.rows:,} rows, {receipt.quarantined:,} quarantined)"
         )
         yield _finding("balance.records", where, reason)
+    yield from _misnamed(shard, receipt)
     by_table: Counter[str] = Counter({table.name: 0 for table in tables(dataset)})
     for file in receipt.files:
         by_table[file.table] += file.rows
@@ -64,13 +66,23 @@ def unbalanced(shard: Shard, receipt: Receipt | None, dataset: Dataset, raw_buck
         yield _finding("balance.quarantined", where, reason)
 
 
+def _misnamed(shard: Shard, receipt: Receipt) -> Iterator[Finding]:
+    """Files that are not of this shard alone: another shard's rows would be published twice."""
+    prefix = layout.staged(shard.pipeline, shard.dataset, shard.fingerprint)
+    for key, times in Counter(file.key for file in receipt.files).items():
+        if times > 1 or not key.startswith(prefix):
+            yield _finding(
+                "staged.key", key, f"is named {times} times by the receipt of {prefix}, whose it must be, once"
+            )
+
+
 def misstaged(file: StagedFile, schemas: Mapping[str, Table], lake: Store) -> Iterator[Finding]:
     """What a staged file is other than its receipt says, or than its table in `schemas` (by name) demands."""
     where = f"s3://{lake.bucket}/{file.key}"
     if file.table not in schemas:
         yield _finding("staged.table", where, f"is of the table {file.table!r}, which the contract does not have")
         return
-    yield from _changed(lake, file.key, file.etag, file.rows, schemas[file.table])
+    yield from _changed(lake, file.key, file.etag, file.rows, schemas[file.table], size=file.size)
 
 
 def misplaced(receipt: Receipt, dataset: Dataset, quarantine: Store) -> Iterator[Finding]:
@@ -80,7 +92,9 @@ def misplaced(receipt: Receipt, dataset: Dataset, quarantine: Store) -> Iterator
         yield from _changed(quarantine, file.key, file.etag, file.rows, quarantine_table(dataset))
 
 
-def _changed(store: Store, key: str, etag: str, rows: int, table: Table) -> Iterator[Finding]:
+def _changed(
+    store: Store, key: str, etag: str, rows: int, table: Table, *, size: int | None = None
+) -> Iterator[Finding]:
     import pyarrow as pa
 
     where = f"s3://{store.bucket}/{key}"
@@ -94,6 +108,8 @@ def _changed(store: Store, key: str, etag: str, rows: int, table: Table) -> Iter
     except pa.ArrowInvalid as error:
         yield _finding("footer.unreadable", where, f"is no Parquet file ({error})")
         return
+    if size not in (None, found.size):
+        yield _finding("staged.size", where, f"has {found.size:,} bytes, its receipt says {size:,}")
     if footer.num_rows != rows:
         yield _finding("footer.rows", where, f"has {footer.num_rows:,} rows, its receipt says {rows:,}")
     if not footer.schema.to_arrow_schema().equals(arrow_schema(table)):

@@ -14,7 +14,7 @@ from nightlake.core.catalog import Catalog
 from nightlake.core.frozen import Frozen
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset, Pipeline
-from nightlake.core.shard import Finding, Plan, Receipt, Validation
+from nightlake.core.shard import Finding, Plan, QuarantineFile, Receipt, Validation
 from nightlake.core.source import AnySource
 from nightlake.core.source_rules import SourceRules
 from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
@@ -117,14 +117,15 @@ def _keep_refused(request: Request, receipts: Sequence[Receipt], places: Places)
     copies = {key: file for key, file in kept.items() if file is not None}
     earlier = {info.key for info in places.quarantine.list(prefix)}
     places.quarantine.delete(earlier - copies.keys())
-    for key, file in copies.items():
-        # A file that is gone or another one is a finding already.
-        with suppress(ObjectNotFoundError, PreconditionFailedError):
-            places.quarantine.copy(places.quarantine.bucket, file.key, key, source_etag=file.etag)
-    year, month, day = request.date.isoformat().split("-")
-    places.catalog.point_partition(
-        places.quarantine_database, request.dataset, (year, month, day), f"s3://{places.quarantine.bucket}/{prefix}"
-    )
+    each(lambda key: _copy(places.quarantine, copies[key], key), copies, workers=places.workers)
+    values, location = layout.partition_values(request.date), f"s3://{places.quarantine.bucket}/{prefix}"
+    places.catalog.point_partition(places.quarantine_database, request.dataset, values, location)
+
+
+def _copy(quarantine: Store, file: QuarantineFile, key: str) -> None:
+    # A file that is gone or another one is a finding already.
+    with suppress(ObjectNotFoundError, PreconditionFailedError):
+        quarantine.copy(quarantine.bucket, file.key, key, source_etag=file.etag)
 
 
 def _refused(request: Request) -> str:
