@@ -16,7 +16,7 @@ from nightlake.core.shard import QuarantineFile, Receipt, RuleCount, Shard
 from nightlake.core.source import BUSINESS_DATE
 from nightlake.core.staged_files import StagedFiles
 from nightlake.core.store import Store
-from nightlake.core.table import arrow_schema, tables
+from nightlake.core.table import tables
 from nightlake.core.value_parser import Reading
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ class ShardOutput:
             rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows))), pa.array(list(checked.refused)))))
         for day, part in self._by_day(rows):
             for table in tables(self.dataset):
-                schema = arrow_schema(table)
-                self._files.add(table.name, day, part.select(schema.names).cast(schema))
+                self._files.add(table.name, day, part.select([column.name for column in table.columns]))
 
     def _by_day(self, rows: "pa.Table") -> "Iterator[tuple[date, pa.Table]]":
         import pyarrow as pa

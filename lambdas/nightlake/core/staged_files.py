@@ -1,6 +1,6 @@
 """Gathers rows by table and day and writes them as Parquet files of a good size, in bounded memory."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date
 from tempfile import TemporaryFile
@@ -32,15 +32,18 @@ class StagedFiles:
         self._file_bytes = file_bytes
         self._held_bytes = held_bytes
         self._held: defaultdict[tuple[str, date], list[pa.Table]] = defaultdict(list)
+        self._sizes = Counter[tuple[str, date]]()
         self._files: list[StagedFile] = []
 
     def add(self, table: str, day: date, rows: "pa.Table") -> None:
         """Take rows of one day for one table."""
-        self._held[table, day].append(rows)
-        if self._bytes((table, day)) >= self._file_bytes:
-            self._write((table, day))
-        elif sum(map(self._bytes, self._held)) >= self._held_bytes:
-            self._write(max(self._held, key=self._bytes))
+        target = (table, day)
+        self._held[target].append(rows)
+        self._sizes[target] += rows.nbytes
+        if self._sizes[target] >= self._file_bytes:
+            self._write(target)
+        elif self._sizes.total() >= self._held_bytes:
+            self._write(max(self._sizes, key=self._sizes.__getitem__))
 
     def finish(self) -> tuple[StagedFile, ...]:
         """Write what is left and name all files."""
@@ -48,18 +51,16 @@ class StagedFiles:
             self._write(target)
         return tuple(self._files)
 
-    def _bytes(self, target: tuple[str, date]) -> int:
-        return sum(rows.nbytes for rows in self._held[target])
-
     def _write(self, target: tuple[str, date]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         table, day = target
+        del self._sizes[target]
         rows = pa.concat_tables(self._held.pop(target))
         key = self._key(table, day, len(self._files))
         with TemporaryFile() as file:
-            pq.write_table(rows, file, version="2.6", compression="snappy", row_group_size=max(rows.num_rows, 1))
+            pq.write_table(rows, file, version="2.6", compression="snappy", row_group_size=rows.num_rows)
             size = file.tell()
             file.seek(0)
             etag = self._store.put(key, file)
