@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -108,6 +109,9 @@ PATCHED: dict[str, str] = {
     "services.glue:_handle_request_sync": "23d06ad23cad",
     "services.lambda_svc:_execute_function_warm": "62b9218bef5b",
     "services.lambda_svc:_get_func_record_for_ref": "492b4efe8f90",
+    "services.s3:_get_object": "64ad7071ef0e",
+    "services.s3:_parse_range": "0631595e6e00",
+    "services.s3:_range_error_xml": "7bf593fed84f",
     "services.s3:_resolve_sse_write_headers": "2affef5a7d37",
     "services.scheduler:_at_time_epoch": "6f3f5ab6fca1",
     "services.scheduler:_tick_schedules": "0ece514e9120",
@@ -1224,6 +1228,36 @@ def _proxy_failures() -> None:
 
 
 # S3
+
+
+@_seam(
+    "S3: ranges of versions",
+    emulator="`Range` is ignored when a version is asked for",
+    aws="the bytes of the range",
+)
+def _ranges_of_versions() -> None:
+    def get(original: Any) -> Any:
+        def run(bucket: str, key: str, headers: dict[str, str], query: Any = None) -> Any:
+            if "range" not in headers or not query or "versionId" not in query:
+                return original(bucket, key, headers, query)
+            # A checksum of the whole would not be one of the range.
+            whole = {name: value for name, value in headers.items() if name not in {"range", "x-amz-checksum-mode"}}
+            status, answered, body = original(bucket, key, whole, query)
+            if status != HTTPStatus.OK:
+                return status, answered, body
+            s3 = _module("services.s3")
+            span = s3._parse_range(headers["range"], len(body))
+            if span is None:
+                refused = {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}
+                reason = s3._xml_body(s3._range_error_xml(bucket, key))
+                return HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE.value, refused, reason
+            start, end = span
+            told = {"Content-Length": str(end + 1 - start), "Content-Range": f"bytes {start}-{end}/{len(body)}"}
+            return HTTPStatus.PARTIAL_CONTENT.value, answered | told, body[start : end + 1]
+
+        return run
+
+    _wrap("services.s3:_get_object", get)
 
 
 @_seam(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local import aws
 
@@ -385,3 +386,17 @@ def test_executions_are_counted_and_logged(
     assert lines[0]["type"] == "ExecutionStarted"
     assert "TaskFailed" in {line["type"] for line in lines}
     assert "customer 42" not in json.dumps(lines)
+
+
+def test_a_range_of_a_version_is_that_range(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
+    s3, bucket = cloud.client("s3"), functions["Bucket"]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="lines", Body=b"one\ntwo\nthree\n")["VersionId"]
+
+    def part(span: str) -> bytes:
+        found: bytes = s3.get_object(Bucket=bucket, Key="lines", VersionId=version, Range=span)["Body"].read()
+        return found
+
+    assert [part("bytes=4-7"), part("bytes=8-"), part("bytes=-3")] == [b"two\n", b"three\n", b"ee\n"]
+    with pytest.raises(ClientError, match="InvalidRange"):
+        part("bytes=99-")
