@@ -47,10 +47,6 @@ class FunctionFailedError(NightlakeError):
     """A function that the command invoked ended with an error that is not one of our named ones."""
 
 
-class NothingPublishedError(NightlakeError):
-    """The command needs a snapshot of the pipeline and none was published yet; a night that ends well helps."""
-
-
 class EmptyRangeError(NightlakeError):
     """A range of dates ends before it begins."""
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from nightlake.core import layout
+from nightlake.core.errors import NothingPublishedError
 from nightlake.core.snapshot import Head
 from pydantic import BaseModel
 
 from cli.cloud import Cloud
-from cli.errors import NothingPublishedError
 
 Model = TypeVar("Model", bound=BaseModel)
 
