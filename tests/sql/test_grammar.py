@@ -15,7 +15,8 @@ from nightlake.core.audit import audit_query
 from nightlake.core.contract import load_pipelines
 from nightlake.core.define_table import Databases
 from nightlake.core.pipeline import Column, Pipeline
-from nightlake.core.statement import KINDS, Kind, MergeAttempt, RunDay, render
+from nightlake.core.sql_reading import Kind
+from nightlake.core.statement import KINDS, MergeAttempt, RunDay, render
 from nightlake.core.table import Table, ddl, tables
 
 from infra.saved_queries import saved_queries

@@ -134,6 +134,8 @@ def test_what_is_bound_parses_to_the_tree_with_those_nodes_replaced(pipeline: Pi
     [
         ("report", "SELECT a\nFROM secrets", 2, "reads secrets: it may read transactions, products"),
         ("report", "SELECT a FROM customers_private", 1, "reads customers_private"),
+        ("report", "WITH w AS (SELECT 1 AS a) SELECT a FROM other.w", 1, "reads other.w"),
+        ("report", "SELECT a FROM products; SELECT b FROM products", 1, "holds 2 statements"),
         ("report", "SELECT a\nFROM other.products", 2, "reads other.products"),
         ("report", "SELECT a FROM TABLE(f(1))", 1, "reads TABLE"),
         ("report", "SELECT a FROM products WHERE a IN (\nSELECT b FROM elsewhere)", 2, "reads elsewhere"),
@@ -168,8 +170,9 @@ def test_what_cannot_be_bound_is_refused_with_file_line_and_reason(
         bound(pipeline, text, kind=kind)
     assert f"The {kind} 'sales_enriched' of pipeline 'sales'" in str(refused.value)
     assert reason in str(refused.value)
-    if "is not Athena SQL" not in reason:
+    if reason != "is not Athena SQL":
         assert f"line {line}, " in str(refused.value)
+        assert len(str(refused.value).splitlines()) == 1
 
 
 def test_every_fault_is_told_at_once_in_the_order_of_the_lines(pipeline: Pipeline) -> None:

@@ -8,7 +8,8 @@ from nightlake.core.errors import Problem
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.sql import lint_sql
 from nightlake.core.sql_files import FOLDERS, Folder
-from nightlake.core.statement import KINDS, Fault, faults, readable
+from nightlake.core.sql_reading import Fault, read
+from nightlake.core.statement import KINDS, readable
 from nightlake.core.table import tables
 from nightlake.core.wording import identifier_fault, nearest
 
@@ -36,7 +37,7 @@ def _faults(file: Path, place: str, pipeline: Pipeline, views: list[str]) -> Ite
     if lint_sql(file):
         return ()
     kind, text = KINDS[folder], file.read_text(encoding="utf-8")
-    return faults(text, kind=kind, name=file.stem, readable=readable(kind, file.stem, pipeline, views))
+    return read(text, kind=kind, name=file.stem, readable=readable(kind, file.stem, pipeline, views)).faults
 
 
 def _name_fault(folder: Folder, name: str, pipeline: Pipeline) -> str | None:

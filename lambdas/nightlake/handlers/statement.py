@@ -12,7 +12,9 @@ from nightlake.core.across import across_query
 from nightlake.core.audit import audit_query
 from nightlake.core.dates import parse_date
 from nightlake.core.errors import StatementError
-from nightlake.core.statement import KINDS, Kind, MergeAttempt, RunDay, render
+from nightlake.core.merge_attempt import MergeAttempt
+from nightlake.core.sql_reading import Kind
+from nightlake.core.statement import KINDS, RunDay, render
 from nightlake.core.view import is_current
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
