@@ -52,8 +52,8 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One function. `lists` are the buckets that it may list; `results` lets it read answers of Athena, `executions`
-    ask how an execution of a night stands.
+    """One function. `lists` are the buckets that it may list; `deliveries` lets it list the versions of the raw
+    bucket, `results` read answers of Athena, `executions` ask how an execution of a night stands.
     """
 
     description: str
@@ -61,6 +61,7 @@ class Task:
     objects: tuple[Objects, ...] = ()
     lists: tuple[BucketName, ...] = ()
     tables: tuple[Tables, ...] = ()
+    deliveries: bool = False
     results: bool = False
     executions: bool = False
 
@@ -85,11 +86,12 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="Whether a source is ready, and its shards",
         timeout=_LONG,
         objects=(
-            Objects("raw", ("*",), (*_GET, *_GET_VERSION)),
+            Objects("raw", ("*",), _GET_VERSION),
             Objects("lake", ("staging/*",)),
             *_RUN_NOTES,
         ),
-        lists=("raw", "lake"),
+        lists=("lake",),
+        deliveries=True,
     ),
     "convert": Task(
         description="One shard to Parquet, refused rows to quarantine, and a receipt",
@@ -163,7 +165,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="The run record, in whatever way the night ended, and the locks released",
         timeout=Duration.minutes(5),
         objects=(_LOCKS, Objects("lake", ("snapshots/*",)), *_RUN_NOTES),
-        lists=("raw", "lake"),
+        lists=("lake",),
         tables=(Tables("staging", ("glue:DeleteTable",)),),
     ),
     "rollback": Task(
@@ -211,6 +213,8 @@ def _object_rights(task: Task, stage: str, lake: Lake) -> Iterator[iam.PolicySta
     if task.lists:
         buckets = [_bucket_arn(stage, bucket) for bucket in task.lists]
         yield iam.PolicyStatement(actions=["s3:ListBucket"], resources=buckets)
+    if task.deliveries:
+        yield iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[_bucket_arn(stage, "raw")])
     read: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_GET, *_GET_VERSION}}
     written: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_PUT}}
     if task.results:
