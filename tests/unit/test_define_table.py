@@ -15,19 +15,33 @@ Define = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def define(environment: object, lambda_context: Any) -> Define:
-    """`define(table)`: DefineTable's answer for a table of sales."""
-    return lambda table, pipeline="sales": handler({"pipeline": pipeline, "table": table}, lambda_context)
+    """`define(table)`: DefineTable's answer for a table of sales, in the served database unless another is named."""
+
+    def defined(table: str, database: str = "nightlake_dev", pipeline: str = "sales") -> dict[str, Any]:
+        return handler({"pipeline": pipeline, "database": database, "table": table}, lambda_context)
+
+    return defined
 
 
 def test_every_table_of_the_contract_is_defined_as_glue_takes_it(define: Define, sales: Pipeline) -> None:
     inputs = table_inputs(sales, "nightlake-dev-lake-123456789012-eu-west-1")
     assert "customers_private" in [wanted["Name"] for wanted in inputs]
     for wanted in inputs:
-        assert define(wanted["Name"]) == wanted
+        assert define(wanted["Name"]) == define(wanted["Name"], "nightlake_dev_staging") == wanted
+
+
+def test_refused_rows_have_a_table_of_their_own_under_the_name_of_the_dataset(define: Define, sales: Pipeline) -> None:
+    for dataset in sales.datasets:
+        columns = define(dataset.name, "nightlake_dev_quarantine")["StorageDescriptor"]["Columns"]
+        assert {"rule", "reason", "raw"} <= {column["Name"] for column in columns}
+    with pytest.raises(TableNotInContractError, match=r"no table 'customers_private' in database '.*_quarantine'"):
+        define("customers_private", "nightlake_dev_quarantine")
 
 
 def test_a_table_that_no_contract_describes_is_refused_with_those_there_are(define: Define) -> None:
-    with pytest.raises(TableNotInContractError, match=r"'sales' publishes no table 'sale' .*transactions, products"):
+    with pytest.raises(
+        TableNotInContractError, match=r"'sales' has no table 'sale' in .*'nightlake_dev' .*transactions"
+    ):
         define("sale")
 
 

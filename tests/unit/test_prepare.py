@@ -2,11 +2,13 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 from nightlake.core.errors import (
     InvalidDateError,
     InvalidInputError,
@@ -18,12 +20,24 @@ from nightlake.core.payload import EVENT_LIMIT_BYTES
 from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.table import tables
 from nightlake.handlers.prepare import handler
+from nightlake.handlers.settings import settings
 
 Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def run(environment: object, event: Callable[[str], dict[str, Any]], lambda_context: Any) -> Run:
+def aws(environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stage in which nothing ever ran."""
+    environment(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        place = {"LocationConstraint": "eu-west-1"}
+        boto3.client("s3").create_bucket(Bucket=settings().lake_bucket, CreateBucketConfiguration=place)
+        yield
+
+
+@pytest.fixture
+def run(aws: None, event: Callable[[str], dict[str, Any]], lambda_context: Any) -> Run:
     """`run(name=value, ...)`: Prepare's answer to the trigger's event with these fields replaced."""
     return lambda **fields: handler(event("prepare") | fields, lambda_context)
 
@@ -44,13 +58,34 @@ def test_a_retry_of_the_same_execution_prepares_the_same_run(run: Run) -> None:
     assert run()["run_id"] != run(execution_id="another")["run_id"]
 
 
-def test_every_table_of_the_contract_is_wanted_in_both_databases(run: Run, sales: Pipeline) -> None:
-    assert run()["tables"] == [
-        {"database": database, "name": table.name}
-        for database in ("nightlake_dev", "nightlake_dev_staging")
-        for dataset in sales.datasets
-        for table in tables(dataset)
+def test_every_table_of_the_contract_is_wanted_and_one_for_the_refused_rows_of_each_dataset(
+    run: Run, sales: Pipeline
+) -> None:
+    published = [table.name for dataset in sales.datasets for table in tables(dataset)]
+    refused = [dataset.name for dataset in sales.datasets]
+    assert [(table["database"], table["name"]) for table in run()["tables"]] == [
+        *(("nightlake_dev", name) for name in published),
+        *(("nightlake_dev_staging", name) for name in published),
+        *(("nightlake_dev_quarantine", name) for name in refused),
     ]
+
+
+def test_the_run_names_the_merges_views_and_reports_that_were_deployed(
+    run: Run, environment: Callable[..., object], tmp_path: Path, sales: Pipeline
+) -> None:
+    for file in ("views/daily.sql", "reports/b.sql", "reports/a.sql"):
+        path = tmp_path / "sql" / "sales" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("SELECT 1")
+    environment(SQL=str(tmp_path / "sql"))
+    prepared = run()
+    assert (prepared["merges"], prepared["views"], prepared["reports"]) == ([*sales.merge], ["daily"], ["a", "b"])
+
+
+def test_a_night_waits_for_a_delivery_from_its_scheduled_time_on_and_a_person_for_none(run: Run) -> None:
+    assert run()["scheduled_at"] == "2026-11-21T03:00:00+00:00"
+    assert run(input={"date": "2017-06-12"})["scheduled_at"] is None
+    assert run(input={"date": "2017-06-12", "backfill": True})["backfill"] is True
 
 
 def test_a_hundred_datasets_of_two_hundred_columns_make_a_small_answer(
@@ -68,7 +103,7 @@ def test_a_hundred_datasets_of_two_hundred_columns_make_a_small_answer(
     (tmp_path / "sales.json").write_text(sales.model_copy(update={"datasets": datasets}).model_dump_json())
     environment(CONTRACTS=str(tmp_path))
     prepared = run()
-    assert len(prepared["tables"]) == 2 * 2 * 100
+    assert len(prepared["tables"]) == (2 * 2 + 1) * 100
     assert len(json.dumps(prepared)) < 100_000
 
 

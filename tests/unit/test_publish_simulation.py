@@ -15,13 +15,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import IO, Any
 
 import pytest
+from landed import DATABASES, SHOP, land
 from memory_catalog import MemoryCatalog
 from memory_objects import MemoryObjects
 from nightlake.core import garbage, layout, lock, publish
 from nightlake.core.catalog import Values
 from nightlake.core.complete import End, complete
 from nightlake.core.dates import run_id
-from nightlake.core.define_table import Databases
 from nightlake.core.errors import (
     ProjectionError,
     PublishContendedError,
@@ -32,25 +32,12 @@ from nightlake.core.errors import (
 )
 from nightlake.core.history import find_head, rollback
 from nightlake.core.lock import RUNNING, Lock
-from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Schedule
 from nightlake.core.prepare import RunInput, Start, prepare
 from nightlake.core.projection import project
 from nightlake.core.seal import seal
-from nightlake.core.shard import Receipt, Shard, SourceObject, StagedFile, Validation
 from nightlake.core.snapshot import Head, PartitionManifest, Snapshot
 from nightlake.core.store import ObjectInfo
 
-SHOP = Pipeline(
-    name="shop",
-    version="1",
-    schedule=Schedule(),
-    business_date=BusinessDate(),
-    datasets=tuple(Dataset(name=name, columns=(Column(name="amount", type="bigint"),)) for name in ("daily", "late")),
-    sources=(),
-    latency_minutes=1,
-    retention_days=1,
-)
-DATABASES = Databases(served="served", staging="staging", quarantine="quarantine")
 OLD_DAY = date(2026, 1, 1)
 DATES = (date(2026, 1, 2), date(2026, 1, 3))
 SEEDS, CHUNK = 1200, 100
@@ -356,50 +343,13 @@ class Night:
 
     def _land(self, dataset: str, delivered: Counter[Row]) -> str:
         chance = random.Random(f"{self.world.seed} {self.number} {dataset}")  # noqa: S311
-        lake = self.world.lake
         days = [self.day] * 2 if dataset == "daily" else [self.day, *[OLD_DAY] * chance.randrange(3)]
         files = []
         for index, day in enumerate(days):
             amount = chance.randrange(1000)
-            key = f"{layout.staged(SHOP.name, dataset, self.run_id)}{index}.parquet"
-            etag = lake.put(key, json.dumps({"run": self.run_id, "index": index, "amount": amount}).encode())
-            size = lake.head(key).size  # type: ignore[union-attr]
-            files.append(StagedFile(table=dataset, day=day, key=key, etag=etag, size=size, rows=1))
+            files.append((day, {"run": self.run_id, "index": index, "amount": amount}))
             delivered[dataset, day, self.day, self.run_id, amount] += 1
-        source = SourceObject(key="a", version_id="b", etag="c", size=1)
-        shard = Shard(
-            pipeline=SHOP.name, dataset=dataset, date=self.day, index=0, object=source, start=0, end=1, fingerprint="f"
-        )
-        receipt = Receipt(
-            shard=shard,
-            run_id=self.run_id,
-            records=len(files),
-            header=0,
-            blank=0,
-            rows=len(files),
-            quarantined=0,
-            files=tuple(files),
-        )
-        lake.put_model(layout.receipt(SHOP.name, dataset, self.run_id), receipt)
-        validation = Validation(
-            dataset=dataset,
-            date=self.day,
-            run_id=self.run_id,
-            attempt=1,
-            status="good",
-            objects=1,
-            bytes=1,
-            shards=1,
-            reused=0,
-            records=len(files),
-            rows=len(files),
-            quarantined=0,
-            rounded=0,
-            receipts=(layout.receipt(SHOP.name, dataset, self.run_id),),
-        )
-        key = layout.validation(SHOP.name, self.day, self.run_id, dataset)
-        lake.put_model(key, validation)
-        return key
+        return land(self.world.lake, dataset, self.day, self.run_id, {dataset: files})
 
     def __call__(self) -> None:
         """Run to an end, whichever; what nobody expects is kept in the world's errors."""

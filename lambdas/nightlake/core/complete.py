@@ -6,7 +6,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from nightlake.core import layout, lock
-from nightlake.core.audit_merge import drop_attempts
 from nightlake.core.catalog import Catalog
 from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import InvalidDateError, SourceRejectedError
@@ -74,6 +73,8 @@ def complete(
     key = layout.record(pipeline.name, run)
     store.put_model(key, record)
     if day is not None:
+        from nightlake.core.audit_merge import drop_attempts  # sqlglot comes with it
+
         drop_attempts(pipeline, day=day, run_id=run, lake=store, catalog=catalog, database=staging_database)
     for lock_key in _locks(store, pipeline.name, day):
         lock.release(store, lock_key, end.execution_id)
