@@ -99,7 +99,7 @@ def _elements(window: _Window, where: str) -> Iterator[tuple[object, str]]:
         yield _element(window, where, index)
         ended = window.skip("]")
         if not ended and not window.skip(","):
-            raise _broken(window, where, f"after record {index} comes no comma and no ]")
+            raise _broken(window, where, f"after record {index} comes no comma and no ]", window.at)
     if not window.at_end():
         raise JsonSyntaxError(f"{where} goes on after its array ended; deliver one array and nothing else")
 
@@ -111,7 +111,7 @@ def _element(window: _Window, where: str, index: int) -> tuple[object, str]:
             value, end = _decode(window.text, window.at)
         except (ValueError, RecursionError) as error:
             if window.ended or len(window.text) - window.at > RECORD_LIMIT:
-                raise _broken(window, where, f"record {index} is not JSON ({error})") from None
+                raise _broken(window, where, f"record {index} is not JSON ({error})", _wrong_at(error)) from None
         else:
             # a number may go on in the next piece
             if end < len(window.text) or window.ended:
@@ -128,8 +128,17 @@ def _decode(text: str, start: int) -> tuple[object, int]:
         return defect, _ANY.raw_decode(text, start)[1]
 
 
-def _broken(window: _Window, where: str, reason: str) -> JsonSyntaxError | JsonTruncatedError:
-    if window.ended and not window.text.rstrip(json_record.WHITESPACE).endswith("]"):
+def _wrong_at(error: ValueError | RecursionError) -> int:
+    """Where in the text the error is: at its end for a string that never ends; its start where nobody knows."""
+    if not isinstance(error, json.JSONDecodeError):
+        return 0
+    return len(error.doc) if error.msg.startswith("Unterminated") else error.pos
+
+
+def _broken(window: _Window, where: str, reason: str, at: int) -> JsonSyntaxError | JsonTruncatedError:
+    """The error for a text that does not go on as it should at `at`; at or beyond its end, it is cut off."""
+    text = window.text.rstrip(json_record.WHITESPACE)
+    if window.ended and (at >= len(text) or not text.endswith("]")):
         return JsonTruncatedError(f"{where} ends in the middle of its array; deliver the whole object")
     return JsonSyntaxError(f"{where} is not one JSON array of objects: {reason}")
 
