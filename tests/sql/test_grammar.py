@@ -14,9 +14,10 @@ from nightlake.core.across import across_query
 from nightlake.core.audit import audit_query
 from nightlake.core.contract import load_pipelines
 from nightlake.core.define_table import Databases
+from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Column, Pipeline
 from nightlake.core.sql_reading import Kind
-from nightlake.core.statement import KINDS, MergeAttempt, RunDay, render
+from nightlake.core.statement import KINDS, RunDay, render
 from nightlake.core.table import Table, ddl, tables
 
 from infra.saved_queries import saved_queries

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from athena_lake import Lake
 from nightlake.core import layout
 from nightlake.core.define_table import Databases
+from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.sql_reading import Kind
-from nightlake.core.statement import KINDS, MergeAttempt, RunDay, Statement, render
+from nightlake.core.statement import KINDS, RunDay, Statement, render
 from nightlake.core.table import Table, arrow_schema, table_input, tables
 
 SQL: Final = Path(__file__).resolve().parents[2] / "sql"

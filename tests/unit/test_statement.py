@@ -7,8 +7,9 @@ import pytest
 import sqlglot
 from nightlake.core.define_table import Databases
 from nightlake.core.errors import StatementError
+from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.statement import MergeAttempt, RunDay, Statement, render
+from nightlake.core.statement import RunDay, Statement, render
 
 ATTEMPT = MergeAttempt(merge="sales_enriched", table="sales_enriched__9f", location="staging/x/")
 MERGE = "CREATE TABLE sales_enriched AS SELECT product_id, year, month, day FROM transactions WHERE year = '2000'"
