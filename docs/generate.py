@@ -39,6 +39,28 @@ def errors() -> str:
     return "\n".join(["| error | when, and does a retry help |", "|---|---|", *rows])
 
 
+def api_routes() -> str:
+    """The routes of the query API as a table: path, and what the docstring says of the answer."""
+    tree = ast.parse((ROOT / "lambdas/nightlake/handlers/api/routes.py").read_text())
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    told = {
+        path.replace("<", "{").replace(">", "}"): " ".join((ast.get_docstring(function) or "").split())
+        for function in functions
+        for decorator in function.decorator_list
+        for path in _paths(decorator)
+    }
+    return "\n".join(
+        ["| route | answer |", "|---|---|", *(f"| `GET {path}` | {text} |" for path, text in told.items())]
+    )
+
+
+def _paths(decorator: ast.expr) -> list[str]:
+    match decorator:
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(path))]):
+            return [path]
+    return []
+
+
 def seams() -> str:
     """What the emulator does unlike AWS, and what becomes of it here."""
     from local.seams import seams_table
@@ -85,6 +107,7 @@ def settings() -> str:
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
+    "api routes": api_routes,
     "athena": athena,
     "states": states,
     "errors": errors,

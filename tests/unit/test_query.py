@@ -1,12 +1,14 @@
 """The query API as its callers see it: every route, problem documents, ETags, origins; and a log that knows why."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +27,7 @@ from published_lake import PublishedLake, Row
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 SHOP, OFFICE = "https://shop.example", "https://office.example"
 MONDAY, TUESDAY = date(2017, 6, 12), date(2017, 6, 13)
+API_PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 PATHS = [
     "/v1/health",
     "/v1/datasets",
@@ -402,6 +405,42 @@ def test_an_answer_that_lambda_could_not_carry_is_refused(get: Get, lake: Publis
     record(lake, lake.run_id(1), execution_id='"' * 2_100_000)
     path = f"/v1/runs/{lake.run_id(1)}"
     assert problem(get(path), HTTPStatus.BAD_REQUEST, path).endswith("more than the API can send; ask for less")
+
+
+def examples() -> list[tuple[str, Any]]:
+    """The requests of docs/api.md and what it shows of their answers."""
+    found = re.findall(r"```\nGET (\S+)\n```\n```json\n(.*?)```", API_PAGE.read_text(), re.DOTALL)
+    return [(path, json.loads(shown)) for path, shown in found]
+
+
+def shown(answer: Any, example: Any) -> Any:
+    """The answer with `…` wherever the example has it."""
+    if example == "…":
+        return example
+    if isinstance(answer, dict) and isinstance(example, dict):
+        return {name: shown(value, example.get(name)) for name, value in answer.items()}
+    return answer
+
+
+@pytest.mark.parametrize(("path", "example"), examples())
+def test_what_the_docs_show_is_answered(
+    get: Get, lake: PublishedLake, sales: Pipeline, path: str, example: Any
+) -> None:
+    rows = [
+        sale(number) | {"sales_value": Decimal(number) + Decimal("0.50"), "sold_at": datetime(2017, 6, 12, 8, number)}  # noqa: DTZ001
+        for number in range(5)
+    ]
+    lake.publish("transactions", tables(sales.datasets[0])[0].columns, {MONDAY: [rows]})
+    record(lake, lake.run_id(1), snapshot=1)
+    report(lake, "top_products", MONDAY, lake.run_id(1))
+    answer = get(urlsplit(path).path, query=parse_qs(urlsplit(path).query))
+    assert shown(json.loads(answer["body"]), example) == example
+
+
+def test_the_docs_show_every_kind_of_route() -> None:
+    assert {path.split("/")[2].partition("?")[0] for path, _ in examples()} == {
+        path.split("/")[2] for path in PATHS if path != "/v1/health"
+    }
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
