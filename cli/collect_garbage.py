@@ -23,6 +23,6 @@ def gc(
         cloud = connect(stage)
         function = cloud.outputs()["CollectGarbageFunction"]
         counts = invoke(cloud, function, {"pipeline": name, "keep": keep, "dry_run": dry_run})
-    facts = [(key.replace("_", " "), f"{value:,}") for key, value in counts.items() if isinstance(value, int)]
+    facts = [(key.replace("_", " "), f"{value:,}") for key, value in counts.items() if key != "dry_run"]
     title = f"{name}: {'would go' if dry_run else 'gone'}"
     answer({"pipeline": name, "dry_run": dry_run, **counts}, view=facts_table(facts, title=title), as_json=as_json)

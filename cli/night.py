@@ -29,7 +29,9 @@ class Night:
     def facts(self, cloud: Cloud) -> dict[str, Any]:
         """All there is to know of it, as `--json` prints it."""
         outputs = cloud.outputs()
-        record = self.record.model_dump(mode="json", exclude={"pipeline", "error"}) if self.record else {}
+        record = (
+            self.record.model_dump(mode="json", exclude={"pipeline", "error", "execution_id"}) if self.record else {}
+        )
         return {
             "pipeline": self.pipeline,
             "execution": self.ended.arn,

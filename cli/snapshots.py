@@ -30,8 +30,8 @@ def snapshots(
 def _view(pipeline: str, kept: list[dict[str, Any]]) -> Table:
     table = Table(title=f"Snapshots of {pipeline}", title_justify="left", title_style="bold", box=None)
     for column in ("", "number", "date", "run", "created"):
-        table.add_column(column, justify="right" if column == "number" else "left")
+        table.add_column(column, justify="right" if column == "number" else "left", no_wrap=True)
     for snapshot in kept:
         mark = "[green]published[/]" if snapshot["published"] else ""
-        table.add_row(mark, str(snapshot["number"]), snapshot["date"], snapshot["run_id"], snapshot["created_at"])
+        table.add_row(mark, str(snapshot["number"]), snapshot["date"], snapshot["run_id"], snapshot["created_at"][:16])
     return table
