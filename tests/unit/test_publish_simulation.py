@@ -462,7 +462,13 @@ class Night:
         )
         world = self.world
         complete(
-            end, SHOP, store=world.store, catalog=world.catalog, staging_database=DATABASES.staging, ended_at="later"
+            end,
+            SHOP,
+            lake=world.store,
+            raw=MemoryObjects("raw"),
+            catalog=world.catalog,
+            staging_database=DATABASES.staging,
+            now=self.started_at,
         )
 
     def publish_twice(self) -> None:

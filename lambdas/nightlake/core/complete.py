@@ -1,6 +1,6 @@
 """The end of a run, good or bad: its record is written, its locks are released. It can be repeated."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -43,7 +43,7 @@ class End(BaseModel):
 
 
 def complete(
-    end: End, pipeline: Pipeline, *, store: Store, catalog: Catalog, staging_database: str, ended_at: str
+    end: End, pipeline: Pipeline, *, lake: Store, raw: Store, catalog: Catalog, staging_database: str, now: datetime
 ) -> tuple[RunRecord, str]:
     """Write the record, drop what the run's merges left in the catalog, and release what this execution holds.
 
@@ -53,7 +53,7 @@ def complete(
     """
     run = run_id(parse_instant(end.started_at), end.execution_id)
     day = _day(end.date)
-    head = find_head(store, pipeline.name)
+    head = find_head(lake, pipeline.name)
     record = RunRecord(
         pipeline=pipeline.name,
         date=day,
@@ -62,22 +62,22 @@ def complete(
         outcome=end.outcome,
         error=end.error,
         started_at=end.started_at,
-        ended_at=ended_at,
+        ended_at=now.isoformat(timespec="milliseconds"),
         contract_hash=pipeline.contract_hash,
-        sources=tuple(sources(store, pipeline, day, run, _branches(end))) if day else (),
-        audits=tuple(audits(store, pipeline, day, run)) if day else (),
-        tables=tuple(sealed_tables(store, pipeline, day, run)) if day else (),
+        sources=tuple(sources(pipeline, day, run, _branches(end), lake=lake, raw=raw, now=now)) if day else (),
+        audits=tuple(audits(lake, pipeline, day, run)) if day else (),
+        tables=tuple(sealed_tables(lake, pipeline, day, run)) if day else (),
         snapshot=published(head[0].kept, run) if head else None,
         reports=end.reports,
     )
     key = layout.record(pipeline.name, run)
-    store.put_model(key, record)
+    lake.put_model(key, record)
     if day is not None:
         from nightlake.core.audit_merge import drop_attempts  # sqlglot comes with it
 
-        drop_attempts(pipeline, day=day, run_id=run, lake=store, catalog=catalog, database=staging_database)
-    for lock_key in _locks(store, pipeline.name, day):
-        lock.release(store, lock_key, end.execution_id)
+        drop_attempts(pipeline, day=day, run_id=run, lake=lake, catalog=catalog, database=staging_database)
+    for lock_key in _locks(lake, pipeline.name, day):
+        lock.release(lake, lock_key, end.execution_id)
     return record, key
 
 

@@ -1,15 +1,16 @@
 """The record of a run: what came in, what was refused, what was published, and why it failed if it did."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightlake.core import layout
+from nightlake.core.delivery import find_delivery
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.shard import Finding, SourceObject, Validation
+from nightlake.core.shard import Finding, Plan, SourceObject, Validation
 from nightlake.core.snapshot import KeptSnapshot, SealedTable
 from nightlake.core.store import Store
 from nightlake.core.verdict import Verdict
@@ -101,17 +102,40 @@ class SourceEnd(BaseModel):
 
 
 def sources(
-    store: Store, pipeline: Pipeline, day: date, run_id: str, ends: Sequence[SourceEnd]
+    pipeline: Pipeline,
+    day: date,
+    run_id: str,
+    ends: Sequence[SourceEnd],
+    *,
+    lake: Store,
+    raw: Store,
+    now: datetime,
 ) -> Iterator[SourceRecord]:
-    """Every source of the contract that the run judged or gave up, in the contract's order."""
+    """Every source of the contract that the run judged or gave up, in the contract's order, with its late files."""
     known = {end.dataset: end for end in ends}
     for source in pipeline.sources:
         end = known.get(source.dataset)
-        found = store.find_model(layout.validation(pipeline.name, day, run_id, source.dataset), Validation)
+        found = lake.find_model(layout.validation(pipeline.name, day, run_id, source.dataset), Validation)
         if found is not None:
-            yield _judged(found[0], end)
+            record = _judged(found[0], end)
         elif end is not None:
-            yield SourceRecord(dataset=end.dataset, status=end.status, attempt=end.attempt, error=end.error)
+            record = SourceRecord(dataset=end.dataset, status=end.status, attempt=end.attempt, error=end.error)
+        else:
+            continue
+        plan = lake.find_model(layout.plan(pipeline.name, day, run_id, source.dataset, record.attempt), Plan)
+        if plan is not None:
+            late = _late_files(plan[0].objects, find_delivery(source, day, raw, now=now).objects)
+            record = record.model_copy(update={"late": late})
+        yield record
+
+
+def _late_files(planned: Sequence[SourceObject], found: Sequence[SourceObject]) -> tuple[LateFile, ...]:
+    before, after = ({each.key: each.version_id for each in objects} for objects in (planned, found))
+    return tuple(
+        LateFile(key=key, what="came" if key not in before else "went" if key not in after else "changed")
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    )
 
 
 def _judged(validation: Validation, end: SourceEnd | None) -> SourceRecord:
@@ -149,13 +173,3 @@ def sealed_tables(store: Store, pipeline: Pipeline, day: date, run_id: str) -> I
 def published(kept: Sequence[KeptSnapshot], run_id: str) -> int | None:
     """The number of the snapshot that the run published."""
     return next((snapshot.number for snapshot in kept if snapshot.run_id == run_id), None)
-
-
-def late_files(planned: Sequence[SourceObject], found: Sequence[SourceObject]) -> tuple[LateFile, ...]:
-    """How a delivery differs from what Plan saw of it."""
-    before, after = ({each.key: each.version_id for each in objects} for objects in (planned, found))
-    return tuple(
-        LateFile(key=key, what="came" if key not in before else "went" if key not in after else "changed")
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    )

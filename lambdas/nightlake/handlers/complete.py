@@ -25,10 +25,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     record, key = complete(
         end,
         pipeline(end.pipeline),
-        store=Objects(settings().lake_bucket),
+        lake=Objects(settings().lake_bucket),
+        raw=Objects(settings().raw_bucket),
         catalog=Glue(),
         staging_database=settings().staging_database,
-        ended_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        now=datetime.now(UTC),
     )
     logger.info("Run completed", run_id=record.run_id, outcome=record.outcome, snapshot=record.snapshot)
     for name, value in (
