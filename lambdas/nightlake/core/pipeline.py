@@ -45,7 +45,6 @@ class ValidValues(Frozen):
     maximum: str | None = None
     exclusive_minimum: str | None = None
     exclusive_maximum: str | None = None
-    multiple_of: str | None = None
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
