@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from athena_lake import athena_lake
 from athena_shop import DATABASES, Shop
-from nightlake.core.across import Scope, across_query, duplicates_query, missing_query
+from nightlake.core.across import across_query, duplicates_query, missing_query
 from nightlake.core.pipeline import Column, Dataset, Pipeline, Relationship, Rule
 from nightlake.core.statement import RunDay, render
 
@@ -112,7 +112,7 @@ def test_a_pipeline_without_such_rules_asks_a_query_that_answers_no_rows(shop: S
 
 def test_the_queries_for_people_show_the_values(shop: Shop) -> None:
     land(shop, (1, "a", 5, "x@a"), (1, "a", 5, "x@a"), (2, "b", None, None), (2, "c", 5, None))
-    scope = Scope(date.fromisoformat(DAY), DATABASES.staging)
+    scope = {"day": date.fromisoformat(DAY), "database": DATABASES.staging}
     both = next(rule for rule in PEOPLE.rules if rule.id == "people.both")
-    assert shop.lake.rows(duplicates_query(both, PEOPLE, scope)) == [("a", "x@a", 2)]
-    assert shop.lake.rows(missing_query(PEOPLE.relationships[0], PEOPLE, PEOPLE, scope)) == [(5, 3)]
+    assert shop.lake.rows(duplicates_query(both, PEOPLE, **scope)) == [("a", "x@a", 2)]
+    assert shop.lake.rows(missing_query(PEOPLE.relationships[0], PEOPLE, PEOPLE, **scope)) == [(5, 3)]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from athena_lake import Lake, athena_lake
-from nightlake.core.audit import ROW_COUNT, audit_query
+from nightlake.core.audit import audit_query
 from nightlake.core.errors import MergeAuditError
+from nightlake.core.merge_attempt import ROW_COUNT
 
 
 @pytest.fixture

@@ -11,13 +11,12 @@ import pytest
 from memory_catalog import MemoryCatalog
 from memory_objects import MemoryObjects
 from nightlake.core import layout
-from nightlake.core.audit import ROW_COUNT
 from nightlake.core.audit_merge import Places, Request, audit_merge, drop_attempts
 from nightlake.core.errors import MergeAuditError
+from nightlake.core.merge_attempt import ROW_COUNT, MergeAttempt
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import QueryResult, ResultColumn
 from nightlake.core.snapshot import PublishedFile, SealedFile, SealedTable
-from nightlake.core.statement import MergeAttempt
 from nightlake.core.verdict import Count, Verdict
 
 DAY = date(2017, 6, 12)

@@ -15,8 +15,8 @@ from moto import mock_aws
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.core import layout
-from nightlake.core.audit import ROW_COUNT
 from nightlake.core.errors import DuplicateKeysError, MergeAuditError
+from nightlake.core.merge_attempt import ROW_COUNT
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.quarantine import quarantine_table
 from nightlake.core.shard import Plan

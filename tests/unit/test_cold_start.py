@@ -9,6 +9,7 @@ import pytest
 
 HANDLERS = [found.name for found in pkgutil.iter_modules(nightlake.handlers.__path__)]
 HEAVY = {"pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "yaml", "jsonschema", "sqlglot", "sqlite3", "requests"}
+NEEDED = {"statement": {"sqlglot"}}  # every statement is parsed before it is bound
 NEVER_IN_A_LAYER = {"aws_cdk", "open_data_contract_standard", "moto", "ministack", "cli", "infra", "local"}
 
 
@@ -25,7 +26,7 @@ def imported(name: str) -> set[str]:
 def test_no_handler_imports_what_it_does_not_need_at_once(name: str) -> None:
     modules = imported(name)
     assert "nightlake" in modules
-    assert sorted(modules & (HEAVY | NEVER_IN_A_LAYER)) == []
+    assert sorted(modules & (HEAVY | NEVER_IN_A_LAYER) - NEEDED.get(name, set())) == []
 
 
 def test_a_function_that_asks_aws_nothing_does_not_load_its_client() -> None:

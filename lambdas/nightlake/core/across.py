@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from nightlake.core import layout
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
+from nightlake.core.source_rules import queried_rules
 from nightlake.core.table import PARTITION_KEYS, tables
 from nightlake.core.union_all import union_all
 
@@ -16,7 +17,7 @@ _EXAMPLES: Final = 20
 
 
 @dataclass(frozen=True)
-class Scope:
+class _Scope:
     """The rows that are looked at: those of one run in the staging database, which the run's day selects.
 
     By default it is what the Task Statement binds: the placeholder day of every SQL file, tables without a database.
@@ -36,31 +37,26 @@ def across_query(pipeline: Pipeline) -> str:
     return union_all(checks) if checks else "SELECT '' AS rule, 0 AS broken, 0 AS checked WHERE false"
 
 
-def unique_rules(dataset: Dataset) -> tuple[Rule, ...]:
-    """The rules of a dataset that compare its rows with each other."""
-    return tuple(rule for rule in dataset.rules if rule.metric == "duplicateValues")
-
-
-def duplicates_query(rule: Rule, dataset: Dataset, scope: Scope) -> str:
+def duplicates_query(rule: Rule, dataset: Dataset, *, day: date, database: str) -> str:
     """A query that shows a person some values that occur more than once."""
-    copies = _copies(rule, dataset, scope).where(_all_given(_keys(rule.columns)))
+    copies = _copies(rule, dataset, _Scope(day, database)).where(_all_given(_keys(rule.columns)))
     return copies.having(exp.Count(this=exp.Star()) > 1).limit(_EXAMPLES).sql(dialect="athena")
 
 
-def missing_query(relationship: Relationship, dataset: Dataset, to: Dataset, scope: Scope) -> str:
+def missing_query(relationship: Relationship, dataset: Dataset, to: Dataset, *, day: date, database: str) -> str:
     """A query that shows a person some values that are not found."""
     own = _keys(relationship.columns, "r")
     rows = exp.select(*own, exp.Count(this=exp.Star()).as_("copies"))
-    missing = _matched(rows, relationship, dataset, to, scope).where(_is_missing(relationship))
+    missing = _matched(rows, relationship, dataset, to, _Scope(day, database)).where(_is_missing(relationship))
     return missing.group_by(*own).limit(_EXAMPLES).sql(dialect="athena")
 
 
 def _duplicates(pipeline: Pipeline) -> Iterator[exp.Select]:
     for dataset in pipeline.datasets:
-        for rule in unique_rules(dataset):
+        for rule in queried_rules(dataset):
             repeated = exp.Case().when(_all_given(_keys(rule.columns)), exp.column("copies") - 1).else_("0")
             check = _check(rule.id, exp.Sum(this=repeated), exp.Sum(this=exp.column("copies")))
-            yield check.from_(_copies(rule, dataset, Scope()).subquery("g"))
+            yield check.from_(_copies(rule, dataset, _Scope()).subquery("g"))
 
 
 def _relationships(pipeline: Pipeline) -> Iterator[exp.Select]:
@@ -69,7 +65,7 @@ def _relationships(pipeline: Pipeline) -> Iterator[exp.Select]:
         for relationship in dataset.relationships:
             broken = exp.Sum(this=exp.Case().when(_is_missing(relationship), "1").else_("0"))
             check = _check(relationship.id, broken, exp.Count(this=exp.Star()))
-            yield _matched(check, relationship, dataset, datasets[relationship.to], Scope())
+            yield _matched(check, relationship, dataset, datasets[relationship.to], _Scope())
 
 
 def _check(rule: str, broken: exp.Expression, checked: exp.Expression) -> exp.Select:
@@ -80,7 +76,7 @@ def _check(rule: str, broken: exp.Expression, checked: exp.Expression) -> exp.Se
     )
 
 
-def _copies(rule: Rule, dataset: Dataset, scope: Scope) -> exp.Select:
+def _copies(rule: Rule, dataset: Dataset, scope: _Scope) -> exp.Select:
     """Every combination of the rule's columns and how many rows have it."""
     keys = _keys(rule.columns)
     rows = _rows(dataset, rule.columns, scope).subquery("r")
@@ -88,7 +84,7 @@ def _copies(rule: Rule, dataset: Dataset, scope: Scope) -> exp.Select:
 
 
 def _matched(
-    selected: exp.Select, relationship: Relationship, dataset: Dataset, to: Dataset, scope: Scope
+    selected: exp.Select, relationship: Relationship, dataset: Dataset, to: Dataset, scope: _Scope
 ) -> exp.Select:
     """What is selected from the dataset's rows, each beside the one that it refers to."""
     pairs = zip(_keys(relationship.columns, "r"), _keys(relationship.to_columns, "known"), strict=True)
@@ -111,7 +107,7 @@ def _all_given(keys: Sequence[exp.Column]) -> exp.Condition:
     return exp.and_(*(key.is_(exp.null()).not_() for key in keys))
 
 
-def _rows(dataset: Dataset, columns: Sequence[str], scope: Scope) -> exp.Select:
+def _rows(dataset: Dataset, columns: Sequence[str], scope: _Scope) -> exp.Select:
     """The columns of a run's rows, as `k0`, `k1` and so on.
 
     Columns that no one table has are joined by `_source`, which names one row of a run in both tables.

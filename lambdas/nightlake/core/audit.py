@@ -1,7 +1,6 @@
 """Audits of a merge: each answers the rows that are wrong, and one Athena query counts them all."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import sqlglot
 from sqlglot import exp
@@ -9,8 +8,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
 from nightlake.core.errors import MergeAuditError
-
-ROW_COUNT: Final = "count(*)"  # as no file of an audit is called
+from nightlake.core.merge_attempt import ROW_COUNT
 
 
 def audit_query(merge: str, audits: Mapping[str, str]) -> str:

@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 
 from nightlake.core import layout
-from nightlake.core.across import Scope, duplicates_query, missing_query, unique_rules
 from nightlake.core.errors import DuplicateKeysError, RelationshipBrokenError
 from nightlake.core.expectation import described, is_met, percent
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
 from nightlake.core.query_result import QueryResult
 from nightlake.core.shard import Finding
+from nightlake.core.source_rules import queried_rules
 from nightlake.core.store import Store
 from nightlake.core.verdict import Count, Verdict, in_words
 
@@ -40,7 +40,7 @@ def audit_across(
         for dataset in pipeline.datasets
         if lake.head(layout.sealed_table(pipeline.name, request.date, request.run_id, dataset.name))
     }
-    judge = _Judge(pipeline, counts, sealed, Scope(request.date, staging_database))
+    judge = _Judge(pipeline, counts, sealed, request.date, staging_database)
     keys, relationships = [*judge.keys()], [*judge.relationships()]
     found = [*keys, *relationships]
     key = layout.across_audit(pipeline.name, request.date, request.run_id)
@@ -72,19 +72,22 @@ class _Judge:
     pipeline: Pipeline
     counts: Mapping[str, tuple[int, int]]
     sealed: Collection[str]
-    scope: Scope
+    day: date
+    staging_database: str
 
     def keys(self) -> Iterator[_Judged]:
         for dataset in self.pipeline.datasets:
             if dataset.name in self.sealed:
-                for rule in unique_rules(dataset):
+                for rule in queried_rules(dataset):
                     yield from self._key(rule, dataset)
 
     def _key(self, rule: Rule, dataset: Dataset) -> Iterator[_Judged]:
         repeated, checked = self.counts[rule.id]
         if not is_met(rule, repeated, checked):
+            from nightlake.core.across import duplicates_query  # only what is broken is looked at
+
             reason = f"rows that repeat {', '.join(rule.columns)} of another: {described(rule, repeated, checked)}"
-            where = duplicates_query(rule, dataset, self.scope)
+            where = duplicates_query(rule, dataset, day=self.day, database=self.staging_database)
             yield rule.severity, Finding(rule=rule.id, where=where, reason=reason)
 
     def relationships(self) -> Iterator[_Judged]:
@@ -95,15 +98,17 @@ class _Judge:
                     yield from self._relationship(relationship, dataset, datasets[relationship.to])
 
     def _relationship(self, relationship: Relationship, dataset: Dataset, to: Dataset) -> Iterator[_Judged]:
-        where = missing_query(relationship, dataset, to, self.scope)
         if to.name not in self.sealed:
             reason = f"was not checked: this run has no rows of {to.name}"
-            yield "warn", Finding(rule=relationship.id, where=where, reason=reason)
+            yield "warn", Finding(rule=relationship.id, where=f"the source {to.name}", reason=reason)
             return
         missing, checked = self.counts[relationship.id]
         if missing:
+            from nightlake.core.across import missing_query
+
             reason = (
                 f"{missing:,} of {checked:,} rows ({percent(missing, checked)} %) name a "
                 f"{', '.join(relationship.columns)} that {to.name} does not have"
             )
+            where = missing_query(relationship, dataset, to, day=self.day, database=self.staging_database)
             yield relationship.severity, Finding(rule=relationship.id, where=where, reason=reason)

@@ -7,22 +7,18 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
-import sqlglot
-from sqlglot import exp
-
 from nightlake.core import column_type, layout
-from nightlake.core.audit import ROW_COUNT
 from nightlake.core.catalog import Catalog
 from nightlake.core.errors import MergeAuditError
 from nightlake.core.footer import read_footer
 from nightlake.core.frozen import Frozen
+from nightlake.core.merge_attempt import ROW_COUNT, MergeAttempt
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Column, Pipeline
 from nightlake.core.query_result import QueryResult
 from nightlake.core.seal import seal_table, summary
 from nightlake.core.shard import Finding, StagedFile
 from nightlake.core.snapshot import SealedTable
-from nightlake.core.statement import MergeAttempt
 from nightlake.core.store import ObjectInfo, Store
 from nightlake.core.table import Table
 from nightlake.core.verdict import Count, Verdict, in_words
@@ -145,6 +141,9 @@ def _files(request: Request, lake: Store) -> str:
 
 def _first_dataset_with_rows(request: Request, statement: str, lake: Store) -> str | None:
     """The dataset that the statement selects from first, if this run sealed rows of it."""
+    import sqlglot  # only a merge without rows needs it
+    from sqlglot import exp
+
     for source in sqlglot.parse_one(statement, read="athena").find_all(exp.From):
         key = layout.sealed_table(request.pipeline, request.date, request.run_id, source.this.name.lower())
         if isinstance(source.this, exp.Table) and (found := lake.find_model(key, SealedTable)):

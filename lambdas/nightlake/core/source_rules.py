@@ -9,7 +9,10 @@ from nightlake.core.pipeline import Dataset, Rule
 from nightlake.core.shard import Finding, Receipt
 from nightlake.core.source import AnySource
 
-_COUNTED_HERE = ("nullValues", "missingValues", "invalidValues", "rowCount")  # duplicates take a query
+
+def queried_rules(dataset: Dataset) -> tuple[Rule, ...]:
+    """The rules that compare rows with each other: no receipt counts them, a query does."""
+    return tuple(rule for rule in dataset.rules if rule.metric == "duplicateValues")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class SourceRules:
     def _broken(self, severity: str) -> Iterator[Finding]:
         counts = self._counts()
         for rule in self.dataset.rules:
-            if rule.severity == severity and rule.metric in _COUNTED_HERE:
+            if rule.severity == severity and rule not in queried_rules(self.dataset):
                 count = self._rows if rule.metric == "rowCount" else counts[rule.id]
                 if not is_met(rule, count, self._total):
                     yield Finding(rule=rule.id, where=self.delivered, reason=_reason(rule, count, self._total))
