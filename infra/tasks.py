@@ -88,6 +88,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         objects=(
             Objects("raw", ("*",), _GET_VERSION),
             Objects("lake", ("staging/*",)),
+            Objects("lake", ("staging/*/receipt.json",), _DELETE),
             *_RUN_NOTES,
         ),
         lists=("lake",),
@@ -164,7 +165,12 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "complete": Task(
         description="The run record, in whatever way the night ended, and the locks released",
         timeout=Duration.minutes(5),
-        objects=(_LOCKS, Objects("lake", ("snapshots/*",)), *_RUN_NOTES),
+        objects=(
+            _LOCKS,
+            Objects("lake", ("snapshots/*",)),
+            *_RUN_NOTES,
+            Objects("raw", ("*",), _GET_VERSION),
+        ),
         lists=("lake",),
         tables=(Tables("staging", ("glue:DeleteTable",)),),
     ),
