@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from memory_objects import MemoryObjects
 from moto import mock_aws
 from nightlake.adapters.s3 import Objects
 from nightlake.core.shard import Finding
 from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
+from urllib3.exceptions import ProtocolError
 
 FINDING = Finding(rule="a", where="b", reason="c")
 
@@ -167,6 +169,43 @@ def test_a_race_of_two_conditional_writes_is_a_failed_condition() -> None:
         stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
         with pytest.raises(PreconditionFailedError):
             Objects("lake", client).put("a", b"", if_none_match=True)
+
+
+class Cut(io.BytesIO):
+    """A connection that breaks after what it holds."""
+
+    def read(self, size: int | None = -1, **_: object) -> bytes:
+        content = super().read(size)
+        if not content:
+            raise ProtocolError("Connection broken")
+        return content
+
+
+def body(content: io.BytesIO, length: int) -> dict[str, object]:
+    return {"Body": StreamingBody(content, length), "ContentLength": length, "ETag": '"abc"'}
+
+
+def test_a_connection_that_breaks_goes_on_where_it_was_with_the_same_object() -> None:
+    client = s3_client()
+    asked = {"Bucket": "lake", "Key": "a", "VersionId": "v1"}
+    with Stubber(client) as stub:
+        stub.add_response("get_object", body(Cut(b"some"), 10), asked)
+        rest = {**asked, "Range": "bytes=4-9", "IfMatch": '"abc"'}
+        stub.add_response("get_object", body(Cut(b""), 6), rest)
+        stub.add_response("get_object", body(io.BytesIO(b""), 6), rest)
+        stub.add_response("get_object", body(io.BytesIO(b" bytes"), 6), rest)
+        assert b"".join(Objects("lake", client).stream("a", version_id="v1")) == b"some bytes"
+        stub.assert_no_pending_responses()
+
+
+def test_a_connection_that_always_breaks_is_given_up() -> None:
+    client = s3_client()
+    with Stubber(client) as stub:
+        for _ in range(6):
+            stub.add_response("get_object", body(Cut(b""), 10))
+        with pytest.raises(ResponseStreamingError):
+            list(Objects("lake", client).stream("a"))
+        stub.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("method", ["get_object", "head_object", "put_object"])

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import TagTypeDef
 
 _PIECE_BYTES: Final = 1 << 20
+_BODY_RETRIES: Final = 5
 _DELETE_AT_ONCE: Final = 1000
 _MISSING: Final = ("NoSuchKey", "NoSuchVersion", "404")
 _CONFLICT: Final = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
@@ -44,16 +45,25 @@ class Objects(Store):
     def stream(
         self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
     ) -> Iterator[bytes]:
-        if end is not None and end <= start:
-            return
-        # S3 refuses any range of an empty object
-        byte_range: dict[str, Any] = (
-            {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
-        )
-        with self._missing(key):
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, **_version(version_id), **byte_range)
-        with closing(answer["Body"]) as body:
-            yield from body.iter_chunks(_PIECE_BYTES)
+        options = _version(version_id)
+        breaks = 0
+        while end is None or start < end:
+            if start or end is not None:  # S3 refuses any range of an empty object
+                options["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            with self._missing(key):
+                answer = self._client.get_object(Bucket=self.bucket, Key=key, **options)
+            # boto3 retries requests, not bodies; what goes on must be the same object
+            options["IfMatch"] = answer["ETag"]
+            end = start + answer["ContentLength"]
+            try:
+                with closing(answer["Body"]) as body:
+                    for piece in body.iter_chunks(_PIECE_BYTES):
+                        start += len(piece)
+                        yield piece
+            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                breaks += 1
+                if breaks > _BODY_RETRIES:
+                    raise
 
     def head(self, key: str, version_id: str | None = None) -> ObjectInfo | None:
         try:

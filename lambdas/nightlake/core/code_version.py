@@ -3,12 +3,14 @@
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Final
+
+_CORE: Final = Path(__file__).parent
 
 
 @cache
-def code_version() -> str:
-    """SHA-256, in hex, over the names and bytes of every file of nightlake.core."""
-    root = Path(__file__).parent
+def code_version(root: Path = _CORE) -> str:
+    """SHA-256, in hex, over the names and bytes of every Python file below `root`: of nightlake.core."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         content = path.read_bytes()

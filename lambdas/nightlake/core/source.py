@@ -90,7 +90,7 @@ class Ready(Frozen):
     files: int | None = Field(None, ge=1, description="At least so many objects match the path.")
     marker: str | None = Field(None, min_length=1, description="An object of this name lies in the day's folder.")
     manifest: str | None = Field(
-        None, min_length=1, description="An object of this name lies there and lists the names of all the others."
+        None, min_length=1, description="An object of this name lies there and lists the others, one name a line."
     )
     quiet_minutes: int = Field(0, ge=0, le=1440, description="Nothing that matches has changed for so many minutes.")
     deadline_minutes: int = Field(
