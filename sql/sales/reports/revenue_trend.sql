@@ -22,7 +22,7 @@ SELECT
   average_7_days,
   days_averaged,
   revenue_week_before,
-  CAST(100 * (revenue - revenue_week_before) / NULLIF(revenue_week_before, 0) AS decimal(9, 2)) AS change_percent
+  CAST(100 * (revenue - revenue_week_before) / NULLIF(revenue_week_before, 0) AS decimal(18, 2)) AS change_percent
 FROM days
 WHERE sold_on > DATE '2000-01-01' - INTERVAL '30' DAY
 ORDER BY sold_on

@@ -4,9 +4,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from athena_shop import Shop
+import pytest
+from athena_shop import SQL, Shop
+from nightlake.core.view import is_current
 
 MILK = {"product_id": 10, "manufacturer_id": 1, "department": "GROCERY", "brand": "Private"}
+
+
+VIEWS = sorted(file.stem for file in (SQL / "sales" / "views").glob("*.sql"))
 
 
 def sold(basket: int, customer: int, value: str, card: str = "0") -> dict[str, Any]:
@@ -96,3 +101,12 @@ def test_customer_activity_is_a_row_for_each_household(shop: Shop) -> None:
             "revenue": Decimal("4.00"),
         },
     ]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_that_was_created_needs_no_second_time(shop: Shop, name: str) -> None:
+    shop.land("2017-06-12")
+    shop.merge("sales_enriched", "2017-06-12")
+    shop.run("view", name, "2017-06-12")
+    made = shop.lake.glue.get_table(DatabaseName="served", Name=name)["Table"]
+    assert is_current(made, shop.statement("view", name, "2017-06-13").query)
