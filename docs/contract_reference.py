@@ -10,7 +10,7 @@ from nightlake.core.pipeline import BusinessDate, Schedule
 from nightlake.core.pipeline_file import PipelineFile
 from nightlake.core.rule_compiler import ARGUMENTS, OPTIONS, ROW_METRICS
 from nightlake.core.service_level import LATENCY_UNITS, RETENTION_UNITS
-from nightlake.core.source import CsvSource, Ready, S3Source, TextSource
+from nightlake.core.source import CsvSource, LinesSource, Ready, S3Source, TextSource
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -21,7 +21,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("A source with `from: s3`", S3Source, None),
     ("Its `ready`", Ready, None),
     ("More with `format: csv`, `json` or `jsonl`", TextSource, S3Source),
-    ("More with `format: csv`", CsvSource, TextSource),
+    ("More with `format: csv` or `jsonl`", LinesSource, TextSource),
+    ("More with `format: csv`", CsvSource, LinesSource),
 )
 
 
