@@ -172,6 +172,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("raw", ("*",), _GET_VERSION),
         ),
         lists=("lake",),
+        deliveries=True,
         tables=(Tables("staging", ("glue:DeleteTable",)),),
     ),
     "rollback": Task(
