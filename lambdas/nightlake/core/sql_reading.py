@@ -17,7 +17,7 @@ Kind = Literal["across", "merge", "audit", "view", "report"]
 PLACEHOLDER: Final = date(2000, 1, 1)
 _CREATES: Final[Mapping[str, str]] = {"merge": "CREATE TABLE", "view": "CREATE OR REPLACE VIEW"}
 _KEY_FORMATS: Final = dict(zip(PARTITION_KEYS, ("%Y", "%m", "%d"), strict=True))
-_DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?\b")
+_DATE: Final = re.compile(r"\d{4}-\d\d?-\d\d?\b|2000-?01(-?01)?$")  # and the placeholder put together of keys
 _DAY_HINT: Final = "write year = '2000' AND month = '01' AND day = '01', or DATE '2000-01-01', for the run's day"
 
 
@@ -137,13 +137,21 @@ def _read_keys(reading: Reading, tree: exp.Expr) -> None:
         sides = [side.unnest() for side in predicate.iter_expressions()]
         rows = [side.expressions if isinstance(side, exp.Tuple) else [side] for side in sides]
         for cells in zip(*rows, strict=False):
-            keys = [cell.name.lower() for cell in cells if isinstance(cell, exp.Column)]
-            form = next((_KEY_FORMATS[key] for key in keys if key in _KEY_FORMATS), None)
-            for literal in (cell for cell in cells if isinstance(cell, exp.Literal) and form):
-                if literal.is_string and literal.this == f"{PLACEHOLDER:{form}}":
-                    reading.days.append((literal, str(form)))
+            key = next(filter(None, map(_key, cells)), None)
+            if key is None:
+                continue
+            for literal in (cell for cell in cells if isinstance(cell, exp.Literal)):
+                if literal.is_string and literal.this == f"{PLACEHOLDER:{_KEY_FORMATS[key]}}":
+                    reading.days.append((literal, _KEY_FORMATS[key]))
                 else:
-                    reading.report(f"compares {keys[0]} with {literal.sql()}: {_DAY_HINT}", literal)
+                    reading.report(f"compares {key} with {literal.sql()}: {_DAY_HINT}", literal)
+
+
+def _key(cell: exp.Expr) -> str | None:
+    """The partition key that a column is, also where it is cast."""
+    column = cell.this if isinstance(cell, exp.Cast) else cell
+    name = column.name.lower() if isinstance(column, exp.Column) else ""
+    return name if name in _KEY_FORMATS else None
 
 
 def _read_dates(reading: Reading, tree: exp.Expr) -> None:
