@@ -15,7 +15,8 @@ from nightlake.core.value_parser import Reading, ValueParser
 
 at = datetime.fromisoformat
 ISO = Reading(
-    timestamp_formats=("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"), date_formats=("%Y-%m-%d",)
+    timestamp_formats=("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"),
+    date_formats=("%Y-%m-%d", "%Y%m%d"),
 )
 
 
@@ -50,6 +51,8 @@ def value_of(text: object, kind: str, reading: Reading = ISO) -> Any:
         ("boolean", "Yes", True),
         ("boolean", "0", False),
         ("boolean", True, True),
+        ("boolean", 1, True),
+        ("date", 20170612, date(2017, 6, 12)),
         ("string", " kept \0", " kept \0"),
         ("string", Decimal("1.50"), "1.50"),
         ("string", False, "false"),
@@ -204,27 +207,28 @@ MOMENTS = st.builds(lambda moment, text: moment.strftime(text), CLOCKS, st.sampl
 ODD_MOMENTS = ("2017-02-29 00:00:00", "1900-02-29", "0000-01-01", "2017-6-1 1:2:3", "24/13/2017 24:00")
 WORDS = st.sampled_from(("true", "False", "T", "yes", "N", "1", "0", "on", "", *ODD_MOMENTS))
 TEXTS = st.none() | NUMBERS | MOMENTS | WORDS | st.text(max_size=5)
+OF_JSON = TEXTS | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
 DECIMALS = ("decimal(12,2)", "decimal(2,2)", "decimal(38,0)", "decimal(38,38)")
 KINDS = st.sampled_from((*PLAIN, *DECIMALS))
 
 
 @given(
-    texts=st.lists(TEXTS, max_size=30),
+    raw=st.lists(TEXTS, max_size=30) | st.lists(OF_JSON, max_size=30),
     kind=KINDS,
     formats=st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True).map(tuple),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe"]),
     round_digits=st.booleans(),
 )
-def test_a_column_of_texts_is_cast_as_each_of_its_values_is_parsed(
-    texts: list[str | None], kind: str, formats: tuple[str, ...], zone: str, round_digits: bool
+def test_a_column_is_cast_as_each_of_its_values_is_parsed(
+    raw: list[object], kind: str, formats: tuple[str, ...], zone: str, round_digits: bool
 ) -> None:
     reading = Reading(formats, formats, zone, round_digits)
-    done = cast(texts, parse(kind), reading)
+    done = cast(raw, parse(kind), reading)
     values, refused, rounded = [], {}, []
-    for row, text in enumerate(texts):
+    for row, value in enumerate(raw):
         parser = ValueParser(reading)
         try:
-            values.append(parser.parse(parse(kind), text))
+            values.append(parser.parse(parse(kind), value))
         except ValueError as error:
             values.append(None)
             refused[row] = str(error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nightlake.core.column_type import INTEGER_BITS, ColumnType
 from nightlake.core.table import arrow_type
-from nightlake.core.value_parser import BLANKS, Reading, ValueParser, to_utc
+from nightlake.core.value_parser import BLANKS, Reading, ValueParser, digits, to_utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,13 +47,23 @@ def cast(values: "Sequence[object] | pa.Array", kind: ColumnType, reading: Readi
 
     if isinstance(values, pa.Array):
         return _cast_array(values, kind, reading)
-    if kind.is_nested:
-        return _cast_each(values, range(len(values)), pa.nulls(len(values), arrow_type(kind)), kind, reading)
-    try:
-        texts = pa.array(values, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):  # values of JSON, or half a character
+    texts = None if kind.is_nested else _as_texts(values)
+    if texts is None:
         return _cast_each(values, range(len(values)), pa.nulls(len(values), arrow_type(kind)), kind, reading)
     return _cast_texts(texts, kind, reading)
+
+
+def _as_texts(values: Sequence[object]) -> "pa.Array | None":
+    """The values as texts; None when one of them is neither text nor number, or no text of UTF-8."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, pa.string())
+    except (TypeError, ValueError):
+        try:
+            return pa.array([digits(value) for value in values], pa.string())
+        except (TypeError, ValueError):
+            return None
 
 
 def _cast_texts(texts: "pa.Array", kind: ColumnType, reading: Reading) -> Cast:

@@ -72,8 +72,9 @@ class Mask:
         for name in self._private:
             fields[self.header.index(name)] = MASK
         text = io.StringIO(newline="")
-        csv.writer(text, delimiter=source.delimiter, lineterminator="").writerow(fields)
-        return text.getvalue()
+        line_end = "\r\n"  # csv quotes the fields that have one of these
+        csv.writer(text, delimiter=source.delimiter, lineterminator=line_end).writerow(fields)
+        return text.getvalue().removesuffix(line_end)
 
     def _object(self, raw: str) -> str:
         record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits

@@ -64,6 +64,7 @@ class ValueParser:
 
         None stays None. Raises ValueError with what is wrong, in words that never repeat the value.
         """
+        value = digits(value)
         if value is None:
             return None
         if kind.is_nested:
@@ -121,13 +122,18 @@ class ValueParser:
         return pairs
 
 
+def digits(value: object) -> object:
+    """A number of JSON as its text, which means the same for every type; anything else as it is."""
+    return str(value) if type(value) in (int, Decimal) else value
+
+
 def _decimal(value: object) -> Decimal:
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+    if isinstance(value, float):
+        value = repr(value)
+    elif not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise ValueError("not a number")
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        raise ValueError("not a number")  # noqa: TRY004
     try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
+        number = Decimal(value)
     except ArithmeticError:
         raise ValueError("not a number that a computer can hold") from None
     if not number.is_finite():
@@ -156,7 +162,7 @@ def _float(kind: ColumnType, number: Decimal) -> float:
 
 
 def _boolean(value: object, _reading: Reading) -> bool:
-    spelled = str(value).lower() if isinstance(value, str | bool | int | Decimal) else ""
+    spelled = str(value).lower() if isinstance(value, str | bool) else ""
     if spelled not in BOOLEANS:
         raise ValueError(f"not a boolean: write {', '.join(BOOLEANS)}")
     return BOOLEANS[spelled]
@@ -165,7 +171,7 @@ def _boolean(value: object, _reading: Reading) -> bool:
 def _string(value: object, _reading: Reading) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if not isinstance(value, bytes | str | int | float | Decimal):
+    if not isinstance(value, bytes | str | float):
         raise ValueError("not a text")  # noqa: TRY004
     try:
         text = value.decode() if isinstance(value, bytes) else str(value)
