@@ -114,5 +114,7 @@ def test_the_queries_for_people_show_the_values(shop: Shop) -> None:
     land(shop, (1, "a", 5, "x@a"), (1, "a", 5, "x@a"), (2, "b", None, None), (2, "c", 5, None))
     scope = {"day": date.fromisoformat(DAY), "database": DATABASES.staging}
     both = next(rule for rule in PEOPLE.rules if rule.id == "people.both")
-    assert shop.lake.rows(duplicates_query(both, PEOPLE, **scope)) == [("a", "x@a", 2)]
-    assert shop.lake.rows(missing_query(PEOPLE.relationships[0], PEOPLE, PEOPLE, **scope)) == [(5, 3)]
+    repeated = shop.lake(duplicates_query(both, PEOPLE, **scope)).table.to_pylist()
+    assert repeated == [{"copies": "a", "email": "x@a", "count(*)": 2}]
+    missing = shop.lake(missing_query(PEOPLE.relationships[0], PEOPLE, PEOPLE, **scope)).table.to_pylist()
+    assert missing == [{"manager": 5, "count(*)": 3}]

@@ -14,6 +14,7 @@ from nightlake.core.table import PARTITION_KEYS, tables
 from nightlake.core.union_all import union_all
 
 _EXAMPLES: Final = 20
+_ROWS: Final = exp.Count(this=exp.Star())
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,25 @@ def across_query(pipeline: Pipeline) -> str:
 
 
 def duplicates_query(rule: Rule, dataset: Dataset, *, day: date, database: str) -> str:
-    """A query that shows a person some values that occur more than once."""
-    copies = _copies(rule, dataset, _Scope(day, database)).where(_all_given(_keys(rule.columns)))
-    return copies.having(exp.Count(this=exp.Star()) > 1).limit(_EXAMPLES).sql(dialect="athena")
+    """A query that shows a person some values that occur more than once, and how often."""
+    keys = _keys(rule.columns)
+    query = _copies(rule, dataset, _Scope(day, database)).select(*_named(keys, rule.columns), append=False)
+    copies = query.where(_all_given(keys)).having(_ROWS > 1).limit(_EXAMPLES)
+    return copies.sql(dialect="athena")
 
 
 def missing_query(relationship: Relationship, dataset: Dataset, to: Dataset, *, day: date, database: str) -> str:
-    """A query that shows a person some values that are not found."""
+    """A query that shows a person some values that are not found, and how often they occur."""
     own = _keys(relationship.columns, "r")
-    rows = exp.select(*own, exp.Count(this=exp.Star()).as_("copies"))
+    rows = exp.select(*_named(own, relationship.columns))
     missing = _matched(rows, relationship, dataset, to, _Scope(day, database)).where(_is_missing(relationship))
     return missing.group_by(*own).limit(_EXAMPLES).sql(dialect="athena")
+
+
+def _named(keys: Sequence[exp.Column], columns: Sequence[str]) -> list[exp.Expr]:
+    """The keys by the names of their columns, and how many rows have them, by a name that no column can have."""
+    named = [*zip(keys, columns, strict=True), (_ROWS, "count(*)")]
+    return [exp.alias_(expression, name, quoted=True) for expression, name in named]
 
 
 def _duplicates(pipeline: Pipeline) -> Iterator[exp.Select]:
@@ -64,7 +73,7 @@ def _relationships(pipeline: Pipeline) -> Iterator[exp.Select]:
     for dataset in pipeline.datasets:
         for relationship in dataset.relationships:
             broken = exp.Sum(this=exp.Case().when(_is_missing(relationship), "1").else_("0"))
-            check = _check(relationship.id, broken, exp.Count(this=exp.Star()))
+            check = _check(relationship.id, broken, _ROWS)
             yield _matched(check, relationship, dataset, datasets[relationship.to], _Scope())
 
 
@@ -80,7 +89,7 @@ def _copies(rule: Rule, dataset: Dataset, scope: _Scope) -> exp.Select:
     """Every combination of the rule's columns and how many rows have it."""
     keys = _keys(rule.columns)
     rows = _rows(dataset, rule.columns, scope).subquery("r")
-    return exp.select(*keys, exp.Count(this=exp.Star()).as_("copies")).from_(rows).group_by(*keys)
+    return exp.select(*keys, _ROWS.as_("copies")).from_(rows).group_by(*keys)
 
 
 def _matched(
