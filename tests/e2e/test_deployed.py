@@ -172,10 +172,20 @@ def test_the_api_tells_its_datasets_to_who_has_a_key(ask: Ask, key: str) -> None
     assert (status, body["status"], body["stage"]) == (200, "ok", "local")
     status, body, _ = ask("/v1/datasets", key)
     assert status == 200
-    assert {dataset["name"] for dataset in body["datasets"]} == {"transactions", "products", "customers"}
+    assert {dataset["name"] for dataset in body["datasets"]} == {
+        *("transactions", "products", "customers", "sales_enriched")
+    }
     status, body, _ = ask("/v1/datasets/customers", key)
     assert status == 200
     assert body["name"] == "customers"
+
+
+def test_the_api_may_read_what_it_answers_from(ask: Ask, key: str) -> None:
+    for name in ("reports", "runs", "snapshots"):
+        status, body, _ = ask(f"/v1/{name}", key)
+        assert (status, list(body)) == (200, [name])
+    for path in ("/v1/reports/none", "/v1/runs/20261122T030000Z-00000001", "/v1/datasets/customers_private/rows"):
+        assert ask(path, key)[0] == 404
 
 
 def test_the_api_refuses_in_words(ask: Ask, key: str) -> None:
