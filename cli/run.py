@@ -105,7 +105,7 @@ def _failure(facts: Mapping[str, Any]) -> Iterator[Text]:
         yield _plain(f"{source['dataset']}: {source['error']}: {source['cause']}")
     if not facts["rejected"]:
         yield _plain(str(facts["cause"]))
-    if facts.get("snapshot") is None:
+    if not any(state["name"] == "Publish" for state in facts["states"]):
         yield _plain("Nothing of it was published: readers see what they saw before.")
     yield _plain(f"Execution: {facts['execution']}")
 

@@ -39,7 +39,7 @@ def good(command: Run) -> Callable[..., Answer]:
 
     def run(*arguments: str) -> Answer:
         code, answer = command(*arguments)
-        assert code == 0, answer
+        assert code == 0, {key: answer.get(key) for key in ("error", "reason", "cause", "rejected")}
         return answer
 
     return run
