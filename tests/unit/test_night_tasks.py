@@ -11,6 +11,8 @@ from nightlake.adapters.s3 import Objects
 from nightlake.core import layout
 from nightlake.core.dates import parse_date
 from nightlake.core.errors import (
+    InvalidInputError,
+    PipelineNotDeployedError,
     RunInProgressError,
     SnapshotNotFoundError,
 )
