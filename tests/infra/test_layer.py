@@ -132,18 +132,33 @@ print("all there")
 """
 
 
-A_NIGHT_AND_A_CALL = """
-import json, sys
+A_TASK_AND_A_CALL = """
+import datetime, json, sys
 from types import SimpleNamespace
-from nightlake.handlers import prepare, query
+
+sys.path.append(sys.argv[2])
+from nightlake.handlers import define_table, query
+from nightlake.handlers.api import routes
+from nightlake.handlers.contracts import pipelines
+from published_lake import PublishedLake
 
 context = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x:1:function:f", aws_request_id="1"
+    function_name="f",
+    function_version="1",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:x:1:function:f",
+    aws_request_id="1",
 )
-night, call = (json.load(open(file)) for file in sys.argv[1:])
-run = prepare.handler(night, context)
-listed = json.loads(query.handler(call, context)["body"])["datasets"]
-print(run["date"], *(dataset["name"] for dataset in listed))
+table = define_table.handler({"pipeline": "sales", "database": "served", "table": "products"}, context)
+lake = PublishedLake()
+products = pipelines()["sales"].datasets[1].columns
+lake.publish("products", products, {datetime.date(2017, 6, 12): [[{"product_id": 7}, {"product_id": 8}]]})
+routes.lake = lambda: lake.store
+call = json.load(open(sys.argv[1])) | {
+    "path": "/v1/datasets/products/rows",
+    "multiValueQueryStringParameters": {"product_id.gt": ["7"], "select": ["product_id,department"]},
+}
+print(table["Name"], *json.loads(query.handler(call, context)["body"])["rows"])
 """
 
 
@@ -169,21 +184,25 @@ def test_trimmed_packages_and_code_are_all_that_the_handlers_need(pipelines: tup
     assert run_as_lambda(pipelines, IMPORTS_OF_A_WORKER) == "all there"
 
 
-def test_with_them_a_night_is_prepared_and_the_api_answers_under_tracing(pipelines: tuple[Pipeline, ...]) -> None:
-    events = ROOT / "tests" / "events"
+def test_with_them_a_task_runs_and_the_api_reads_parquet_under_tracing(pipelines: tuple[Pipeline, ...]) -> None:
     printed = run_as_lambda(
         pipelines,
-        A_NIGHT_AND_A_CALL,
-        events / "prepare.json",
-        events / "api_get.json",
+        A_TASK_AND_A_CALL,
+        ROOT / "tests" / "events" / "api_get.json",
+        ROOT / "tests" / "unit",
         STAGE="dev",
+        RAW_BUCKET="raw",
         LAKE_BUCKET="lake",
+        QUARANTINE_BUCKET="quarantine",
+        RESULTS_BUCKET="results",
         DATABASE="served",
         STAGING_DATABASE="staging",
+        QUARANTINE_DATABASE="quarantine",
+        PIPELINE_WORKGROUP="pipeline",
         LAMBDA_TASK_ROOT="/var/task",
         _X_AMZN_TRACE_ID="Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
     )
-    assert printed == "2026-11-20 transactions products customers"
+    assert printed == "products {'product_id': 8, 'department': None}"
 
 
 def test_a_layer_that_cannot_be_fetched_says_what_to_do_and_leaves_nothing_behind(
