@@ -30,6 +30,26 @@ def _walk(machine: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Map
             yield from _walk(part, depth + 1)
 
 
+def night() -> str:
+    """The way through a night as a diagram, one branch for all sources; every Catch of it leads to AlertFailure."""
+    machine, source = (
+        json.loads((ROOT / f"statemachines/{name}.asl.json").read_text()) for name in ("rendered/sales", "source")
+    )
+    branch = [f'  state "{name}" as source{name}' for name in source["States"]] + list(_ways(source, "source"))
+    whole = [*_ways(machine), "  state IngestSources {", *(f"  {line}" for line in branch), "  }"]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *whole, "```"])
+
+
+def _ways(machine: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """From each state to those that may follow it."""
+    yield f"  [*] --> {prefix}{machine['StartAt']}"
+    for name, state in machine["States"].items():
+        following = [state.get("Next"), *(choice["Next"] for choice in state.get("Choices", [])), state.get("Default")]
+        ends = state.get("End") or state["Type"] in ("Succeed", "Fail")
+        targets = dict.fromkeys(f"{prefix}{target}" for target in following if target)
+        yield from (f"  {prefix}{name} --> {target}" for target in [*targets, *(["[*]"] if ends else [])])
+
+
 def errors() -> str:
     """The named errors as a table: name and docstring, without the bases that are never raised."""
     tree = ast.parse((ROOT / "lambdas/nightlake/core/errors.py").read_text())
@@ -111,6 +131,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "athena": athena,
     "states": states,
     "errors": errors,
+    "night": night,
     "contract words": contract_words,
     "pipeline keys": pipeline_keys,
     "seams": seams,
@@ -133,7 +154,7 @@ def main() -> int:
     """Rewrites what is stale; with `--check` only names it and ends with 1."""
     check = "--check" in sys.argv[1:]
     stale = 0
-    for page in sorted(DOCS.glob("*.md")):
+    for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
         text = page.read_text()
         fresh = render(text)
         if fresh != text:
