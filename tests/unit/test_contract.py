@@ -64,7 +64,7 @@ sources:
     columns: {ordered_at: meta.created, amount: total}
   customers:
     from: s3
-    path: shop/customers/{date:%Y-%m-%d}.csv
+    path: shop/customers/{date:%Y-%m-%d}/*.csv
     format: csv
     delimiter: ";"
     ready: {marker: _SUCCESS}
