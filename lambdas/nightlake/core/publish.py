@@ -166,65 +166,41 @@ class _Build:
 
     def _table(self, sealed: SealedTable, before: PublishedTable | None) -> PublishedTable:
         prefix = layout.sealed(self.pipeline, sealed.table, self.run_id)
-        self._refuse_others(prefix, [found.file for found in sealed.files])
+        self._refuse_others(prefix, [found.file for found in sealed.files], _listed(self.store, prefix))
         own: dict[date, list[PublishedFile]] = {}
         for found in sealed.files:
             own.setdefault(found.day, []).append(found.file)
         partitions = {partition.day: partition for partition in before.partitions} if before else {}
         changed = own.keys() | {day for day, found in partitions.items() if self.day in found.contributions}
-        for day in sorted(changed):
-            files = own.get(day, [])
-            kept = self._kept(partitions.pop(day, None))
-            if kept:
-                location = self._rebuilt(sealed.table, day, [*kept, *files])
-                files = self._bring_together(location, [*kept, *files])
-            else:
-                location = f"{prefix}{layout.day_path(day)}/"
-            if files:
-                partitions[day] = self._partition(sealed.table, day, location, files)
+
+        def build(day: date) -> Partition | None:
+            return self._partition(sealed.table, day, own.get(day, []), partitions.get(day), len(changed))
+
+        built = each(build, sorted(changed), workers=self.workers)
+        kept = (partition for day, partition in partitions.items() if day not in changed)
         return PublishedTable(
             table=sealed.table,
             private=sealed.private,
             columns=sealed.columns,
-            partitions=tuple(partitions[day] for day in sorted(partitions)),
+            partitions=tuple(
+                sorted((*kept, *(partition for partition in built if partition)), key=lambda partition: partition.day)
+            ),
         )
 
-    def _kept(self, partition: Partition | None) -> list[PublishedFile]:
-        """The partition's files that came with other dates."""
-        if partition is None:
-            return []
-        manifest = self.store.get_model(partition.manifest, PartitionManifest)
-        return [file for file in manifest.files if file.contribution != self.day]
+    def _partition(
+        self, table: str, day: date, own: Sequence[PublishedFile], before: Partition | None, at_once: int
+    ) -> Partition | None:
+        """The partition of the run's own files and of those that other dates contributed; None where there are none.
 
-    def _rebuilt(self, table: str, day: date, files: Iterable[PublishedFile]) -> str:
-        """A prefix that only these files are copied to, whoever else rebuilds the partition meanwhile."""
-        content = "\n".join(sorted(f"{file.key} {file.etag}" for file in files))
-        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-        return f"{layout.rebuilt(self.pipeline, table, self.run_id, digest)}{layout.day_path(day)}/"
-
-    def _bring_together(self, location: str, files: Sequence[PublishedFile]) -> list[PublishedFile]:
-        wanted = {location + file.key.rpartition("/")[2]: file for file in files}
-        there = _listed(self.store, location)
-        missing = [key for key, file in wanted.items() if key not in there or there[key].size != file.size]
-        each(lambda key: self._copy(wanted[key], key), missing, workers=self.workers)
-        there = _listed(self.store, location)
-        return [
-            file.model_copy(update={"key": key, "etag": there[key].etag})
-            for key, file in sorted(wanted.items())
-            if key in there
-        ]
-
-    def _copy(self, file: PublishedFile, key: str) -> None:
-        try:
-            self.store.copy(self.store.bucket, file.key, key, source_etag=file.etag)
-        except (ObjectNotFoundError, PreconditionFailedError) as error:
-            raise SealedFilesChangedError(
-                f"The published file s3://{self.store.bucket}/{file.key} is not what its manifest says ({error}); "
-                f"rerun {file.contribution}, whose rows it holds"
-            ) from error
-
-    def _partition(self, table: str, day: date, location: str, files: Sequence[PublishedFile]) -> Partition:
-        self._refuse_others(location, files)
+        `at_once` is how many partitions are built at the same time.
+        """
+        files, kept = list(own), self._kept(before)
+        location = f"{layout.sealed(self.pipeline, table, self.run_id)}{layout.day_path(day)}/"
+        if kept:
+            location = self._rebuilt(table, day, [*kept, *own])
+            files = self._bring_together(location, [*kept, *own], workers=max(1, self.workers // at_once))
+        if not files:
+            return None
         manifest = PartitionManifest(table=table, day=day, location=location, files=tuple(files))
         digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:40]
         key = layout.partition_manifest(self.pipeline, table, day, digest)
@@ -240,10 +216,45 @@ class _Build:
             contributions=tuple(sorted({file.contribution for file in files})),
         )
 
-    def _refuse_others(self, prefix: str, files: Iterable[PublishedFile]) -> None:
+    def _kept(self, partition: Partition | None) -> list[PublishedFile]:
+        """The partition's files that came with other dates."""
+        if partition is None:
+            return []
+        manifest = self.store.get_model(partition.manifest, PartitionManifest)
+        return [file for file in manifest.files if file.contribution != self.day]
+
+    def _rebuilt(self, table: str, day: date, files: Iterable[PublishedFile]) -> str:
+        """A prefix that only these files are copied to, whoever else rebuilds the partition meanwhile."""
+        content = "\n".join(sorted(f"{file.key} {file.etag}" for file in files))
+        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        return f"{layout.rebuilt(self.pipeline, table, self.run_id, digest)}{layout.day_path(day)}/"
+
+    def _bring_together(self, location: str, files: Sequence[PublishedFile], *, workers: int) -> list[PublishedFile]:
+        wanted = {location + file.key.rpartition("/")[2]: file for file in files}
+        there = _listed(self.store, location)
+        missing = [key for key, file in wanted.items() if key not in there or there[key].size != file.size]
+        each(lambda key: self._copy(wanted[key], key), missing, workers=workers)
+        there = _listed(self.store, location)
+        copies = [
+            file.model_copy(update={"key": key, "etag": there[key].etag if key in there else file.etag})
+            for key, file in sorted(wanted.items())
+        ]
+        self._refuse_others(location, copies, there)
+        return copies
+
+    def _copy(self, file: PublishedFile, key: str) -> None:
+        try:
+            self.store.copy(self.store.bucket, file.key, key, source_etag=file.etag)
+        except (ObjectNotFoundError, PreconditionFailedError) as error:
+            raise SealedFilesChangedError(
+                f"The published file s3://{self.store.bucket}/{file.key} is not what its manifest says ({error}); "
+                f"rerun {file.contribution}, whose rows it holds"
+            ) from error
+
+    def _refuse_others(self, prefix: str, files: Iterable[PublishedFile], listed: Mapping[str, ObjectInfo]) -> None:
         """Everything under a Hive prefix is read, so nothing may lie there but these files."""
         wanted = {file.key: (file.etag, file.size) for file in files}
-        there = {key: (found.etag, found.size) for key, found in _listed(self.store, prefix).items()}
+        there = {key: (found.etag, found.size) for key, found in listed.items()}
         if wanted != there:
             differing = min(key for key in wanted.keys() | there.keys() if wanted.get(key) != there.get(key))
             raise SealedFilesChangedError(
