@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core import shard_output
 from nightlake.core.errors import BalanceError, SourceChangedError
@@ -313,6 +313,7 @@ FIELDS = st.sampled_from(
 
 
 @given(lines=st.lists(st.lists(FIELDS, max_size=6).map(",".join), max_size=30), by_day=st.booleans())
+@settings(deadline=None)
 def test_every_record_of_any_text_is_a_row_or_refused_or_named(lines: list[str], by_day: bool) -> None:
     shop = Shop(source=csv_source(partition_by="sold_at" if by_day else "business_date", excess_digits="round"))
     receipt = shop.convert(shop.land("\n".join([",".join(HEADER), *lines])))
