@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from nightlake.core.table import PRIVATE_SUFFIX
 
 from infra.catalog import Catalog
 from infra.functions import Function
@@ -53,7 +54,8 @@ class Tables(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One function. `lists` are the buckets that it may list; `deliveries` lets it list the versions of the raw
-    bucket, `results` read answers of Athena, `executions` ask how an execution of a night stands.
+    bucket, `results` read answers of Athena, `executions` ask how an execution of a night stands. `never_private` takes
+    the files of private tables away again.
     """
 
     description: str
@@ -64,6 +66,7 @@ class Task:
     deliveries: bool = False
     results: bool = False
     executions: bool = False
+    never_private: bool = False
 
 
 _SHORT: Final = Duration.minutes(1)
@@ -102,7 +105,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("lake", ("staging/*",), (*_GET, *_PUT)),
             Objects("quarantine", ("staging/*",), (*_GET, *_PUT)),
         ),
-        lists=("lake", "quarantine"),
+        lists=("raw", "lake", "quarantine"),
     ),
     "validate": Task(
         description="The verdict on one source",
@@ -196,8 +199,9 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "query": Task(
         description="Answers the query API",
         timeout=Duration.seconds(29),
-        objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "runs/*")),),
+        objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "runs/*/records/*")),),
         lists=("lake",),
+        never_private=True,
     ),
 }
 
@@ -217,6 +221,9 @@ def _object_rights(task: Task, stage: str, lake: Lake) -> Iterator[iam.PolicySta
     for bucket, patterns, actions in task.objects:
         arns = [f"{_bucket_arn(stage, bucket)}/{pattern}" for pattern in patterns]
         yield iam.PolicyStatement(actions=list(actions), resources=arns)
+    if task.never_private:
+        private = f"{_bucket_arn(stage, 'lake')}/data/*/*{PRIVATE_SUFFIX}/*"
+        yield iam.PolicyStatement(effect=iam.Effect.DENY, actions=[*_GET], resources=[private])
     if task.lists:
         buckets = [_bucket_arn(stage, bucket) for bucket in task.lists]
         yield iam.PolicyStatement(actions=["s3:ListBucket"], resources=buckets)

@@ -9,6 +9,7 @@ import pytest
 from nightlake.core.pipeline import Pipeline
 
 from infra.stacks import build
+from infra.tasks import TASKS
 
 Template = dict[str, Any]
 Templates = Callable[[str, str], Template]
@@ -31,14 +32,19 @@ def functions(template: Template) -> dict[str, Template]:
 
 def rights(template: Template, function: Template) -> dict[str, Any]:
     """Action -> resource of everything that a function's role may do."""
+    return dict(all_rights(template, function))
+
+
+def all_rights(template: Template, function: Template) -> list[tuple[str, Any]]:
+    """Every action with the resources that one statement allows it on."""
     role = {"Ref": function["Role"]["Fn::GetAtt"][0]}
-    return {
-        action: statement["Resource"]
+    return [
+        (action, statement["Resource"])
         for each in template["Resources"].values()
         if each["Type"] == "AWS::IAM::Policy" and role in each["Properties"]["Roles"]
         for statement in each["Properties"]["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
-    }
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,20 @@ def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
 ) -> None:
     stateless = template(stage, "stateless")
     assert set(rights(stateless, functions(stateless)[name])) == LOGS_AND_TRACES
+
+
+def test_the_api_can_read_no_file_of_a_private_table(template: Templates) -> None:
+    stack = template("dev", "stateless")
+    role = {"Ref": functions(stack)["query"]["Role"]["Fn::GetAtt"][0]}
+    (denied,) = [
+        statement
+        for each in stack["Resources"].values()
+        if each["Type"] == "AWS::IAM::Policy" and role in each["Properties"]["Roles"]
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+    ]
+    assert denied["Action"] == "s3:GetObject"
+    assert "/data/*/*_private/*" in json.dumps(denied["Resource"])
 
 
 @pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
@@ -86,11 +106,8 @@ def test_the_query_function_alone_is_told_which_pages_may_read_it(
         name: function["Environment"]["Variables"].get("CORS_ORIGINS")
         for name, function in functions(assembly.get_stack_by_name("nightlake-dev-stateless").template).items()
     }
-    assert told == {
-        "prepare": None,
-        "define_table": None,
-        "query": '["https://shop.example", "https://office.example"]',
-    }
+    assert told.pop("query") == '["https://shop.example", "https://office.example"]'
+    assert set(told.values()) == {None}
     query = functions(template("dev", "stateless"))["query"]
     assert query["Environment"]["Variables"]["CORS_ORIGINS"] == "[]"
 
@@ -102,7 +119,7 @@ def test_functions_carry_the_layer_where_the_runtime_lacks_its_packages(template
 
 
 def test_nobody_is_notified_in_a_chat_that_the_settings_do_not_name(template: Templates) -> None:
-    assert set(functions(template("prod", "stateless"))) == {"prepare", "define_table", "query"}
+    assert set(functions(template("prod", "stateless"))) == set(TASKS)
 
 
 def test_the_notifier_may_read_its_own_secrets_only(with_webhooks: Template) -> None:
@@ -158,6 +175,9 @@ def test_the_outputs_that_everything_outside_looks_up_have_fixed_names(template:
         "AlertTopic",
         "Dashboard",
         "StateMachineSales",
+        "BackfillSales",
+        "RollbackFunction",
+        "CollectGarbageFunction",
     }
 
 
