@@ -47,9 +47,7 @@ def complete(
 ) -> tuple[RunRecord, str]:
     """Write the record, drop what the run's merges left in the catalog, and release what this execution holds.
 
-    Locks that are another's by now stay theirs.
-
-    Returns the record and its key.
+    Locks that are another's by now stay theirs. Returns the record and its key.
     """
     run = run_id(parse_instant(end.started_at), end.execution_id)
     day = _day(end.date)
