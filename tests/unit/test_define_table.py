@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from nightlake.core.errors import PayloadTooLargeError, PipelineNotDeployedError, TableNotInContractError
 from nightlake.core.pipeline import Column, Pipeline
-from nightlake.core.table import table_inputs
+from nightlake.core.table import empty_location, table_input, tables
 from nightlake.handlers.define_table import handler
 
 Define = Callable[..., dict[str, Any]]
@@ -24,7 +24,9 @@ def define(environment: object, lambda_context: Any) -> Define:
 
 
 def test_every_table_of_the_contract_is_defined_as_glue_takes_it(define: Define, sales: Pipeline) -> None:
-    inputs = table_inputs(sales, "nightlake-dev-lake-123456789012-eu-west-1")
+    published = [table for dataset in sales.datasets for table in tables(dataset)]
+    bucket = "nightlake-dev-lake-123456789012-eu-west-1"
+    inputs = [table_input(table, empty_location(bucket, sales, table)) for table in published]
     assert "customers_private" in [wanted["Name"] for wanted in inputs]
     for wanted in inputs:
         assert define(wanted["Name"]) == define(wanted["Name"], "nightlake_dev_staging") == wanted

@@ -14,7 +14,7 @@ from moto import mock_aws
 from nightlake.core.column_type import PLAIN
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Column, Dataset, Pipeline
-from nightlake.core.table import Table, arrow_schema, ddl, empty_location, table_inputs, tables
+from nightlake.core.table import Table, arrow_schema, ddl, empty_location, table_input, tables
 from sqlglot import exp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def pipeline() -> Pipeline:
 @pytest.fixture(scope="module")
 def published(pipeline: Pipeline) -> list[tuple[Table, dict[str, Any]]]:
     found = [table for dataset in pipeline.datasets for table in tables(dataset)]
-    return list(zip(found, table_inputs(pipeline, "lake-bucket"), strict=True))
+    return [(table, table_input(table, empty_location("lake-bucket", pipeline, table))) for table in found]
 
 
 def test_private_columns_have_a_table_of_their_own(pipeline: Pipeline) -> None:

@@ -66,15 +66,6 @@ def tables(dataset: Dataset) -> tuple[Table, ...]:
     return table, Table(name=dataset.name + PRIVATE_SUFFIX, description=about, columns=keys + private + RUN_COLUMNS)
 
 
-def table_inputs(pipeline: Pipeline, lake_bucket: str) -> tuple[dict[str, Any], ...]:
-    """The Glue TableInput of every table that the pipeline publishes."""
-    return tuple(
-        table_input(table, empty_location(lake_bucket, pipeline, table))
-        for dataset in pipeline.datasets
-        for table in tables(dataset)
-    )
-
-
 def empty_location(lake_bucket: str, pipeline: Pipeline, table: Table) -> str:
     """The prefix under which nothing is ever put, so that MSCK REPAIR can find no partition."""
     return f"s3://{lake_bucket}/empty/{pipeline.name}/{table.name}/"
