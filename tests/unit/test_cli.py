@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ("up", "deploy", "run", "status", "check", "doctor", "down")
+COMMANDS = (
+    "up", "deploy", "seed", "run", "replay", "backfill", "snapshots", "rollback", "gc", "status", "check",
+    "doctor", "down",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_status_says_that_nothing_runs(home: Path) -> None:
     assert "make deploy" in nightlake(home, "status").stdout
 
 
-@pytest.mark.parametrize("arguments", [("deploy",), ("run", "sales")])
+@pytest.mark.parametrize("arguments", [("deploy",), ("run", "sales"), ("seed", "sales"), ("rollback", "sales")])
 def test_what_needs_the_local_aws_says_how_to_start_it(home: Path, arguments: tuple[str, ...]) -> None:
     done = nightlake(home, *arguments)
     assert done.returncode == 3
