@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from nightlake.core.pipeline import Pipeline
 
+from infra.tasks import TASKS
+
 ROOT = Path(__file__).parents[2]
 PREFIX = "nightlake-dev"
 
@@ -75,10 +77,7 @@ def test_what_makes_a_night_broken_notifies_through_the_one_alarm_only(alarms: d
     quiet = {name for name, alarm in alarms.items() if "AlarmActions" not in alarm}
     assert quiet == {
         f"pipeline-sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")
-    } | {
-        "function-prepare-errors",
-        "function-define_table-errors",
-    }
+    } | {f"function-{name}-errors" for name in TASKS if name != "query"}
 
 
 def test_every_other_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]], topic: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from infra import nag
 from infra.settings import Settings
 from infra.state_machine import DefinitionError, StateMachine
 
-DAILY = Path(__file__).parents[2] / "statemachines" / "daily.asl.json"
+ROOT = Path(__file__).parents[2]
 
 Templates = Callable[[str, str], dict[str, Any]]
 
@@ -47,7 +47,10 @@ def rights(template: dict[str, Any], role: dict[str, Any]) -> dict[str, set[str]
     """Action -> resources of all policies of a role."""
     granted: dict[str, set[str]] = {}
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::IAM::Policy" and {"Ref": role["Fn::GetAtt"][0]} in resource["Properties"]["Roles"]:
+        if (
+            resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+            and {"Ref": role["Fn::GetAtt"][0]} in resource["Properties"]["Roles"]
+        ):
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 for action in listed(statement["Action"]):
                     granted.setdefault(action, set()).update(map(flat, listed(statement["Resource"])))
@@ -61,12 +64,25 @@ def prod(template: Templates) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def machine(prod: dict[str, Any]) -> dict[str, Any]:
-    return only(prod, "AWS::StepFunctions::StateMachine")[1]
+    return named(prod, "nightlake-prod-sales-daily")
 
 
-def test_the_definition_is_the_file_itself_with_its_names_bound(prod: dict[str, Any], machine: dict[str, Any]) -> None:
+def named(template: dict[str, Any], name: str) -> dict[str, Any]:
+    """The state machine of that name."""
+    kind = "AWS::StepFunctions::StateMachine"
+    machines = [each["Properties"] for each in template["Resources"].values() if each["Type"] == kind]
+    (machine,) = [each for each in machines if each["StateMachineName"] == name]
+    return machine
+
+
+def test_the_definition_is_the_rendered_file_with_its_names_bound(
+    prod: dict[str, Any], machine: dict[str, Any]
+) -> None:
     limit = {"TimeoutSeconds": (120 + 2 * 30) * 60}  # sources may be two hours late, then twice the promised half hour
-    assert json.loads(machine["DefinitionString"]) == json.loads(DAILY.read_text()) | limit
+    assert (
+        json.loads(machine["DefinitionString"])
+        == json.loads((ROOT / "statemachines/rendered/sales.asl.json").read_text()) | limit
+    )
     bound = {name: flat(value) for name, value in machine["DefinitionSubstitutions"].items()}
     assert bound["Pipeline"] == "sales"
     functions = {
@@ -89,38 +105,48 @@ def test_its_role_may_do_exactly_what_its_states_do(
     granted = rights(prod, machine["RoleArn"])
     (sales,) = pipelines
     names = [table.name for dataset in sales.datasets for table in tables(dataset)]
-    databases = ("nightlake_prod", "nightlake_prod_staging")
+    views = [file.stem for file in (ROOT / "sql/sales/views").glob("*.sql")]
+    within = {
+        "nightlake_prod": [*names, *sales.merge, *views],
+        "nightlake_prod_staging": [*names, *(f"{merge}__*" for merge in sales.merge)],
+        "nightlake_prod_quarantine": [dataset.name for dataset in sales.datasets],
+    }
     glue = {
         "arn:aws:glue:region:account:catalog",
-        *(f"arn:aws:glue:region:account:database/{database}" for database in databases),
-        *(f"arn:aws:glue:region:account:table/{database}/{name}" for database in databases for name in names),
+        *(f"arn:aws:glue:region:account:database/{database}" for database in within),
+        *(f"arn:aws:glue:region:account:table/{database}/{name}" for database in within for name in within[database]),
     }
+    for action in ("glue:GetTable", "glue:CreateTable"):
+        assert granted[action] == glue
     invoked = {
         f"{flat(value).rpartition(':')[0]}:*"
         for name, value in machine["DefinitionSubstitutions"].items()
         if name.endswith("Function")
     }
-    assert len(invoked) == 2
-    topic, _ = only(prod, "AWS::SNS::Topic")
-    key, _ = only(prod, "AWS::KMS::Key")
-    everything = {"*"}
-    assert granted == {
-        "lambda:InvokeFunction": invoked,
-        "glue:GetTable": glue,
-        "glue:CreateTable": glue,
-        "sns:Publish": {f"<{topic}>"},
-        "kms:Decrypt": {f"<{key}.Arn>"},
-        "kms:GenerateDataKey*": {f"<{key}.Arn>"},
-        **{f"logs:{verb}LogDelivery": everything for verb in ("Create", "Get", "Update", "Delete")},
-        "logs:ListLogDeliveries": everything,
-        "logs:PutResourcePolicy": everything,
-        "logs:DescribeResourcePolicies": everything,
-        "logs:DescribeLogGroups": everything,
-        "xray:PutTraceSegments": everything,
-        "xray:PutTelemetryRecords": everything,
-        "xray:GetSamplingRules": everything,
-        "xray:GetSamplingTargets": everything,
+    assert granted["lambda:InvokeFunction"] == invoked
+    assert len(invoked) == 12
+    lake, results = (f"arn:aws:s3:::nightlake-prod-{name}-account-region" for name in ("lake", "results"))
+    written = {f"{lake}/staging/sales/*", f"{lake}/runs/sales/*", f"{results}/pipeline/*"}
+    plans = {f"{lake}/runs/sales/*", f"{lake}/staging/sales/*"}
+    assert granted["s3:PutObject"] == written | plans
+    assert granted["s3:GetObject"] == written | plans | {f"{lake}/data/sales/*"}
+    assert "s3:DeleteObject" not in granted
+    own = "arn:aws:states:region:account"
+    assert granted["states:StartExecution"] == {f"{own}:stateMachine:nightlake-prod-sales-daily"}
+    assert granted["states:RedriveExecution"] == {
+        f"{own}:execution:nightlake-prod-sales-daily/{dataset.name}:*" for dataset in sales.datasets
     }
+    assert granted["athena:StartQueryExecution"] == {"arn:aws:athena:region:account:workgroup/nightlake-prod-pipeline"}
+    everything = {action for action, resources in granted.items() if "*" in resources}
+    assert {action.partition(":")[0] for action in everything} == {"logs", "xray", "lakeformation"}
+
+
+def test_the_role_of_a_backfill_may_run_nights_and_nothing_else(prod: dict[str, Any]) -> None:
+    granted = rights(prod, named(prod, "nightlake-prod-sales-backfill")["RoleArn"])
+    own = "arn:aws:states:region:account"
+    assert granted["states:StartExecution"] == {f"{own}:stateMachine:nightlake-prod-sales-daily"}
+    assert granted["states:StopExecution"] == {f"{own}:execution:nightlake-prod-sales-daily:*"}
+    assert {action.partition(":")[0] for action in granted} == {"states", "events", "logs", "xray"}
 
 
 def test_only_step_functions_of_this_account_may_take_the_role(prod: dict[str, Any], machine: dict[str, Any]) -> None:
@@ -136,8 +162,7 @@ def test_everything_is_logged_and_traced_and_data_stays_out_of_prods_log(
     template: Templates, stage: str, with_data: bool
 ) -> None:
     synthesized = template(stage, "stateless")
-    _, machine = only(synthesized, "AWS::StepFunctions::StateMachine")
-    assert machine["StateMachineName"] == f"nightlake-{stage}-sales-daily"
+    machine = named(synthesized, f"nightlake-{stage}-sales-daily")
     assert machine["StateMachineType"] == "STANDARD"
     assert machine["TracingConfiguration"] == {"Enabled": True}
     logging = machine["LoggingConfiguration"]
@@ -170,9 +195,11 @@ def test_a_distributed_map_may_start_itself_and_list_its_prefix_without_a_findin
         settings=Settings(stage="dev"),
         name="daily",
         timeout=Duration.hours(3),
-        definition=json.dumps({"StartAt": "Files", "States": {"Files": files}}),
+        definition={"StartAt": "Files", "States": {"Files": files}},
         substitutions={},
         tables={},
+        read={},
+        write={},
         keys={},
     )
     template = app.synth().get_stack_by_name("Stack").template
@@ -194,8 +221,10 @@ def test_a_name_that_the_stack_does_not_know_is_refused() -> None:
             settings=Settings(stage="dev"),
             name="daily",
             timeout=Duration.hours(3),
-            definition='{"StartAt": "${Unknown}", "States": {}}',
+            definition={"StartAt": "${Unknown}", "States": {}},
             substitutions={"Pipeline": "sales"},
             tables={},
+            read={},
+            write={},
             keys={},
         )

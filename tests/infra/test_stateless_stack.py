@@ -1,6 +1,7 @@
 """What the stateless stack composes: who may do what, what every function is told, and what others look up."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -56,13 +57,36 @@ def with_webhooks(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -
     return synthesized
 
 
-@pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_functions_that_read_only_their_own_code_may_only_log_and_trace(
-    template: Templates, stage: str, name: str
-) -> None:
+def test_a_function_that_reads_only_its_own_code_may_only_log_and_trace(template: Templates, stage: str) -> None:
     stateless = template(stage, "stateless")
-    assert set(rights(stateless, functions(stateless)[name])) == LOGS_AND_TRACES
+    assert set(rights(stateless, functions(stateless)["define_table"])) == LOGS_AND_TRACES
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "who"),
+    [
+        ("s3:GetObjectVersion", "-raw-", {"plan", "convert", "complete"}),
+        ("s3:PutObject", "-raw-", set()),
+        ("s3:PutObject", "-lake-.*/staging/", {"convert"}),
+        ("s3:PutObject", "/data/", {"seal", "audit_merge", "publish"}),
+        ("s3:PutObject", "/snapshots/", {"publish", "rollback", "collect_garbage"}),
+        ("s3:DeleteObject", "/data/", set()),
+        ("s3:DeleteObject", "/snapshots/", {"collect_garbage"}),
+        ("s3:GetObject", "-quarantine-", {"convert", "validate"}),
+        ("glue:BatchUpdatePartition", "/nightlake_prod/", {"prepare", "publish", "rollback"}),
+        ("athena:GetQueryResults", "workgroup/nightlake-prod-pipeline", {"audit_across", "audit_merge", "report"}),
+        ("athena:StartQueryExecution", "", set()),
+    ],
+)
+def test_only_these_functions_may(template: Templates, action: str, resource: str, who: set[str]) -> None:
+    stateless = template("prod", "stateless")
+    assert who == {
+        name
+        for name, function in functions(stateless).items()
+        for allowed, on in all_rights(stateless, function)
+        if allowed == action and re.search(resource, json.dumps(on))
+    }
 
 
 def test_the_api_can_read_no_file_of_a_private_table(template: Templates) -> None:
@@ -79,7 +103,7 @@ def test_the_api_can_read_no_file_of_a_private_table(template: Templates) -> Non
     assert "/data/*/*_private/*" in json.dumps(denied["Resource"])
 
 
-@pytest.mark.parametrize("name", ["prepare", "define_table", "query"])
+@pytest.mark.parametrize("name", sorted(TASKS))
 def test_every_function_is_told_where_everything_is(template: Templates, name: str) -> None:
     variables = functions(template("dev", "stateless"))[name]["Environment"]["Variables"]
     assert variables["STAGE"] == "dev"
