@@ -14,8 +14,6 @@ from local.aws import Endpoint
 
 pytestmark = pytest.mark.e2e
 
-TABLES = {"transactions", "products", "customers", "customers_private"}
-
 
 def test_status_names_what_runs_and_what_is_deployed(nightlake: Any, outputs: dict[str, str]) -> None:
     done = nightlake("status", "--json")
@@ -52,36 +50,6 @@ def test_a_second_deploy_changes_nothing(nightlake: Any, cloud: Endpoint, output
     assert json.loads(done.stdout)["outputs"] == outputs
     assert done.stderr.count("(no changes)") == 2
     assert events() == before
-
-
-def test_a_night_makes_the_tables_of_the_contract_and_a_rerun_leaves_them(
-    nightlake: Any, cloud: Endpoint, outputs: dict[str, str]
-) -> None:
-    def tables() -> dict[str, dict[str, Any]]:
-        glue = cloud.client("glue")
-        databases = (outputs["Database"], outputs["StagingDatabase"])
-        return {
-            f"{database}.{table['Name']}": table
-            for database in databases
-            for table in glue.get_tables(DatabaseName=database)["TableList"]
-        }
-
-    first = nightlake("run", "sales", "--date", "2017-06-12", "--json")
-    assert first.returncode == 0, first.stdout
-    assert json.loads(first.stdout)["output"]["date"] == "2017-06-12"
-    made = tables()
-    assert made.keys() == {f"{outputs[db]}.{name}" for db in ("Database", "StagingDatabase") for name in TABLES}
-    transactions = made[f"{outputs['Database']}.transactions"]
-    types = {column["Name"]: column["Type"] for column in transactions["StorageDescriptor"]["Columns"]}
-    assert types["sales_value"] == "decimal(12,2)"
-    assert types["sold_at"] == "timestamp"
-    assert [key["Name"] for key in transactions["PartitionKeys"]] == ["year", "month", "day"]
-    assert {key["Type"] for key in transactions["PartitionKeys"]} == {"string"}
-    assert transactions["StorageDescriptor"]["Location"] == f"s3://{outputs['LakeBucket']}/empty/sales/transactions/"
-
-    second = nightlake("run", "sales", "--date", "2017-06-12", "--json")
-    assert second.returncode == 0, second.stdout
-    assert tables() == made
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from local.aws import Endpoint
 
 pytestmark = pytest.mark.e2e
 
+ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2017, 6, 12)
+TABLES = {"transactions", "products", "customers", "customers_private"}
 Answer = dict[str, Any]
 Run = Callable[..., tuple[int, Answer]]
 
@@ -109,6 +112,28 @@ def test_a_night_publishes_the_day_to_the_cent(first: Answer, sold: Sums, publis
     assert {state["name"] for state in first["states"]} >= {"Prepare", "Convert transactions", "Seal", "Publish"}
 
 
+def test_a_night_makes_the_tables_of_contract_merges_and_views(
+    first: Answer, cloud: Endpoint, outputs: dict[str, str]
+) -> None:
+    glue = cloud.client("glue")
+
+    def tables(database: str) -> dict[str, Any]:
+        listed = glue.get_tables(DatabaseName=outputs[database])["TableList"]
+        return {table["Name"]: table for table in listed}
+
+    views = {path.stem for path in (ROOT / "sql/sales/views").glob("*.sql")}
+    assert tables("Database").keys() == TABLES | {"sales_enriched"} | views
+    assert tables("StagingDatabase").keys() == TABLES
+    assert tables("QuarantineDatabase").keys() == {"transactions", "products", "customers"}
+    transactions = tables("Database")["transactions"]
+    types = {column["Name"]: column["Type"] for column in transactions["StorageDescriptor"]["Columns"]}
+    assert (types["sales_value"], types["sold_at"]) == ("decimal(12,2)", "timestamp")
+    assert [(key["Name"], key["Type"]) for key in transactions["PartitionKeys"]] == [
+        ("year", "string"), ("month", "string"), ("day", "string"),
+    ]  # fmt: skip
+    assert transactions["StorageDescriptor"]["Location"] == f"s3://{outputs['LakeBucket']}/empty/sales/transactions/"
+
+
 def test_the_api_answers_from_what_is_published(first: Answer, cloud: Endpoint, sold: Sums) -> None:
     context = ssl.create_default_context(cafile=str(cloud.ca_bundle))
     key = first["api"]["curl"].partition("x-api-key: ")[2].partition("'")[0]
@@ -161,8 +186,8 @@ def test_rollback_hides_a_day_and_brings_it_back(
 
     good("rollback", "sales", "--to", str(newest))
     assert published(other) == sold(other)
-    code_and_reason = good("doctor")
-    assert {f["subject"]: f["verdict"] for f in code_and_reason["findings"]}["catalog of sales"] == "ok"
+    found = good("doctor")
+    assert {f["subject"]: f["verdict"] for f in found["findings"]}["catalog of sales"] == "ok"
 
 
 def test_a_rollback_to_what_never_was_is_refused_by_name(first: Answer, command: Run) -> None:
