@@ -36,7 +36,6 @@ class Ended:
     status: str
     started: datetime
     seconds: float
-    output: Any
     error: str | None
     cause: str | None
     states: tuple[StateTime, ...]
@@ -139,7 +138,6 @@ def _ended(execution: Any, events: Sequence[Any]) -> Ended:
         status=execution["status"],
         started=execution["startDate"],
         seconds=round((execution["stopDate"] - execution["startDate"]).total_seconds(), 1),
-        output=None if failed else json.loads(execution["output"]),
         error=execution.get("error") or (execution["status"] if failed else None),
         cause=reason(execution.get("cause")) if failed else None,
         states=tuple(_times(events)),

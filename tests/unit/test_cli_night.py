@@ -85,8 +85,8 @@ def test_states_are_told_once_and_timed_in_all(told: io.StringIO) -> None:
         *first, exited("Plan sales", 2), exited("Plan shops", 4), entered("Plan sales", 5), exited("Plan sales", 5.5),
         entered("Failed", 6),
     ]  # fmt: skip
-    ended = follow(States([first, later], status="SUCCEEDED", output='{"n": 1}'), ARN)
-    assert (ended.good, ended.output, ended.seconds) == (True, {"n": 1}, 9.0)
+    ended = follow(States([first, later], status="SUCCEEDED"), ARN)
+    assert (ended.good, ended.seconds) == (True, 9.0)
     assert ended.states == (
         StateTime("Prepare", 1.0, 1),
         StateTime("Plan sales", 1.5, 2),
@@ -149,7 +149,6 @@ def ended_as(status: str, **told: Any) -> Ended:
         status=status,
         started=BEGAN,
         seconds=9.0,
-        output=None,
         states=(),
         **{"error": None, "cause": None} | told,
     )
