@@ -18,8 +18,8 @@ from nightlake.core.json_file import Location, parse_json
 
 Definition = dict[str, Any]
 
-DAILY = Path(__file__).parents[2] / "statemachines" / "daily.asl.json"
-TEXT = DAILY.read_text()
+SMALL = Path(__file__).parent / "asl" / "small.asl.json"
+TEXT = SMALL.read_text()
 STATES = [state for machine in machines(json.loads(TEXT)) for state in machine.states.values()]
 NAMES = [state.name for state in STATES]
 TARGETS = [location for state in STATES for location, _ in state.targets()]
@@ -62,8 +62,8 @@ def damaged(tmp_path: Path) -> Callable[[Callable[[Definition], object]], list[t
 Damaged = Callable[[Callable[[Definition], object]], list[tuple[str, str]]]
 
 
-def test_the_real_definition_is_good() -> None:
-    assert lint_asl(DAILY) == ()
+def test_the_small_definition_is_good() -> None:
+    assert lint_asl(SMALL) == ()
 
 
 @pytest.mark.parametrize("location", TARGETS, ids=lambda location: "-".join(map(str, location)))
@@ -353,7 +353,7 @@ def test_a_label_of_another_type_is_refused(tmp_path: Path, label: object) -> No
 
 def test_a_name_that_the_stack_does_not_bind(tmp_path: Path) -> None:
     (found,) = lint(tmp_path, TEXT.replace("${PrepareFunction}", "${PrepareFuncton}"))
-    assert "${PrepareFuncton} is not bound by the stack; it binds ${AlertTopic}, ${DefineTableFunction}" in found.reason
+    assert "${PrepareFuncton} is not bound by the stack; it binds ${AlertTopic}, ${AuditAcrossFunction}" in found.reason
     assert '"FunctionName"' in TEXT.splitlines()[found.line - 1]
     (found,) = lint(tmp_path, TEXT.replace("${PrepareFunction}", "${PrepareFunction"))
     assert found.reason.startswith("${PrepareFunction is not bound by the stack")

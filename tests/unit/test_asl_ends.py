@@ -10,15 +10,15 @@ from nightlake.core.asl import lint_asl
 
 Definition = dict[str, Any]
 
-DAILY = Path(__file__).parents[2] / "statemachines" / "daily.asl.json"
+SMALL = Path(__file__).parent / "asl" / "small.asl.json"
 
 
 @pytest.fixture
 def reasons(tmp_path: Path) -> Callable[[Callable[[Definition], object]], str]:
-    """What the linter says about the daily definition after a change."""
+    """What the linter says about the small definition after a change."""
 
     def lint_changed(change: Callable[[Definition], object]) -> str:
-        definition = json.loads(DAILY.read_text())
+        definition = json.loads(SMALL.read_text())
         change(definition["States"])
         path = tmp_path / "changed.asl.json"
         path.write_text(json.dumps(definition, indent=2))

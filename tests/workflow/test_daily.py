@@ -1,45 +1,106 @@
-"""The daily state machine as moto's interpreter runs it with our handlers: what a night does and how it fails."""
+"""The daily state machine as moto's interpreter runs it: what a night does, in which order, and how it ends."""
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 import pytest
 from moto.glue.exceptions import TableNotFoundException
 from moto.glue.models import GlueBackend
-from nightlake.core.asl import SUBSTITUTIONS, lint_asl
-from nightlake.core.asl_states import machines
-from nightlake.core.table import table_inputs
-from statelint.linter import Linter
+from nightlake.core import layout
+from nightlake.core.table import empty_location, table_input, tables
 
-ROOT = Path(__file__).parents[2]
-DAILY = ROOT / "statemachines" / "daily.asl.json"
-DEFINITIONS = sorted(DAILY.parent.glob("*.asl.json"))
-SERVED, STAGING = "nightlake_test", "nightlake_test_staging"
+SERVED, STAGING, QUARANTINE = "nightlake_test", "nightlake_test_staging", "nightlake_test_quarantine"
+TRIGGER = {"scheduled_time": "2026-11-21T03:00:00Z"}
 
 
-def test_a_night_creates_every_table_of_the_contract_in_both_databases(night: Any) -> None:
-    ended = night.run(scheduled_time="2026-11-21T03:00:00Z")
+def test_a_night_creates_every_table_of_the_contract_in_each_database(night: Any) -> None:
+    ended = night.run(**TRIGGER)
     assert (ended.status, ended.error) == ("SUCCEEDED", None)
+    expected = {
+        table.name: table_input(table, empty_location("nightlake-test-lake", night.pipeline, table))
+        for dataset in night.pipeline.datasets
+        for table in tables(dataset)
+    }
     for database in (SERVED, STAGING):
         created = night.tables(database)
-        expected = {table["Name"]: table for table in table_inputs(night.pipeline, "nightlake-test-lake")}
         assert created.keys() == expected.keys()
         for name, table in expected.items():
             assert {key: created[name][key] for key in table} == table
+    assert night.tables(QUARANTINE).keys() == {dataset.name for dataset in night.pipeline.datasets}
     assert night.alerts() == []
 
 
-def test_a_night_knows_its_day_and_run_and_carries_no_definitions_on(night: Any) -> None:
-    run = night.run(scheduled_time="2026-11-21T03:00:00Z").output
+def test_a_night_knows_its_day_and_run(night: Any) -> None:
+    run = night.run(**TRIGGER).output
     assert (run["pipeline"], run["date"]) == ("sales", "2026-11-20")
     assert (run["year"], run["month"], run["day"]) == ("2026", "11", "20")
     assert run["contract_hash"] == night.pipeline.contract_hash
-    assert {frozenset(table) for table in run["tables"]} == {frozenset({"database", "name"})}
-    assert len(run["tables"]) == 2 * len(night.tables(SERVED))
+
+
+def test_a_night_goes_through_its_states_in_order(night: Any) -> None:
+    states = night.run(**TRIGGER).states
+    outermost = [
+        *("Begin", "Prepare", "IsDuplicate", "EnsureTables", "IngestSources", "AreAllSourcesGood", "Seal"),
+        *("DefineAcross", "RunAcross", "AuditAcross", "Merge", "AuditMerges", "Publish", "CreateViews"),
+        *("BuildReports", "Complete", "Succeeded"),
+    ]
+    assert [state for state in states if state in outermost] == outermost
+
+
+def test_each_task_is_told_what_its_handler_asks_for(night: Any) -> None:
+    run = night.run(**TRIGGER).output
+    known = {key: run[key] for key in ("pipeline", "date", "run_id")}
+    names = [source.dataset for source in night.pipeline.sources]
+    (merge,) = night.pipeline.merge
+    expected = {
+        "plan": [{**known, "dataset": name, "attempt": 1, "previous": None} for name in names],
+        "convert": [{"shard": {"index": index}, "run_id": run["run_id"]} for _ in names for index in (0, 1)],
+        "validate": [{**known, "dataset": name, "attempt": 1} for name in names],
+        "seal": [{**known, "validations": [f"verdict/{name}" for name in names]}],
+        "statement": [
+            {**known, "kind": "across"},
+            *({**known, "kind": kind, "name": merge} for kind in ("merge", "audit")),
+            *({**known, "kind": "view", "name": name} for name in run["views"]),
+            *({**known, "kind": "report", "name": name} for name in run["reports"]),
+        ],
+        "audit_across": [{**known, "query_id": "id of across None"}],
+        "audit_merge": [{**known, "merge": merge, "query_id": f"id of audit {merge}"}],
+        "publish": [{**known, "contract_hash": run["contract_hash"]}],
+        "report": [
+            {**known, "name": name, "snapshot": 7, "query_id": f"id of report {name}"} for name in run["reports"]
+        ],
+        "complete": [{**known, "outcome": "succeeded"}],
+    }
+    for function, events in expected.items():
+        keys = {key for event in events for key in event}
+        told = [{key: event[key] for key in event if key in keys} for event in night.function.events(function)]
+        assert sorted(told, key=_text) == sorted(events, key=_text), function
+    (audited,) = night.function.events("audit_merge")
+    (made,) = [event for event in night.function.events("athena") if event["QueryString"] == f"merge {merge}"]
+    assert made["WorkGroup"] == "nightlake-test-pipeline"
+    assert audited["table"].startswith(f"{merge}__")
+    assert audited["location"] == "staging/somewhere/"
+
+
+def _text(event: dict[str, Any]) -> str:
+    return json.dumps(event, sort_keys=True)
+
+
+def test_the_end_is_written_down_and_the_locks_are_free(night: Any) -> None:
+    run = night.run(**TRIGGER).output
+    (record,) = night.objects(layout.record(run["pipeline"], run["run_id"])).values()
+    assert (record["outcome"], record["error"]) == ("succeeded", None)
+    assert [report["name"] for report in record["reports"]] == run["reports"]
+    assert night.held_locks() == []
+
+
+def test_the_second_delivery_of_a_firing_ends_well_and_does_nothing(night: Any) -> None:
+    night.run(**TRIGGER)
+    before = night.function.count()
+    again = night.run(**TRIGGER)
+    assert (again.status, again.states[-1]) == ("SUCCEEDED", "Duplicate")
+    assert night.function.count() - before == {"prepare": 1}
 
 
 def test_a_second_night_changes_no_table(night: Any) -> None:
@@ -71,100 +132,12 @@ def test_a_table_that_another_execution_created_meanwhile_is_well(night: Any, mo
     assert again.status == "SUCCEEDED"
 
 
-def test_a_wrong_date_ends_failed_with_our_error_after_one_alert_that_a_person_can_read(night: Any) -> None:
-    ended = night.run(date="2026-02-30")
-    assert (ended.status, ended.error) == ("FAILED", "InvalidDateError")
-    assert json.loads(ended.cause)["errorMessage"].startswith("'2026-02-30' is not a day of the calendar")
-    assert len(night.function.calls) == 1
-    assert night.tables(SERVED) == {}
-    (alert,) = night.alerts()
-    assert alert["Subject"] == "Nightlake: sales failed"
-    told = alert["Message"]
-    assert told.startswith("Pipeline sales failed with InvalidDateError for a day not yet known. Run ")
-    console = "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/"
-    assert console + ended.arn in told
-    assert "write it like 2026-11-20" in told
-
-
-def test_a_failure_after_prepare_names_the_day_and_the_run(night: Any) -> None:
-    boto3.client("glue").delete_database(Name=STAGING)
-    ended = night.run(date="2026-11-20")
-    assert (ended.status, ended.error) == ("FAILED", "Glue.EntityNotFoundException")
-    (alert,) = night.alerts()
-    assert "failed with Glue.EntityNotFoundException for 2026-11-20. Run 20" in alert["Message"]
-
-
-def test_an_alert_that_cannot_be_sent_does_not_make_the_night_good(night: Any) -> None:
-    boto3.client("sns").delete_topic(TopicArn=night.topic)
-    ended = night.run(date="2026-02-30")
-    assert (ended.status, ended.error) == ("FAILED", "InvalidDateError")
-
-
-def test_throttling_is_waited_out(night: Any) -> None:
-    night.function.throttled = 3
-    ended = night.run(date="2026-11-20")
+def test_a_view_whose_text_is_the_same_is_left_as_it_is(night: Any) -> None:
+    before = night.function.answers.get("statement")
+    assert before is None
+    from_default = {"name": "a", "query": "q", "database": "d", "table": "t", "location": "l", "changed": False}
+    night.function.answers["statement"] = lambda event: {**from_default, "query": event["kind"]}
+    ended = night.run(**TRIGGER)
     assert ended.status == "SUCCEEDED"
-    assert night.function.calls[0]["input"] == {"date": "2026-11-20"}
-    assert night.alerts() == []
-
-
-@pytest.mark.parametrize("crash", ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"])
-def test_two_crashes_of_the_sandbox_are_tried_again_and_a_third_is_not(night: Any, crash: str) -> None:
-    night.function.crashes = [crash] * 2
-    assert night.run(date="2026-11-20").status == "SUCCEEDED"
-    night.function.crashes = [crash] * 3
-    ended = night.run(date="2026-11-20")
-    assert (ended.status, ended.error) == ("FAILED", crash)
-    assert len(night.alerts()) == 1
-
-
-def test_throttling_without_end_is_a_failure_by_its_name(night: Any) -> None:
-    night.function.throttled = 100
-    ended = night.run(date="2026-11-20")
-    assert (ended.status, ended.error) == ("FAILED", "Lambda.TooManyRequestsException")
-    assert night.function.throttled == 100 - 7
-    assert len(night.alerts()) == 1
-
-
-def asl_validator(definition: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(ROOT / "node_modules/.bin/asl-validator"), "--json-path", str(definition)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda path: path.name)
-def test_our_linter_statelint_and_asl_validator_find_nothing(definition: Path) -> None:
-    assert lint_asl(definition) == ()
-    assert Linter.validate(json.loads(definition.read_text())) == []
-    done = asl_validator(definition)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_asl_validator_finds_what_is_wrong(tmp_path: Path) -> None:
-    broken = tmp_path / "daily.asl.json"
-    broken.write_text(DAILY.read_text().replace('"Next": "Prepare"', '"Next": "Nowhere"'))
-    done = asl_validator(broken)
-    assert done.returncode != 0
-    assert "Nowhere" in done.stdout + done.stderr
-
-
-def test_the_definition_uses_the_names_that_the_linter_knows() -> None:
-    text = DAILY.read_text()
-    assert [name for name in SUBSTITUTIONS if f"${{{name}}}" not in text] == []
-
-
-def test_the_errors_of_glue_that_it_names_are_errors_of_the_action() -> None:
-    glue = botocore.session.get_session().get_service_model("glue")
-    # Every action of an SDK integration can end in these; ThrottlingException is common to all of AWS.
-    common = {"GlueException", "SdkClientException", "ThrottlingException"}
-    named = 0
-    for machine in machines(json.loads(DAILY.read_text())):
-        for state in machine.states.values():
-            action = str(state.body.get("Resource")).partition(":aws-sdk:glue:")[2]
-            if not action:
-                continue
-            known = {shape.name for shape in glue.operation_model(action[0].upper() + action[1:]).error_shapes} | common
-            handlers = [handler for key in ("Retry", "Catch") for _, handler in state.items(key)]
-            names = {name.removeprefix("Glue.") for handler in handlers for name in handler["ErrorEquals"]}
-            assert names <= known, state.name
-            named += len(names)
-    assert named
+    assert "RunView" not in ended.states
+    assert "view" not in {event["QueryString"] for event in night.function.events("athena")}

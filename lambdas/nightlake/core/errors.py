@@ -107,6 +107,10 @@ class SourceRejectedError(NightlakeError):
     """Raised when a source is not good and its night can not go on without it. Mend the delivery, then rerun."""
 
 
+class BackfillFailedError(NightlakeError):
+    """Raised when some dates of a backfill failed; the others are done. Mend what their alerts say, then rerun them."""
+
+
 class StagedFileChangedError(NightlakeError):
     """Raised when a staged file is no longer the one that was validated. Rerun the date, which converts it again."""
 

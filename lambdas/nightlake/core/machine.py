@@ -23,7 +23,6 @@ CONVERT_CONCURRENCY: Final = 40
 _BUSY: Final = [name for name in LAMBDA_ERRORS if name.startswith("Lambda.") and name != "Lambda.Unknown"]
 _DIED: Final = [name for name in LAMBDA_ERRORS if name not in _BUSY]
 _GLUE: Final = [
-    "Glue.ConcurrentModificationException",
     "Glue.GlueException",
     "Glue.InternalServiceException",
     "Glue.OperationTimeoutException",
@@ -87,7 +86,7 @@ def _with_retry(task: State) -> State:
 
 
 def _retriers(resource: str) -> Iterator[State]:
-    service = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(":")[0]
+    service, _, action = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(":")
     match service:
         case "lambda":
             yield _retrier(_BUSY, seconds=1, attempts=6, longest=60)
@@ -95,7 +94,8 @@ def _retriers(resource: str) -> Iterator[State]:
             if transient := transient_errors():
                 yield _retrier(transient, seconds=5, attempts=3, longest=60)
         case "glue":
-            yield _retrier(_GLUE, seconds=2, attempts=3, longest=30)
+            raced = [] if action.startswith("get") else ["Glue.ConcurrentModificationException"]
+            yield _retrier([*_GLUE, *raced], seconds=2, attempts=3, longest=30)
         case "athena":
             yield _retrier(_ATHENA, seconds=5, attempts=2, longest=60)
         case "sns":

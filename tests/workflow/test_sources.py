@@ -1,0 +1,163 @@
+"""The branch of one source: what a bad delivery, a late one and a broken function become, and who hears of it."""
+
+from typing import Any
+
+import pytest
+
+TRIGGER = {"scheduled_time": "2026-11-21T03:00:00Z"}
+BAD = "transactions"
+
+
+def of(name: str) -> Any:
+    return lambda event: event["dataset"] == name
+
+
+def deliver(night: Any, *deliveries: str) -> None:
+    """Let the bad source be delivered so, try after try; only `good` passes Validate."""
+    plan, validate = (night.function.default(name) for name in ("plan", "validate"))
+
+    def planned(event: Any) -> Any:
+        if event["dataset"] != BAD:
+            return plan(event)
+        delivery = deliveries[event["attempt"] - 1]
+        return {**plan(event), "delivery": delivery, "changed": delivery != event["previous"]}
+
+    def validated(event: Any) -> Any:
+        bad = event["dataset"] == BAD and deliveries[event["attempt"] - 1] != "good"
+        error = {"Error": "rows", "Cause": f"{BAD}: too few rows. Look at quarantine"}
+        return {**validate(event), **({"status": "rejected", "error": error} if bad else {})}
+
+    night.function.answers |= {"plan": planned, "validate": validated}
+
+
+def tries(night: Any, function: str) -> list[int]:
+    return [event["attempt"] for event in night.function.events(function) if event["dataset"] == BAD]
+
+
+def test_one_bad_source_alerts_once_and_its_sisters_are_done_all_the_same(night: Any) -> None:
+    deliver(night, "bad", "bad", "bad", "bad")
+    ended = night.run(**TRIGGER)
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert '"dataset":"transactions","status":"rejected"' in ended.cause.replace(" ", "")
+    assert {event["dataset"] for event in night.function.events("validate")} == {
+        "transactions",
+        "products",
+        "customers",
+    }
+    assert night.function.events("seal") == []
+    (alert,) = night.alerts()
+    assert alert["Subject"] == "Nightlake: sales has a rejected source"
+    told = alert["Message"]
+    assert told.startswith(
+        "Source transactions of pipeline sales was rejected with rows for 2026-11-20. It is tried again"
+    )
+    assert "without it the night publishes nothing" in told
+    assert told.endswith("Cause: transactions: too few rows. Look at quarantine")
+    assert ended.arn in told
+    assert night.held_locks() == []
+
+
+def test_a_delivery_that_stays_the_same_is_looked_at_again_but_not_converted_again(night: Any) -> None:
+    deliver(night, "bad", "bad", "bad", "bad")
+    night.run(**TRIGGER)
+    assert tries(night, "plan") == [1, 2, 3, 4]
+    assert tries(night, "validate") == [1]
+    assert [wait for wait in night.function.slept if wait >= 60] == [60, 120, 240]
+
+
+def test_a_good_delivery_in_time_heals_the_night(night: Any) -> None:
+    deliver(night, "bad", "bad", "good")
+    ended = night.run(**TRIGGER)
+    assert ended.status == "SUCCEEDED"
+    assert tries(night, "validate") == [1, 3]
+    (healed,) = [source for source in ended.output["sources"] if source["dataset"] == BAD]
+    assert (healed["status"], healed["alerted"], healed["attempt"]) == ("good", True, 3)
+    assert len(night.alerts()) == 1
+
+
+def test_a_person_who_asks_for_a_date_gets_the_answer_at_once(night: Any) -> None:
+    deliver(night, "bad")
+    ended = night.run(date="2026-11-20")
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert [wait for wait in night.function.slept if wait >= 60] == []
+    (alert,) = night.alerts()
+    assert "It is not tried again: mend the delivery and rerun the date" in alert["Message"]
+
+
+def test_a_source_that_is_not_there_yet_is_waited_for(night: Any) -> None:
+    plan, asked = night.function.default("plan"), []
+
+    def late(event: Any) -> Any:
+        asked.append(event["dataset"])
+        ready = event["dataset"] != BAD or asked.count(BAD) > 3
+        return {**plan(event), "ready": ready, "wait_seconds": 30}
+
+    night.function.answers["plan"] = late
+    ended = night.run(**TRIGGER)
+    assert ended.status == "SUCCEEDED"
+    assert asked.count(BAD) == 4
+    assert night.function.slept.count(30) == 3
+    assert night.alerts() == []
+
+
+def test_a_source_whose_shards_all_have_receipts_is_judged_at_once(night: Any) -> None:
+    plan = night.function.default("plan")
+    night.function.answers["plan"] = lambda event: {**plan(event), "shards": 0, "reused": 2}
+    ended = night.run(**TRIGGER)
+    assert ended.status == "SUCCEEDED"
+    assert night.function.events("convert") == []
+    assert len(night.function.events("validate")) == 3
+
+
+@pytest.mark.parametrize("function", ["plan", "validate"])
+def test_an_error_of_a_branch_is_told_by_name_and_thrown_at_nobody(night: Any, function: str) -> None:
+    night.function.fail(function, "EncodingError", when=of(BAD))
+    ended = night.run(date="2026-11-20")
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert "EncodingError" in ended.cause
+    (alert,) = night.alerts()
+    assert "was rejected with EncodingError" in alert["Message"]
+    assert len(night.function.events("validate")) == (2 if function == "plan" else 3)
+
+
+@pytest.mark.parametrize("function", ["plan", "convert", "validate"])
+def test_what_broke_for_another_reason_than_the_data_is_tried_again_with_the_same_delivery(
+    night: Any, function: str
+) -> None:
+    fails_once = {"plan": of(BAD), "validate": of(BAD), "convert": bool}[function]
+    if function == "convert":
+        judge = night.function.default("validate")
+        receipts: list[str] = []
+
+        def without_receipts(event: Any) -> Any:
+            receipts.append(event["dataset"])
+            error = {"Error": "balance.receipts", "Cause": "a shard has no receipt"}
+            first = receipts.count(event["dataset"]) == 1
+            return {**judge(event), **({"status": "rejected", "error": error} if first else {})}
+
+        night.function.answers["validate"] = without_receipts
+    night.function.fail(function, "SomeBug", times=1, when=fails_once)
+    ended = night.run(**TRIGGER)
+    assert ended.status == ("SUCCEEDED" if function != "convert" else ended.status)
+    planned = [event for event in night.function.events("plan") if event["attempt"] == 2]
+    assert planned
+    assert planned[0]["previous"] is None or function == "convert"
+
+
+def test_a_child_that_dies_is_tried_again_by_itself(night: Any) -> None:
+    night.function.fail("convert", "Lambda.Unknown", times=2)
+    ended = night.run(**TRIGGER)
+    assert ended.status == "SUCCEEDED"
+    assert len(night.function.events("convert")) == 8
+
+
+def test_a_source_that_may_be_missing_does_not_stop_the_night(night: Any) -> None:
+    sources = [each.model_copy(update={"required": each.dataset != BAD}) for each in night.pipeline.sources]
+    night.redeploy(night.pipeline.model_copy(update={"sources": tuple(sources)}))
+    deliver(night, "bad")
+    ended = night.run(date="2026-11-20")
+    assert ended.status == "SUCCEEDED"
+    (sealed,) = night.function.events("seal")
+    assert sealed["validations"] == ["verdict/products", "verdict/customers"]
+    (alert,) = night.alerts()
+    assert "the night goes on without it" in alert["Message"]
