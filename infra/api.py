@@ -109,7 +109,7 @@ class Api(Construct):
             self.rest_api,
             {
                 "APIG3": "Throttling and quotas bound what a caller can cost; a web ACL belongs to the account's edge.",
-                "APIG4": "A key of a usage plan is asked for; it opens the published tables, never their private columns.",
+                "APIG4": "A key of a usage plan is asked for; it opens published tables, never their private columns.",
                 "COG4": "Users are not kept in Cognito; a key of a usage plan is asked for.",
             },
         )
