@@ -11,6 +11,7 @@ from landed import DATABASES, SHOP, land
 from memory_catalog import MemoryCatalog
 from memory_objects import MemoryObjects
 from nightlake.core import layout, lock
+from nightlake.core.catalog import Values
 from nightlake.core.errors import (
     ProjectionError,
     RunSupersededError,
@@ -252,6 +253,21 @@ def test_a_catalog_that_keeps_refusing_is_an_error_that_says_what_stands(lake: L
     lake.night("r1", D1, daily=[(D1, 1)])
     lake.catalog = MemoryCatalog(refuses=lambda: True)
     with pytest.raises(ProjectionError, match=r"daily: 2026/01/02: refused.*what is published stands"):
+        lake.project()
+
+
+def test_a_catalog_that_others_keep_changing_is_an_error_that_is_tried_again(lake: Lake) -> None:
+    class Contended(MemoryCatalog):
+        """Another night, late with an older snapshot, undoes each change."""
+
+        def create_partitions(self, database: str, table: str, locations: Mapping[Values, str]) -> list[str]:
+            refused = super().create_partitions(database, table, locations)
+            self.delete_partitions(database, table, locations)
+            return refused
+
+    lake.night("r1", D1, daily=[(D1, 1)])
+    lake.catalog = Contended()
+    with pytest.raises(ProjectionError, match=r"others kept changing it.*what is published stands"):
         lake.project()
 
 

@@ -36,6 +36,7 @@ def project(store: Store, catalog: Catalog, pipeline: Pipeline, *, database: str
         made, refused = _reconcile(store, catalog, pipeline, database, snapshot[0])
         changes += made
         if made or refused:
+            refused = refused or ["others kept changing it"]
             continue
         now = find_head(store, pipeline.name)
         if now is not None and now[0].revision == head.revision:
