@@ -33,7 +33,9 @@ _PATIENCE_SECONDS = 20
 _STOP_SECONDS = 20
 _LOG_LINES = 15
 _LOG = "emulator.log"
-_MADE = (_LOG, "emulator.previous.log", "endpoint.json", "lock", "s3", "state", "tls", "tmp")
+GRANTS_USED = "grants-used.jsonl"
+"""A file of the home: each action and resource that a role was granted and that alone allowed a call, as JSON lines."""
+_MADE = (_LOG, "emulator.previous.log", "endpoint.json", GRANTS_USED, "lock", "s3", "state", "tls", "tmp")
 """What a home holds; every one of these is made by `start` or by the emulator that it starts."""
 
 
@@ -257,6 +259,7 @@ def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER") if name in os.environ}
     variables = kept | {
         _MARK: str(home),
+        "NIGHTLAKE_GRANTS_USED": str(home / GRANTS_USED),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": str(home / "tmp"),

@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def handler(event, context):
         metric = {"Namespace": "Shop", "Dimensions": [["Source"]], "Metrics": [{"Name": "Rows", "Unit": "Count"}]}
         print(json.dumps({"_aws": {"Timestamp": 0, "CloudWatchMetrics": [metric]}, "Source": "tills", "Rows": 42}))
     if act == "read":
-        return boto3.client("s3").get_object(Bucket=event["bucket"], Key="k")["Body"].read().decode()
+        return boto3.client("s3").get_object(Bucket=event["bucket"], Key=event.get("key", "k"))["Body"].read().decode()
     return {"got": event}
 """
 
@@ -161,6 +162,28 @@ def test_a_function_reads_only_what_its_role_grants(cloud: aws.Endpoint, functio
     refused = invoke(cloud, functions["Plain"], act="read", bucket=functions["Bucket"])
 
     assert "is not authorized to perform: s3:GetObject" in refused["errorMessage"]
+
+
+def test_only_who_may_list_a_bucket_learns_that_an_object_is_missing(
+    cloud: aws.Endpoint, functions: dict[str, str]
+) -> None:
+    refused = invoke(cloud, functions["Reading"], act="read", bucket=functions["Bucket"], key="gone")
+
+    assert "(AccessDenied)" in refused["errorMessage"]
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        cloud.client("s3").get_object(Bucket=functions["Bucket"], Key="gone")
+
+
+def test_a_call_that_one_grant_alone_allows_is_written_down(
+    cloud: aws.Endpoint, home: Path, functions: dict[str, str]
+) -> None:
+    cloud.client("s3").put_object(Bucket=functions["Bucket"], Key="k", Body=b"hello")
+    invoke(cloud, functions["Reading"], act="read", bucket=functions["Bucket"])
+
+    notes = [json.loads(line) for line in (home / aws.GRANTS_USED).read_text().splitlines()]
+    bucket = f"arn:aws:s3:::{functions['Bucket']}"
+    of_bucket = [(note["action"], note["resource"]) for note in notes if note["resource"].startswith(bucket)]
+    assert of_bucket == [("s3:GetObject", f"{bucket}/*")]
 
 
 def test_an_exception_keeps_its_class_message_and_place(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
