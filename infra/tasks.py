@@ -71,15 +71,20 @@ class Task:
 
 _SHORT: Final = Duration.minutes(1)
 _LONG: Final = Duration.minutes(15)
-_RUN_NOTES: Final = (Objects("lake", ("runs/*",)), Objects("lake", ("runs/*",), _PUT))
+_RUN_NOTES_WRITTEN: Final = Objects("lake", ("runs/*",), _PUT)
+_RUN_NOTES: Final = (Objects("lake", ("runs/*",)), _RUN_NOTES_WRITTEN)
 _COMMITS: Final = (Objects("lake", ("snapshots/*",)), Objects("lake", ("snapshots/*",), _PUT))
-_LOCKS: Final = Objects("lake", ("locks/*", "triggers/*"), (*_GET, *_PUT))
+_LOCKS: Final = Objects("lake", ("locks/*",), (*_GET, *_PUT))
 
 TASKS: Final[dict[FunctionName, Task]] = {
     "prepare": Task(
         description="Which day, which run, which tables must exist; locks; an unfinished projection",
         timeout=Duration.minutes(5),
-        objects=(_LOCKS, Objects("lake", ("snapshots/*",))),
+        objects=(
+            _LOCKS,
+            Objects("lake", ("triggers/*",), (*_GET, *_PUT)),
+            Objects("lake", ("snapshots/*",)),
+        ),
         lists=("lake",),
         tables=(Tables("served", _PROJECT),),
         executions=True,
@@ -92,7 +97,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("raw", ("*",), _GET_VERSION),
             Objects("lake", ("staging/*",)),
             Objects("lake", ("staging/*/receipt.json",), _DELETE),
-            *_RUN_NOTES,
+            _RUN_NOTES_WRITTEN,
         ),
         lists=("lake",),
         deliveries=True,
@@ -122,9 +127,9 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "seal": Task(
         description="Copies what the receipts name into the run's own prefix",
         timeout=_LONG,
-        objects=(Objects("lake", ("staging/*",)), Objects("lake", ("data/*",), (*_GET, *_PUT)), *_RUN_NOTES),
+        objects=(Objects("lake", ("staging/*",)), Objects("lake", ("data/*",), _PUT), *_RUN_NOTES),
         lists=("lake",),
-        tables=(Tables("staging", (*_READ_TABLE, *_MAKE_TABLE, *_POINT_PARTITION)),),
+        tables=(Tables("staging", (*_READ_TABLE, "glue:UpdateTable", *_POINT_PARTITION)),),
     ),
     "statement": Task(
         description="The text of one statement for this run",
@@ -143,7 +148,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "audit_merge": Task(
         description="The verdict on a merge, and its files sealed",
         timeout=_LONG,
-        objects=(Objects("lake", ("staging/*",)), Objects("lake", ("data/*",), (*_GET, *_PUT)), *_RUN_NOTES),
+        objects=(Objects("lake", ("staging/*",)), Objects("lake", ("data/*",), _PUT), *_RUN_NOTES),
         lists=("lake",),
         tables=(Tables("staging", (*_READ_TABLE, *_MAKE_TABLE, *_POINT_PARTITION)),),
         results=True,
@@ -190,7 +195,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         timeout=_LONG,
         objects=(
             Objects("lake", ("snapshots/*",), (*_GET, *_PUT, *_DELETE)),
-            Objects("lake", ("locks/*",), (*_GET, *_PUT)),
+            _LOCKS,
             Objects("lake", ("data/*",), _TAG),
         ),
         lists=("lake",),
@@ -250,7 +255,7 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
         yield iam.PolicyStatement(actions=list(actions), resources=[_arn("glue", place) for place in places])
     if task.results:
         workgroup = _arn("athena", f"workgroup/{catalog.pipeline_workgroup.name}")
-        yield iam.PolicyStatement(actions=["athena:GetQueryExecution", "athena:GetQueryResults"], resources=[workgroup])
+        yield iam.PolicyStatement(actions=["athena:GetQueryResults"], resources=[workgroup])
         yield iam.PolicyStatement(actions=[*_GET], resources=[f"{_bucket_arn(stage, 'results')}/pipeline/*"])
     if task.executions:
         nights = _arn("states", f"execution:nightlake-{stage}-*-daily:*")
