@@ -143,6 +143,7 @@ PATCHED: dict[str, str] = {
     "services.stepfunctions:_invoke_resource_with_timeout": "faeed0bf70d5",
     "services.stepfunctions:_parse_jsonpath_tokens": "0b9043314fbc",
     "services.stepfunctions:_resolve_params_obj": "d41c2e27dd1b",
+    "services.stepfunctions:_resolve_path_or_ctx": "39841ce14aef",
     "services.stepfunctions:_resolve_state_machine_arn": "e054a309ee54",
     "services.stepfunctions:_run_execution": "996dff84e0e0",
     "services.stepfunctions:_run_sub_machine": "f8d844168b14",
@@ -529,6 +530,26 @@ def _choices() -> None:
         return run
 
     _wrap("services.stepfunctions:_evaluate_rule", evaluate)
+
+
+@_seam(
+    "Step Functions: concurrency of a Map",
+    emulator="`MaxConcurrencyPath` is ignored, every item runs at once",
+    aws="as many as the input says",
+)
+def _map_concurrency() -> None:
+    def execute(original: Any) -> Any:
+        def run(state: dict[str, Any], data: Any, execution: Any, ctx: Any) -> Any:
+            if path := state.get("MaxConcurrencyPath"):
+                states = _module("services.stepfunctions")
+                given = states._apply_input_path(state, data, ctx)
+                _require(path, "MaxConcurrencyPath", given)
+                state = {**state, "MaxConcurrency": states._resolve_path_or_ctx(path, given, ctx)}
+            return original(state, data, execution, ctx)
+
+        return run
+
+    _wrap("services.stepfunctions:_execute_map", execute)
 
 
 @_seam(

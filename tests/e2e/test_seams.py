@@ -283,6 +283,15 @@ def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
                 "End": True,
             }
         },
+        "Queueing": {
+            "Try": {
+                "Type": "Map",
+                "ItemsPath": "$.items",
+                "MaxConcurrencyPath": "$.at_once",
+                "ItemProcessor": {"StartAt": "Serve", "States": {"Serve": {"Type": "Wait", "Seconds": 1, "End": True}}},
+                "End": True,
+            }
+        },
     }
     limits = {"Waiting": 1}
     resources: dict[str, Any] = {"Role": role(), "Log": {"Type": "AWS::Logs::LogGroup"}}
@@ -379,6 +388,20 @@ def test_the_history_tells_of_the_states_in_branches(cloud: aws.Endpoint, run: R
     for details in ("stateEnteredEventDetails", "stateExitedEventDetails"):
         assert sorted(event[details]["name"] for event in events if details in event) == ["Left", "Right", "Try"]
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_map_works_on_as_many_items_at_once_as_its_input_says(
+    cloud: aws.Endpoint, run: Run, machines: dict[str, str]
+) -> None:
+    ended = run(machines["Queueing"], {"items": [1, 2], "at_once": 1})
+    events = cloud.client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]
+
+    assert [event["type"] for event in events if event["type"].startswith("Wait")] == [
+        "WaitStateEntered",
+        "WaitStateExited",
+        "WaitStateEntered",
+        "WaitStateExited",
+    ]
 
 
 def test_a_state_machine_times_out_and_stays_so(cloud: aws.Endpoint, run: Run, machines: dict[str, str]) -> None:
