@@ -250,6 +250,13 @@ def test_what_no_reader_could_take_is_refused_by_name(
     assert list(night.lake.list("")) == []
 
 
+def test_a_mark_of_another_encoding_is_no_text_of_the_first_field(night: Night) -> None:
+    night.source("customers", header=False, encoding="cp1252")
+    night.raw.put("sales/customers/2017/06/12/a.csv", "1,größer\n".encode("utf-8-sig"))
+    with pytest.raises(EncodingError, match="is written in utf-8, not cp1252; deliver it so, or declare utf-8"):
+        night("customers")
+
+
 def test_a_json_array_is_one_shard_that_only_its_reader_counts(night: Night) -> None:
     night.raw.put(PRODUCTS, b"[]\n")
     (shard,) = night.shards(night("products"))

@@ -25,6 +25,7 @@ _COMPRESSED: Final = {
     b"\xfd7zXZ\x00": "xz",
     b"BZh91AY&SY": "bzip2",
 }
+_MARKS: Final = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: UTF_16, codecs.BOM_UTF16_BE: UTF_16}
 
 Stream = Callable[[int, int], Iterator[bytes]]
 
@@ -72,12 +73,13 @@ def _check_head(head: bytes, source: AnySource, where: str) -> None:
     for magic, name in _COMPRESSED.items():
         if head.startswith(magic):
             raise CompressedObjectError(f"{where} is compressed ({name}); deliver it uncompressed")
-    if (
-        isinstance(source, TextSource)
-        and source.encoding != UTF_16
-        and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    ):
-        raise EncodingError(f"{where} is written in utf-16, not {source.encoding}; deliver it so, or declare utf-16")
+    if not isinstance(source, TextSource):
+        return
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark) and source.encoding != encoding:
+            raise EncodingError(
+                f"{where} is written in {encoding}, not {source.encoding}; deliver it so, or declare {encoding}"
+            )
 
 
 def _csv_header(head: bytes, source: CsvSource, dataset: Dataset, where: str) -> tuple[str, ...]:
