@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from nightlake.core.contract import CONTRACT_FILE, load_pipelines
+from nightlake.core.generated import bring_in_line
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.table import ddl, empty_location, tables
 
@@ -28,19 +29,10 @@ def main() -> int:
     fresh = {
         path: text for pipeline in load_pipelines(ROOT / "pipelines") for path, text in statements(pipeline).items()
     }
-    found = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("sql/*/tables/*.sql")}
-    stale = sorted(path for path in fresh.keys() | found.keys() if fresh.get(path) != found.get(path))
-    for path in stale:
-        sys.stdout.write(
-            f"{path.relative_to(ROOT)} {'is stale: run sql/generate.py' if check else 'brought in line'}\n"
-        )
-        if check:
-            continue
-        if path in fresh:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(fresh[path], encoding="utf-8")
-        else:
-            path.unlink()
+    stale = 0
+    for path in bring_in_line(fresh, ROOT.glob("sql/*/tables/*.sql"), check=check):
+        stale += 1
+        sys.stdout.write(f"{path.relative_to(ROOT)} {'is stale: make docs' if check else 'brought in line'}\n")
     return 1 if check and stale else 0
 
 
