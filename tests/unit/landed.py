@@ -51,7 +51,7 @@ def land(
     lake.put_model(
         receipt,
         Receipt(
-            shard=shard, run_id=run_id, records=rows, header=0, blank=0, rows=rows, quarantined=0, files=tuple(staged)
+            shard=shard, run_id=run_id, records=rows, header=0, skipped=0, rows=rows, quarantined=0, files=tuple(staged)
         ),
     )
     key = layout.validation(pipeline, day, run_id, dataset)

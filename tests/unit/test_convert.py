@@ -57,7 +57,7 @@ def test_rows_become_the_tables_of_the_contract_with_where_they_came_from() -> N
 def test_the_receipt_tells_files_and_counts_as_they_are() -> None:
     shop = Shop()
     receipt = shop.convert(shop.land(TWO_ROWS + "\n3,c@x,-1.00,2017-06-12 10:00:00\n4,a,b\n"))
-    assert (receipt.records, receipt.header, receipt.blank, receipt.rows, receipt.quarantined) == (6, 1, 1, 2, 2)
+    assert (receipt.records, receipt.header, receipt.skipped, receipt.rows, receipt.quarantined) == (6, 1, 1, 2, 2)
     assert receipt.rules == (
         RuleCount(rule="csv.fields", rows=1),
         RuleCount(rule="orders.amount.known", rows=1),
@@ -317,7 +317,7 @@ FIELDS = st.sampled_from(
 def test_every_record_of_any_text_is_a_row_or_refused_or_named(lines: list[str], by_day: bool) -> None:
     shop = Shop(source=csv_source(partition_by="sold_at" if by_day else "business_date", excess_digits="round"))
     receipt = shop.convert(shop.land("\n".join([",".join(HEADER), *lines])))
-    assert receipt.records == receipt.header + receipt.blank + receipt.rows + receipt.quarantined
+    assert receipt.records == receipt.header + receipt.skipped + receipt.rows + receipt.quarantined
     rows = [
         row for name in ("orders", "orders_private") if receipt.rows for row in shop.staged(receipt, name).to_pylist()
     ]

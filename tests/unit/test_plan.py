@@ -94,7 +94,7 @@ class Night:
         etag = self.lake.put(key, b"rows")
         staged = StagedFile(table=shard.dataset, day=DAY, key=key, etag=etag, size=4, rows=1)
         receipt = Receipt(
-            shard=shard, run_id="r1", records=1, header=0, blank=0, rows=1, quarantined=0, files=(staged,)
+            shard=shard, run_id="r1", records=1, header=0, skipped=0, rows=1, quarantined=0, files=(staged,)
         )
         self.lake.put_model(layout.receipt("sales", shard.dataset, shard.fingerprint), receipt, if_none_match=True)
         return staged

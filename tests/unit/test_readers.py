@@ -74,7 +74,7 @@ def test_csv_is_read_by_name_with_places_and_texts() -> None:
     assert batch.columns == {"x": ['a\n"b"', None], "y": ["1", "é"]}
     assert batch.positions == [2, 5]
     assert batch.raw == ['1,,"a\n""b"""', "é,2,"]
-    assert (batch.header, batch.blank, batch.records) == (1, 1, 4)
+    assert (batch.header, batch.skipped, batch.records) == (1, 1, 4)
 
 
 def test_a_later_shard_has_no_header_and_counts_lines_on() -> None:
@@ -129,7 +129,7 @@ def test_json_keeps_numbers_exactly_and_values_nested(kind: AnySource, body: byt
     assert batch.columns == {"x": [{"a": [1]}, 12345678901234567890], "y": [Decimal("1.10"), None]}
     assert str(batch.columns["y"][0]) == "1.10"
     assert batch.raw == ['{"y": 1.10, "x": {"a": [1]}}', '{"x": 12345678901234567890}']
-    assert (batch.positions, batch.blank) == (([1, 3], 1) if kind is JSONL else ([1, 2], 0))
+    assert (batch.positions, batch.skipped) == (([1, 3], 1) if kind is JSONL else ([1, 2], 0))
 
 
 def test_dotted_paths_reach_into_objects_and_other_names_are_told() -> None:

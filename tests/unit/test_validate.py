@@ -96,7 +96,7 @@ class Night:
             run_id="r1",
             records=10,
             header=int(index != 1),
-            blank=0,
+            skipped=0,
             rows=rows,
             quarantined=refused,
             files=tuple(files),
@@ -382,7 +382,7 @@ def test_what_is_wrong_everywhere_is_listed_in_part(night: Night) -> None:
     assert problems[-1].reason.endswith("30 more are not listed")
 
 
-@pytest.mark.parametrize("name", ["records", "header", "blank", "rows", "quarantined"])
+@pytest.mark.parametrize("name", ["records", "header", "skipped", "rows", "quarantined"])
 @pytest.mark.parametrize("by", [-1, 1])
 def test_any_wrong_number_in_a_receipt_is_found(night: Night, name: str, by: int) -> None:
     good = night.convert(1)

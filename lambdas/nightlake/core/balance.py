@@ -46,11 +46,11 @@ def unbalanced(shard: Shard, receipt: Receipt | None, dataset: Dataset, raw_buck
         yield _finding("receipt.shard", where, "has the receipt of another shard")
     if shard.records not in (None, receipt.records):
         yield _finding("balance.records", where, f"has {shard.records:,} records, {receipt.records:,} were read")
-    told = receipt.header + receipt.blank + receipt.rows + receipt.quarantined
+    told = receipt.header + receipt.skipped + receipt.rows + receipt.quarantined
     if told != receipt.records:
         reason = (
             f"{receipt.records:,} records were read, {told:,} are accounted for ({receipt.header} of headers, "
-            f"{receipt.blank} blank, {receipt.rows:,} rows, {receipt.quarantined:,} quarantined)"
+            f"{receipt.skipped} skipped, {receipt.rows:,} rows, {receipt.quarantined:,} quarantined)"
         )
         yield _finding("balance.records", where, reason)
     yield from _misnamed(shard, receipt)

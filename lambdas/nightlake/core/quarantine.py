@@ -112,7 +112,10 @@ class RefusedRows:
         schema = arrow_schema(quarantine_table(self._dataset))
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, schema, version="2.6", compression="snappy")
-        rows = [vars(row) | self._same for row in refused]
+        rows = [
+            {"position": row.position, "rule": row.rules[0], "reason": row.reasons[0], "raw": row.raw} | self._same
+            for row in refused
+        ]
         self._writer.write_table(pa.Table.from_pylist(rows, schema))
         self.rows += len(rows)
 

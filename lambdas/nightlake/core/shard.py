@@ -19,7 +19,10 @@ class SourceObject(Frozen):
 class Shard(Frozen):
     """The bytes `start` to `end` (exclusive) of one object version.
 
-    `header` are the column names of the object where its format has a header. `records` is what Plan's scanner counted
+    In a format that is cut, a shard owns the records that begin after `start` and up to `end` (included); one that is
+    `exact`, those that begin at `start`, where the record before is known to end, and up to `end`. So `start` may be
+    guessed, and the shard before has the proof: where its last record really ends. The first shard of an object is
+    always exact. `footer` are the bytes at the object's end that are no data. `header` are the column names of the object where its format has a header. `records` is what Plan's scanner counted
     in the range, header and blank lines included, and `line` the number (from 1) of the line that `start` begins; both
     None where the format is read as a whole and only the reader can count.
     """
@@ -31,6 +34,8 @@ class Shard(Frozen):
     object: SourceObject
     start: int
     end: int
+    exact: bool = True
+    footer: int = 0
     header: tuple[str, ...] | None = None
     records: int | None = None
     line: int | None = None
@@ -80,17 +85,21 @@ class RuleCount(Frozen):
 
 
 class Receipt(Frozen):
-    """What became of one shard: `records` = `header` + `blank` + `rows` + `quarantined`, nothing lost.
+    """What became of one shard: `records` = `header` + `skipped` + `rows` + `quarantined`, nothing lost.
 
-    `rounded` counts values that were rounded as the source declares; `extra_columns` what the delivery has and the
-    contract has not.
+    `begin` and `stop` are the bytes of the object that its records really cover (stop exclusive), `lines` how many
+    physical lines these are; all None where the format is not cut. `rounded` counts values that were rounded as the
+    source declares; `extra_columns` what the delivery has and the contract has not.
     """
 
     shard: Shard
     run_id: str
+    begin: int | None = None
+    stop: int | None = None
+    lines: int | None = None
     records: int
     header: int
-    blank: int
+    skipped: int
     rows: int
     quarantined: int
     rounded: int = 0

@@ -64,16 +64,13 @@ class ShardOutput:
         """Convert one batch."""
         checked = check_batch(batch, self.dataset, reading=self._reading, partition_by=self.source.partition_by)
         unread = [replace(row, raw=self._mask.whole(row.raw)) for row in batch.refused]
-        broken = [
-            Refused(batch.positions[row], *checked.refused[row], self._mask.fields(batch.raw[row]))
-            for row in sorted(checked.refused)
-        ]
+        broken = [_refused(batch, row, checked, self._mask) for row in sorted(checked.refused)]
         self._refused.add(unread + broken)
         self._stage(batch, checked)
-        self._records.update(records=batch.records, header=batch.header, blank=batch.blank)
+        self._records.update(records=batch.records, header=batch.header, skipped=batch.skipped)
         self._records.update(rounded=sum(row not in checked.refused for row in checked.rounded))
         self._rules.update(checked.broken)
-        self._rules.update(row.rule for row in batch.refused)
+        self._rules.update(rule for row in batch.refused for rule in row.rules)
         self._extra_columns |= batch.extra_columns
 
     def _stage(self, batch: Batch, checked: Checked) -> None:
@@ -110,7 +107,7 @@ class ShardOutput:
         files = self._files.finish()
         rows = sum(file.rows for file in files if file.table == self.dataset.name)
         counts = Counter({**self._records, "rows": rows, "quarantined": self._refused.rows})
-        if counts["records"] != counts["header"] + counts["blank"] + counts["rows"] + counts["quarantined"]:
+        if counts["records"] != counts["header"] + counts["skipped"] + counts["rows"] + counts["quarantined"]:
             raise BalanceError(
                 f"{self._origin} from byte {self._shard.start}: the records are not what became of them, {counts}; "
                 "report this together with the object"
@@ -120,7 +117,7 @@ class ShardOutput:
             run_id=self._attempt.run_id,
             records=counts["records"],
             header=counts["header"],
-            blank=counts["blank"],
+            skipped=counts["skipped"],
             rows=counts["rows"],
             quarantined=counts["quarantined"],
             rounded=counts["rounded"],
@@ -148,3 +145,8 @@ class ShardOutput:
             day=day,
             number=number,
         )
+
+
+def _refused(batch: Batch, row: int, checked: Checked, mask: Mask) -> Refused:
+    rule, reason = checked.refused[row]
+    return Refused(int(batch.positions[row]), (rule,), (reason,), mask.fields(batch.raw[row]), batch.offsets[row])

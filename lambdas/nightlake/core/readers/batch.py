@@ -11,37 +11,51 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Refused:
-    """A record that is no row: `rule` names the defect, such as `csv.fields`; `raw` is its text."""
+    """A record that is no row: `rules` names every defect, such as `csv.fields`, `reasons` says each in words.
+
+    `position` is its first line (from 1, counted from the shard's first record), or the number of the record in a JSON
+    array or a Parquet object; `offset` the byte of the object that it begins with, where that is known; `raw` its text.
+    """
 
     position: int
-    rule: str
-    reason: str
+    rules: tuple[str, ...]
+    reasons: tuple[str, ...]
     raw: str
+    offset: int | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """At most 10,000 records of a shard, in their order.
+    """Some thousand records of a shard, in their order.
 
-    `columns` has the raw values of every column of the contract: from CSV text, or None for a declared spelling of
-    NULL; from JSON Python values, fractions as Decimal with all their digits; from Parquet a pyarrow Array. For each
-    row, `positions` is the number (from 1) of its first line, or of the record in a JSON array or a Parquet object,
-    and `raw` its text. `blank` and `header` count the records that are neither rows nor refused; `extra_columns` are
-    the names in the rows that the source declares nowhere.
+    `columns` has the raw values of every column of the contract: from CSV text (a sequence, or a pyarrow array of
+    strings), None for a declared spelling of NULL; from JSON Python values, fractions as Decimal with all their digits,
+    or a pyarrow array; from Parquet a pyarrow array. For each row, `positions` (a sequence, or a pyarrow array of
+    int64), `raw` and `offsets` are what `Refused` says; the last two are asked for refused rows only, and may be made
+    then.
+
+    `skipped` and `header` count the records that are neither rows nor refused: blank lines, comments, what stands
+    before a header and after the data. `lines` are the physical lines of all records; `start` and `stop` the bytes of
+    the object (stop exclusive) that they cover without a gap, where the format is cut into byte ranges, else None.
+    `extra_columns` are the names in the rows that the source declares nowhere.
     """
 
     columns: Mapping[str, Any]
-    positions: Sequence[int]
+    positions: Any
     raw: Sequence[str]
+    offsets: Sequence[int | None] = ()
     refused: Sequence[Refused] = ()
-    blank: int = 0
+    skipped: int = 0
     header: int = 0
+    lines: int = 0
+    start: int | None = None
+    stop: int | None = None
     extra_columns: frozenset[str] = frozenset()
 
     @property
     def records(self) -> int:
         """All records, whatever became of them."""
-        return len(self.positions) + len(self.refused) + self.blank + self.header
+        return len(self.positions) + len(self.refused) + self.skipped + self.header
 
 
 @dataclass
@@ -53,7 +67,7 @@ class Collector(Generic[Row]):
     positions: list[int] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
-    blank: int = 0
+    skipped: int = 0
     header: int = 0
     extra_columns: set[str] = field(default_factory=set)
 
@@ -66,7 +80,7 @@ class Collector(Generic[Row]):
     @property
     def full(self) -> bool:
         """Whether there are as many records as a batch may have."""
-        return len(self.rows) + len(self.refused) + self.blank + self.header >= BATCH_RECORDS
+        return len(self.rows) + len(self.refused) + self.skipped + self.header >= BATCH_RECORDS
 
     def batch(self) -> Batch:
         """All that was gathered; what comes next belongs into another collector."""
@@ -74,8 +88,9 @@ class Collector(Generic[Row]):
             columns=self.to_columns(self.rows),
             positions=self.positions,
             raw=self.raw,
+            offsets=[None] * len(self.rows),
             refused=self.refused,
-            blank=self.blank,
+            skipped=self.skipped,
             header=self.header,
             extra_columns=frozenset(self.extra_columns),
         )

@@ -61,12 +61,12 @@ def read_csv(
         if source.header and shard.start == 0 and position == 1:
             collector.header += 1
         elif defect is not None:
-            collector.refused.append(Refused(position, *defect, raw))
+            collector.refused.append(Refused(position, (defect[0],), (defect[1],), raw))
         elif not fields:
-            collector.blank += 1
+            collector.skipped += 1
         elif len(fields) != len(header):
             reason = f"has {len(fields)} fields, not {len(header)}"
-            collector.refused.append(Refused(position, "csv.fields", reason, raw))
+            collector.refused.append(Refused(position, ("csv.fields",), (reason,), raw))
         else:
             collector.add(fields, position, raw)
     yield collector.batch()

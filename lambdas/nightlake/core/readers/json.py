@@ -79,7 +79,7 @@ def read_json(
             row = json_record.check(value, raw)
         except json_record.DefectError as error:
             text = visible(raw, source.encoding)
-            collector.refused.append(Refused(position, error.rule, error.reason, text))
+            collector.refused.append(Refused(position, (error.rule,), (error.reason,), text))
         else:
             collector.add(row, position, raw)
             collector.extra_columns.update(row.keys() - declared)

@@ -29,13 +29,13 @@ def read_jsonl(
             collector = Collector(to_columns)
         raw = line.strip(json_record.WHITESPACE)
         if not raw:
-            collector.blank += 1
+            collector.skipped += 1
             continue
         try:
             row = json_record.check(_decode(raw), raw)
         except json_record.DefectError as error:
             text = visible(raw, source.encoding)
-            collector.refused.append(Refused(position, error.rule, error.reason, text))
+            collector.refused.append(Refused(position, (error.rule,), (error.reason,), text))
         else:
             collector.add(row, position, raw)
             collector.extra_columns.update(row.keys() - declared)

@@ -95,7 +95,7 @@ def read_parquet(shard: Shard, source: ParquetSource, dataset: Dataset, stream: 
             columns: dict[str, Any] = {column: batch.column(name) for column, name in names.items()}
             positions = range(read + 1, read + batch.num_rows + 1)
             read += batch.num_rows
-            yield Batch(columns, positions, _RowTexts(batch), extra_columns=extra)
+            yield Batch(columns, positions, _RowTexts(batch), [None] * batch.num_rows, extra_columns=extra)
     except (pa.ArrowException, OSError) as error:
         raise ParquetUnreadableError(
             f"{shard.object.key} cannot be read beyond row {read} ({error}); deliver it anew"
