@@ -20,9 +20,11 @@ class Shard(Frozen):
     """The bytes `start` to `end` (exclusive) of one object version.
 
     In a format that is cut, a shard owns the records that begin after `start` and up to `end` (included); one that is
-    `exact`, those that begin at `start`, where the record before is known to end, and up to `end`. So `start` may be
-    guessed, and the shard before has the proof: where its last record really ends. The first shard of an object is
-    always exact. `footer` are the bytes at the object's end that are no data. `header` are the column names of the object where its format has a header. `records` is what Plan's scanner counted
+    `exact`, also the one that begins at `start`, where the record before it is known to end. So `start` may be guessed,
+    and the shard before has the proof: where its last record really ends. The first shard of an object is always
+    exact. `footer` are the bytes at the object's end that are no data.
+
+    `header` are the column names of the object where its format has a header. `records` is what Plan's scanner counted
     in the range, header and blank lines included, and `line` the number (from 1) of the line that `start` begins; both
     None where the format is read as a whole and only the reader can count.
     """
