@@ -86,5 +86,5 @@ def test_a_saved_query_is_one_athena_statement_that_no_private_column_is_in() ->
 def test_a_query_for_rows_names_its_columns_and_reads_one_day() -> None:
     (rows,) = (query for query in saved_queries(CUSTOMERS) if query.name == "customers of a day")
     statement = sqlglot.parse_one(rows.sql, read="athena")
-    assert statement.named_selects == ["customer_id", "_run_id", "_loaded_at", "_source"]
+    assert statement.named_selects == ["customer_id", "_run_id", "_loaded_at", "_source", "_position"]
     assert len(list(statement.find_all(sqlglot.exp.Placeholder))) == 3

@@ -62,11 +62,11 @@ def land(shop: Shop, *people: tuple[int | None, str | None, int | None, str | No
     shop.land(
         day,
         people=[
-            {"id": id_, "copies": copies, "manager": manager, "_source": f"s3://raw/a.csv#{line}"}
+            {"id": id_, "copies": copies, "manager": manager, "_source": "s3://raw/a.csv", "_position": line}
             for line, (id_, copies, manager, _) in enumerate(people)
         ],
         people_private=[
-            {"id": id_, "email": email, "_source": f"s3://raw/a.csv#{line}"}
+            {"id": id_, "email": email, "_source": "s3://raw/a.csv", "_position": line}
             for line, (id_, _, _, email) in enumerate(people)
         ],
         places=[{"person": id_, "place": copies} for id_, copies, _, _ in people[:1]],

@@ -103,7 +103,8 @@ def sale(number: int) -> Row:
         "sold_at": datetime(2017, 6, 12, 8, 15),  # noqa: DTZ001 (as Parquet holds it)
         "_run_id": "r",
         "_loaded_at": datetime(2017, 6, 13, 3),  # noqa: DTZ001
-        "_source": "s3://raw/f#1",
+        "_source": "s3://raw/f",
+        "_position": 1,
     }
 
 

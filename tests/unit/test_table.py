@@ -63,7 +63,8 @@ def test_private_columns_have_a_table_of_their_own(pipeline: Pipeline) -> None:
         "everything",
         "everything_private",
     ]
-    assert names["customers_private"] == ["customer_id", "income", "marital_status", "_run_id", "_loaded_at", "_source"]
+    of_run = ["_run_id", "_loaded_at", "_source", "_position"]
+    assert names["customers_private"] == ["customer_id", "income", "marital_status", *of_run]
     assert {"income", "marital_status"}.isdisjoint(names["customers"])
     assert names["customers"][:2] == ["customer_id", "age"]
 

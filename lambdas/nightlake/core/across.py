@@ -119,7 +119,7 @@ def _all_given(keys: Sequence[exp.Column]) -> exp.Condition:
 def _rows(dataset: Dataset, columns: Sequence[str], scope: _Scope) -> exp.Select:
     """The columns of a run's rows, as `k0`, `k1` and so on.
 
-    Columns that no one table has are joined by `_source`, which names one row of a run in both tables.
+    Columns that no one table has are joined by `_source` and `_position`, which name one row of a run in both tables.
     """
     held = {table.name: {column.name for column in table.columns} for table in tables(dataset)}
     whole = [name for name, names in held.items() if names.issuperset(columns)]
@@ -133,7 +133,7 @@ def _rows(dataset: Dataset, columns: Sequence[str], scope: _Scope) -> exp.Select
         *(_column(homes[column], column).as_(f"k{number}") for number, column in enumerate(columns))
     ).from_(first)
     for index, table in enumerate(others, start=1):
-        query = query.join(table, on=_column(index, "_source").eq(_column(0, "_source")))
+        query = query.join(table, on=[_column(index, name).eq(_column(0, name)) for name in ("_source", "_position")])
     days = dict(zip(PARTITION_KEYS, layout.partition_values(scope.day), strict=True))
     return query.where(*(_column(index, key).eq(day) for index in range(len(needed)) for key, day in days.items()))
 

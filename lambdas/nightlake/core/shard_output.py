@@ -59,29 +59,45 @@ class ShardOutput:
         self._records = Counter[str]()
         self._rules = Counter[str]()
         self._extra_columns = set[str]()
+        self._begin: int | None = None
+        self._stop: int | None = None
 
     def take(self, batch: Batch) -> None:
-        """Convert one batch."""
+        """Convert one batch. Raises BalanceError when it does not begin where the one before stopped."""
+        self._follow(batch)
         checked = check_batch(batch, self.dataset, reading=self._reading, partition_by=self.source.partition_by)
         unread = [replace(row, raw=self._mask.whole(row.raw)) for row in batch.refused]
         broken = [_refused(batch, row, checked, self._mask) for row in sorted(checked.refused)]
         self._refused.add(unread + broken)
         self._stage(batch, checked)
-        self._records.update(records=batch.records, header=batch.header, skipped=batch.skipped)
+        self._records.update(records=batch.records, header=batch.header, skipped=batch.skipped, lines=batch.lines)
         self._records.update(rounded=sum(row not in checked.refused for row in checked.rounded))
         self._rules.update(checked.broken)
         self._rules.update(rule for row in batch.refused for rule in row.rules)
         self._extra_columns |= batch.extra_columns
 
+    def _follow(self, batch: Batch) -> None:
+        if self._stop is None:
+            self._begin = batch.start
+        elif batch.start != self._stop:
+            raise BalanceError(
+                f"{self._origin}: a batch begins at byte {batch.start}, the one before stopped at byte {self._stop}; "
+                "report this together with the object"
+            )
+        self._stop = batch.stop
+
     def _stage(self, batch: Batch, checked: Checked) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        positions = pa.array(batch.positions, pa.int64())
+        same = pa.repeat(pa.scalar(0, pa.int8()), len(batch.positions))
         of_run = {
-            "_run_id": pa.repeat(self._attempt.run_id, len(positions)),
-            "_loaded_at": pa.repeat(pa.scalar(self._attempt.loaded_at, pa.timestamp("ms")), len(positions)),
-            "_source": pc.binary_join_element_wise(self._origin, positions.cast(pa.string()), "#"),
+            "_run_id": pa.DictionaryArray.from_arrays(same, [self._attempt.run_id]),
+            "_loaded_at": pa.repeat(pa.scalar(self._attempt.loaded_at, pa.timestamp("ms")), len(same)),
+            "_source": pa.DictionaryArray.from_arrays(
+                same, [f"{self._origin}#{self._begin}" if self._begin else self._origin]
+            ),
+            "_position": pa.array(batch.positions, pa.int64()),
         }
         rows = pa.table(checked.columns | of_run)
         if checked.refused:
@@ -115,6 +131,9 @@ class ShardOutput:
         return Receipt(
             shard=self._shard,
             run_id=self._attempt.run_id,
+            begin=self._begin,
+            stop=self._stop,
+            lines=None if self._begin is None else counts["lines"],
             records=counts["records"],
             header=counts["header"],
             skipped=counts["skipped"],

@@ -60,7 +60,9 @@ class StagedFiles:
         rows = pa.concat_tables(self._held.pop(target))
         key = self._key(table, day, len(self._files))
         with TemporaryFile() as file:
-            pq.write_table(rows, file, version="2.6", compression="snappy", row_group_size=rows.num_rows)
+            pq.write_table(
+                rows, file, version="2.6", compression="snappy", row_group_size=rows.num_rows, store_schema=False
+            )
             size = file.tell()
             file.seek(0)
             etag = self._store.put(key, file)

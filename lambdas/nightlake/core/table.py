@@ -18,7 +18,16 @@ PARTITION_KEYS = ("year", "month", "day")  # STRING: other types are pruned late
 RUN_COLUMNS = (
     Column(name="_run_id", type="string", description="The run that published the row."),
     Column(name="_loaded_at", type="timestamp", description="When the row was converted, UTC."),
-    Column(name="_source", type="string", description="The object and line, page or key that the row came from."),
+    Column(
+        name="_source",
+        type="string",
+        description="The object that the row came from, and the byte after a # that its shard begins with, unless 0.",
+    ),
+    Column(
+        name="_position",
+        type="bigint",
+        description="The row's first line there, counted from 1, or its record where there are no lines.",
+    ),
 )
 RESERVED_COLUMNS = frozenset((*PARTITION_KEYS, *(column.name for column in RUN_COLUMNS)))
 PRIVATE_SUFFIX = "_private"

@@ -29,6 +29,7 @@ SELECT
   t._run_id,
   t._loaded_at,
   t._source,
+  t._position,
   t.year,
   t.month,
   t.day

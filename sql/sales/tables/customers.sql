@@ -8,7 +8,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `customers` (
   `kids_count` string COMMENT 'Number of kids, 3+ for three and more.',
   `_run_id` string COMMENT 'The run that published the row.',
   `_loaded_at` timestamp COMMENT 'When the row was converted, UTC.',
-  `_source` string COMMENT 'The object and line, page or key that the row came from.'
+  `_source` string COMMENT 'The object that the row came from, and the byte after a # that its shard begins with, unless 0.',
+  `_position` bigint COMMENT 'The row\'s first line there, counted from 1, or its record where there are no lines.'
 )
 COMMENT 'One row per household of the loyalty programme.'
 PARTITIONED BY (`year` string, `month` string, `day` string)

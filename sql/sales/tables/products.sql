@@ -9,7 +9,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `products` (
   `package_size` string COMMENT 'Size as printed on the package.',
   `_run_id` string COMMENT 'The run that published the row.',
   `_loaded_at` timestamp COMMENT 'When the row was converted, UTC.',
-  `_source` string COMMENT 'The object and line, page or key that the row came from.'
+  `_source` string COMMENT 'The object that the row came from, and the byte after a # that its shard begins with, unless 0.',
+  `_position` bigint COMMENT 'The row\'s first line there, counted from 1, or its record where there are no lines.'
 )
 COMMENT 'One row per product that the chain has ever sold.'
 PARTITIONED BY (`year` string, `month` string, `day` string)

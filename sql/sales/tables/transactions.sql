@@ -13,7 +13,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `transactions` (
   `sold_at` timestamp COMMENT 'When the basket was paid.',
   `_run_id` string COMMENT 'The run that published the row.',
   `_loaded_at` timestamp COMMENT 'When the row was converted, UTC.',
-  `_source` string COMMENT 'The object and line, page or key that the row came from.'
+  `_source` string COMMENT 'The object that the row came from, and the byte after a # that its shard begins with, unless 0.',
+  `_position` bigint COMMENT 'The row\'s first line there, counted from 1, or its record where there are no lines.'
 )
 COMMENT 'One row per product in a basket.'
 PARTITIONED BY (`year` string, `month` string, `day` string)

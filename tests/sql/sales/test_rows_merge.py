@@ -26,7 +26,8 @@ SOLD = {
     "week": 24,
     "sold_at": datetime(2017, 6, 12, 9, 30),  # noqa: DTZ001 (UTC, as stored)
     "_run_id": "r1",
-    "_source": "s3://raw/a.csv#2",
+    "_source": "s3://raw/a.csv",
+    "_position": 2,
 }
 
 
@@ -58,7 +59,8 @@ def test_sales_enriched_adds_what_is_known_of_product_and_customer(shop: Shop) -
         "coupon_match_disc": Decimal("0.10"),
         "_run_id": "r1",
         "_loaded_at": None,
-        "_source": "s3://raw/a.csv#2",
+        "_source": "s3://raw/a.csv",
+        "_position": 2,
         "year": "2017",
         "month": "06",
         "day": "12",
