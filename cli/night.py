@@ -11,6 +11,7 @@ from nightlake.core import errors, layout
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
+from nightlake.core.table import PARTITION_KEYS
 
 from cli.cloud import Cloud
 from cli.errors import PipelineUnknownError
@@ -67,9 +68,10 @@ class Night:
         day = self.record.date
         for source in self.record.sources:
             if source.quarantined:
-                where = f"year = '{day:%Y}' AND month = '{day:%m}' AND day = '{day:%d}'"
-                query = f"SELECT rule, reason, raw FROM {source.dataset} WHERE {where} LIMIT 20"  # noqa: S608 - ours
-                prefix = layout.quarantine(self.pipeline, source.dataset, self.record.run_id)
+                values = ("dataset", source.dataset), *zip(PARTITION_KEYS, layout.partition_values(day), strict=True)
+                where = " AND ".join(f"{name} = '{value}'" for name, value in values)
+                query = f"SELECT line, rules, reasons, raw FROM {self.pipeline} WHERE {where} LIMIT 20"  # noqa: S608 - ours
+                prefix = layout.quarantined_rows(self.pipeline, self.record.run_id, source.dataset)
                 database = outputs["QuarantineDatabase"]
                 yield {
                     "dataset": source.dataset,

@@ -229,7 +229,7 @@ def _tables(pipeline: Pipeline, catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return {
         catalog.database: (*served, *pipeline.merge, *views),
         catalog.staging_database: (*served, *(f"{merge}__*" for merge in pipeline.merge)),
-        catalog.quarantine_database: tuple(quarantine_table(dataset).name for dataset in pipeline.datasets),
+        catalog.quarantine_database: (quarantine_table(pipeline.name).name,),
     }
 
 

@@ -124,7 +124,7 @@ def test_a_night_makes_the_tables_of_contract_merges_and_views(
     views = {path.stem for path in (ROOT / "sql/sales/views").glob("*.sql")}
     assert tables("Database").keys() == TABLES | {"sales_enriched"} | views
     assert tables("StagingDatabase").keys() == TABLES | {"sales_enriched"}  # no attempt of a merge is left
-    assert tables("QuarantineDatabase").keys() == {"transactions", "products", "customers"}
+    assert tables("QuarantineDatabase").keys() == {"sales"}
     transactions = tables("Database")["transactions"]
     types = {column["Name"]: column["Type"] for column in transactions["StorageDescriptor"]["Columns"]}
     assert (types["sales_value"], types["sold_at"]) == ("decimal(12,2)", "timestamp")

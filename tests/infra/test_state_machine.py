@@ -109,7 +109,7 @@ def test_its_role_may_do_exactly_what_its_states_do(
     within = {
         "nightlake_prod": [*names, *sales.merge, *views],
         "nightlake_prod_staging": [*names, *(f"{merge}__*" for merge in sales.merge)],
-        "nightlake_prod_quarantine": [dataset.name for dataset in sales.datasets],
+        "nightlake_prod_quarantine": [sales.name],
     }
     glue = {
         "arn:aws:glue:region:account:catalog",

@@ -63,8 +63,7 @@ def answered(columns: Sequence[str], *rows: Sequence[object]) -> str:
 def test_a_source_that_delivered_nothing_is_rejected_with_what_the_alert_says(
     aws: None, sales: Pipeline, lambda_context: Any, log: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    transactions = next(dataset for dataset in sales.datasets if dataset.name == "transactions")
-    Glue().create_table("nightlake_dev_quarantine", table_input(quarantine_table(transactions), "s3://empty/"))
+    Glue().create_table("nightlake_dev_quarantine", table_input(quarantine_table("sales"), "s3://empty/"))
     key = layout.plan("sales", DAY, "r1", "transactions", 0)
     Objects(LAKE).put_model(key, Plan(dataset="transactions", attempt=0, delivery="d", objects=(), shards=()))
     verdict = validate.handler(RUN | {"dataset": "transactions", "attempt": 0, "plan": key}, lambda_context)
@@ -81,8 +80,8 @@ def test_a_source_that_delivered_nothing_is_rejected_with_what_the_alert_says(
     assert verdict["error"]["Cause"].startswith("transactions: 0 rows, must be greater than 0 (A chain of stores")
     assert "Look at s3://nightlake-dev-raw-" in verdict["error"]["Cause"]
     assert json.loads(json.dumps(verdict)) == verdict
-    partitions = Glue().partitions("nightlake_dev_quarantine", "transactions")
-    assert partitions == {("2017", "06", "12"): f"s3://{REFUSED}/{layout.quarantine('sales', 'transactions', 'r1')}"}
+    partitions = Glue().partitions("nightlake_dev_quarantine", "sales")
+    assert partitions == {("2017", "06", "12"): f"s3://{REFUSED}/{layout.quarantine('sales', 'r1')}"}
     assert any(line.get("dataset") == "transactions" for line in log())
 
 

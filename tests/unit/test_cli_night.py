@@ -161,10 +161,10 @@ def test_refused_rows_come_with_a_query_that_a_shell_can_run() -> None:
     facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(cloud_of({"apigateway": KEYS}))
     (refused,) = facts["quarantine"]
     assert (refused["dataset"], refused["rows"]) == ("transactions", 2)
-    assert refused["location"].startswith("s3://refused/sales/transactions/")
+    assert refused["location"].startswith("s3://refused/sales/run=run/transactions/")
     program, command, option, database, sql = shlex.split(refused["command"])
     assert (program, command, option, database) == ("nightlake", "query", "--database", "nightlake_local_quarantine")
-    assert "year = '2017' AND month = '06' AND day = '12'" in sql
+    assert "FROM sales WHERE dataset = 'transactions' AND year = '2017' AND month = '06' AND day = '12'" in sql
 
 
 def test_the_api_is_asked_by_a_command_that_holds_its_key() -> None:

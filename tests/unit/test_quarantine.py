@@ -6,7 +6,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from nightlake.core.quarantine import MASK, WITHHELD, Mask
+from nightlake.core.mask import MASK, WITHHELD, Mask
 from shop_shard import HEADER, ORDERS, Shop, csv_source
 
 ODD = st.text('a",;\n\r\0 é', max_size=6)

@@ -51,7 +51,7 @@ class Night:
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
 
     def __post_init__(self) -> None:
-        self.catalog.create_table("bad", table_input(quarantine_table(self.dataset), "s3://refused/empty/"))
+        self.catalog.create_table("bad", table_input(quarantine_table("sales"), "s3://refused/empty/"))
         self.plan()
         for index in range(len(SHARDS)):
             self.convert(index)
@@ -89,7 +89,7 @@ class Night:
         kept = None
         if refused:
             key = layout.quarantined("sales", "customers", f"f{index}", "a")
-            etag = self.quarantine.put(key, parquet(quarantine_table(self.dataset), refused))
+            etag = self.quarantine.put(key, parquet(quarantine_table("sales"), refused))
             kept = QuarantineFile(key=key, etag=etag, rows=refused)
         receipt = Receipt(
             shard=self.shard(index),
@@ -281,9 +281,10 @@ def test_a_file_of_other_columns_or_of_no_table_or_no_parquet_is_found(night: Ni
 def test_refused_rows_can_be_queried_whatever_the_verdict(night: Night) -> None:
     night.convert(0, refused=2, rules=(RuleCount(rule="customers.age.required", rows=2),))
     validation = night.judge()
-    prefix = "sales/customers/run=r1/"
+    run = "sales/run=r1/"
+    prefix = f"{run}customers/"
     assert [info.key for info in night.quarantine.list(prefix)] == [f"{prefix}f0.parquet"]
-    assert night.catalog.partitions("bad", "customers") == {("2017", "06", "12"): f"s3://refused/{prefix}"}
+    assert night.catalog.partitions("bad", "sales") == {("2017", "06", "12"): f"s3://refused/{run}"}
     assert validation.status == "rejected"
     (problem,) = validation.problems
     assert problem.rule == "customers.max_quarantined_percent"
@@ -293,7 +294,7 @@ def test_refused_rows_can_be_queried_whatever_the_verdict(night: Night) -> None:
     assert answer(validation, REQUEST)["error"] == {
         "Error": "customers.max_quarantined_percent",
         "Cause": f"customers: {problem.reason}. Look at s3://refused/{prefix} "
-        "(table bad.customers, partition year=2017/month=06/day=12)",
+        "(table bad.sales, partition year=2017/month=06/day=12)",
     }
 
 
@@ -302,7 +303,7 @@ def test_a_second_attempt_leaves_no_refused_rows_of_the_first(night: Night) -> N
     night.judge()
     night.convert(0)
     assert night.judge(REQUEST.model_copy(update={"attempt": 1})).status == "good"
-    assert [*night.quarantine.list("sales/customers/run=r1/")] == []
+    assert [*night.quarantine.list("sales/run=r1/")] == []
 
 
 def test_refused_rows_that_quarantine_does_not_hold_are_found(night: Night) -> None:

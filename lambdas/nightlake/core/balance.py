@@ -85,11 +85,11 @@ def misstaged(file: StagedFile, schemas: Mapping[str, Table], lake: Store) -> It
     yield from _changed(lake, file.key, file.etag, file.rows, schemas[file.table], size=file.size)
 
 
-def misplaced(receipt: Receipt, dataset: Dataset, quarantine: Store) -> Iterator[Finding]:
+def misplaced(receipt: Receipt, quarantine: Store) -> Iterator[Finding]:
     """What the quarantine file of a receipt is other than the receipt says."""
     if receipt.quarantine is not None:
         file = receipt.quarantine
-        yield from _changed(quarantine, file.key, file.etag, file.rows, quarantine_table(dataset))
+        yield from _changed(quarantine, file.key, file.etag, file.rows, quarantine_table(receipt.shard.pipeline))
 
 
 def _changed(

@@ -1,4 +1,4 @@
-"""Casts and checks one batch: typed columns, and for each refused row the first rule that it broke."""
+"""Casts and checks one batch: typed columns, and for each refused row every rule that it broke."""
 
 import reprlib
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core import column_type
 from nightlake.core.cast import cast
+from nightlake.core.mask import MASK
 from nightlake.core.pipeline import Column, Dataset, Rule
 from nightlake.core.quality import broken, demand, row_rules
-from nightlake.core.quarantine import MASK
 from nightlake.core.readers.batch import Batch
 from nightlake.core.source import BUSINESS_DATE
 from nightlake.core.value_parser import Reading
@@ -24,16 +24,16 @@ _short.maxstring = _short.maxother = 80
 
 @dataclass
 class Checked:
-    """A batch as typed columns. `refused` has rule and reason by row, `broken` counts the rows of every rule."""
+    """A batch as typed columns. `refused` has rules and reasons by row, `broken` counts the rows of every rule."""
 
     columns: dict[str, "pa.Array"] = field(default_factory=dict)
-    refused: dict[int, tuple[str, str]] = field(default_factory=dict)
+    refused: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     rounded: list[int] = field(default_factory=list)
 
     def refuse(self, row: int, rule: str, reason: str) -> None:
-        """Set a row aside; the first reason stays."""
-        self.refused.setdefault(row, (rule, reason))
+        """Set a row aside for this rule, too."""
+        self.refused.setdefault(row, []).append((rule, reason))
 
 
 def check_batch(batch: Batch, dataset: Dataset, *, reading: Reading, partition_by: str) -> Checked:

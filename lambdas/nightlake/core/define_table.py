@@ -24,8 +24,7 @@ def tables_of(pipeline: Pipeline, databases: Databases) -> Iterator[tuple[str, T
         for dataset in pipeline.datasets:
             for table in tables(dataset):
                 yield database, table
-    for dataset in pipeline.datasets:
-        yield databases.quarantine, quarantine_table(dataset)
+    yield databases.quarantine, quarantine_table(pipeline.name)
 
 
 def define_table(

@@ -61,14 +61,23 @@ def run(pipeline: str, day: date, run_id: str) -> str:
     return f"runs/{pipeline}/{day.isoformat()}/{run_id}/"
 
 
-def plan(pipeline: str, day: date, run_id: str, dataset: str, attempt: int) -> str:
-    """All shards of one source, as JSON."""
-    return f"{run(pipeline, day, run_id)}plans/{dataset}-{attempt}.json"
+def plan(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, cutting: int = 0) -> str:
+    """All shards of one source, as JSON; `cutting` is the round of the plan."""
+    return f"{run(pipeline, day, run_id)}plans/{dataset}-{attempt}{_round(cutting)}.json"
 
 
-def shards(pipeline: str, day: date, run_id: str, dataset: str, attempt: int) -> str:
+def shards(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, cutting: int = 0) -> str:
     """The shards that are still to be converted, as JSON Lines: what the Distributed Map reads."""
-    return f"{run(pipeline, day, run_id)}shards/{dataset}-{attempt}.jsonl"
+    return f"{run(pipeline, day, run_id)}shards/{dataset}-{attempt}{_round(cutting)}.jsonl"
+
+
+def _round(number: int) -> str:
+    return f"-{number}" if number else ""
+
+
+def failure(pipeline: str, day: date, run_id: str, dataset: str, fingerprint: str) -> str:
+    """Why a shard of a run could not be converted."""
+    return f"{run(pipeline, day, run_id)}failures/{dataset}/{fingerprint}.json"
 
 
 def validation(pipeline: str, day: date, run_id: str, dataset: str) -> str:
@@ -171,6 +180,11 @@ def quarantined(pipeline: str, dataset: str, fingerprint: str, attempt: str) -> 
     return f"staging/{pipeline}/{dataset}/{fingerprint}/{attempt}.parquet"
 
 
-def quarantine(pipeline: str, dataset: str, run_id: str) -> str:
-    """All refused rows of one source in one run, in the quarantine bucket: where the quarantine table points."""
-    return f"{pipeline}/{dataset}/run={run_id}/"
+def quarantine(pipeline: str, run_id: str) -> str:
+    """All refused rows of one run, in the quarantine bucket: where the quarantine table points."""
+    return f"{pipeline}/run={run_id}/"
+
+
+def quarantined_rows(pipeline: str, run_id: str, dataset: str) -> str:
+    """Those of one source."""
+    return f"{quarantine(pipeline, run_id)}{dataset}/"

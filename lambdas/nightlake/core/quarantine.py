@@ -1,127 +1,135 @@
-"""What is kept of a refused row: where it stood, which rule it broke and why, and what it said.
+"""What is kept of the refused rows: where each stood, every rule that it broke and why, and what it said.
 
-Nobody who may not see private columns sees them here: their values are masked before anything is written.
+A pipeline has one table of them. Nobody who may not see private columns sees them here: their values are masked before
+anything is written.
 """
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
-from nightlake.core.header import source_names
-from nightlake.core.pipeline import Column, Dataset
-from nightlake.core.readers.batch import Refused
-from nightlake.core.source import AnySource, CsvSource
+from nightlake.core.mask import Mask
+from nightlake.core.pipeline import Column
+from nightlake.core.readers.batch import Batch
+from nightlake.core.shard import Shard
 from nightlake.core.table import Table, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-MASK: Final = "***"
-WITHHELD: Final = "(withheld: what could not be read may hold private values)"
+RAW_BYTES: Final = 64 << 10
 
+Broken = Mapping[int, Sequence[tuple[str, str]]]
+"""By row of a batch: every rule that it broke, and the reason."""
+
+_ROW_GROUP: Final = 10_000
+_ROW_GROUP_CHARACTERS: Final = 8 << 20
 _COLUMNS = (
-    Column(
-        name="position",
-        type="bigint",
-        description="The line, or the record where there are no lines, in its object, from 1.",
-    ),
-    Column(name="object", type="string", description="The object that the row came in, as s3://bucket/key."),
-    Column(name="rule", type="string", description="The first rule that the row broke."),
-    Column(name="reason", type="string", description="Why the row was refused, private values masked."),
-    Column(name="raw", type="string", description="What the row said, private values masked."),
     Column(name="dataset", type="string", description="The dataset that refused the row."),
+    Column(name="object", type="string", description="The object that the row came in, as s3://bucket/key."),
+    Column(name="version", type="string", description="The version of that object."),
+    Column(name="offset", type="bigint", description="The byte of the object that the row begins with, where known."),
+    Column(
+        name="line",
+        type="bigint",
+        description="The row's first line in its object, from 1; where there are no lines, its record.",
+    ),
+    Column(name="rules", type="array<string>", description="Every rule that the row broke."),
+    Column(name="reasons", type="array<string>", description="Why, one a rule, private values masked."),
+    Column(name="raw", type="string", description="What the row said, private values masked; a long text is cut."),
     Column(name="run_id", type="string", description="The run that converted the object."),
     Column(name="quarantined_at", type="timestamp", description="When the row was refused, UTC."),
 )
 
 
-def quarantine_table(dataset: Dataset) -> Table:
-    """The table of the dataset's refused rows, in the quarantine database under the dataset's own name."""
-    return Table(name=dataset.name, description=f"Refused rows of {dataset.name}.", columns=_COLUMNS)
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Hides the private values in the raw text of a record; `header` are the fields of delimited text."""
-
-    dataset: Dataset
-    source: AnySource
-    header: tuple[str, ...]
-
-    def whole(self, raw: str) -> str:
-        """The text of a record that could not be read, which is withheld where it may hold private values."""
-        return WITHHELD if self._private else raw
-
-    def fields(self, raw: str) -> str:
-        """The text of a record that could be read, its private values masked."""
-        if not self._private:
-            return raw
-        return self._delimited(raw, self.source) if isinstance(self.source, CsvSource) else self._object(raw)
-
-    @property
-    def _private(self) -> list[str]:
-        names = source_names(self.source, self.dataset)
-        return [names[column.name] for column in self.dataset.columns if column.private]
-
-    def _delimited(self, raw: str, source: CsvSource) -> str:
-        (fields,) = csv.reader(io.StringIO(raw, newline=""), delimiter=source.delimiter, strict=True)
-        for name in self._private:
-            fields[self.header.index(name)] = MASK
-        text = io.StringIO(newline="")
-        line_end = "\r\n"  # csv quotes the fields that have one of these
-        csv.writer(text, delimiter=source.delimiter, lineterminator=line_end).writerow(fields)
-        return text.getvalue().removesuffix(line_end)
-
-    def _object(self, raw: str) -> str:
-        record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits
-        for name in self._private:
-            *path, last = name.split(".")
-            part = record
-            for step in path:
-                part = part.get(step) if isinstance(part, dict) else None
-            for place, key in ((record, name), (part, last)):  # a name may have dots of its own
-                if isinstance(place, dict) and key in place:
-                    place[key] = MASK
-        return json.dumps(record, ensure_ascii=False)
+def quarantine_table(pipeline: str) -> Table:
+    """The table of a pipeline's refused rows, in the quarantine database under the pipeline's own name."""
+    return Table(name=pipeline, description=f"Refused rows of {pipeline}.", columns=_COLUMNS)
 
 
 class RefusedRows:
     """Writes the refused rows of one shard as one Parquet file; not begun before the first row."""
 
     def __init__(
-        self, file: IO[bytes], dataset: Dataset, *, origin: str, run_id: str, quarantined_at: datetime
+        self, file: IO[bytes], shard: Shard, mask: Mask, *, origin: str, run_id: str, quarantined_at: datetime
     ) -> None:
         """`origin` is the object as s3://bucket/key, `quarantined_at` a time in UTC, naive."""
         self._file = file
-        self._dataset = dataset
-        self._same = {"object": origin, "dataset": dataset.name, "run_id": run_id, "quarantined_at": quarantined_at}
+        self._mask = mask
+        self._schema = arrow_schema(quarantine_table(shard.pipeline))
+        self._same: dict[str, Any] = {
+            "dataset": shard.dataset,
+            "object": origin,
+            "version": shard.object.version_id,
+            "run_id": run_id,
+            "quarantined_at": quarantined_at,
+        }
+        self._pending: list[tuple[int | None, int, Sequence[str], Sequence[str], str]] = []
+        self._characters = 0
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
 
-    def add(self, refused: Sequence[Refused]) -> None:
-        """Write rows, already masked, as a row group."""
+    def add(self, batch: Batch, broken: Broken) -> None:
+        """Take the records that a reader refused, and the rows that broke rules."""
+        for record in batch.refused:
+            self._keep(record.offset, record.position, record.rules, record.reasons, self._mask.whole(record.raw))
+        for row in sorted(broken):
+            rules, reasons = zip(*broken[row], strict=True)
+            offset = batch.offsets[row] if len(batch.offsets) else None
+            self._keep(offset, int(batch.positions[row]), rules, reasons, self._mask.fields(batch.raw[row]))
+
+    def _keep(self, offset: int | None, line: int, rules: Sequence[str], reasons: Sequence[str], raw: str) -> None:
+        kept = _cut(raw)
+        self._pending.append((offset, line, rules, reasons, kept))
+        self._characters += len(kept) + sum(map(len, reasons))
+        self.rows += 1
+        if len(self._pending) >= _ROW_GROUP or self._characters >= _ROW_GROUP_CHARACTERS:
+            self._write()
+
+    def _write(self) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if not refused:
-            return
-        schema = arrow_schema(quarantine_table(self._dataset))
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._file, schema, version="2.6", compression="snappy")
-        rows = [
-            {"position": row.position, "rule": row.rules[0], "reason": row.reasons[0], "raw": row.raw} | self._same
-            for row in refused
+            self._writer = pq.ParquetWriter(self._file, self._schema, version="2.6", compression="snappy")
+        offset, line, rules, reasons, raw = zip(*self._pending, strict=True)
+        own = {"offset": offset, "line": line, "rules": rules, "reasons": reasons, "raw": raw}
+        count = len(self._pending)
+        arrays = [
+            pa.array(own[field.name], field.type)
+            if field.name in own
+            else pa.repeat(pa.scalar(self._same[field.name], field.type), count)
+            for field in self._schema
         ]
-        self._writer.write_table(pa.Table.from_pylist(rows, schema))
-        self.rows += len(rows)
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._pending, self._characters = [], 0
 
     def close(self) -> IO[bytes]:
         """The finished file, from its beginning."""
+        if self._pending:
+            self._write()
         if self._writer is not None:
             self._writer.close()
         self._file.seek(0)
         return self._file
+
+
+def _cut(raw: str) -> str:
+    """The text, of which at most RAW_BYTES are kept; one that is cut says so at its end."""
+    encoded = raw.encode(errors="backslashreplace")
+    if len(encoded) <= RAW_BYTES:
+        return encoded.decode()
+    return f"{encoded[:RAW_BYTES].decode(errors='ignore')} (cut: it has {len(encoded):,} bytes)"
+
+
+def move_lines(file: IO[bytes], lines: int, into: IO[bytes]) -> None:
+    """Write the refused rows of one shard again, `lines` further down: those that its object has before the shard."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    source = pq.ParquetFile(file)
+    with pq.ParquetWriter(into, source.schema_arrow, version="2.6", compression="snappy") as writer:
+        for number in range(source.num_row_groups):
+            rows = source.read_row_group(number)
+            column = rows.schema.get_field_index("line")
+            writer.write_table(rows.set_column(column, rows.schema.field(column), pc.add(rows["line"], lines)))

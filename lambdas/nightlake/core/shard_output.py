@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import IO, TYPE_CHECKING
 
 from nightlake.core import layout
 from nightlake.core.check_batch import Checked, check_batch
 from nightlake.core.errors import BalanceError
+from nightlake.core.mask import Mask
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.quarantine import Mask, RefusedRows
-from nightlake.core.readers.batch import Batch, Refused
+from nightlake.core.quarantine import RefusedRows
+from nightlake.core.readers.batch import Batch
 from nightlake.core.shard import QuarantineFile, Receipt, RuleCount, Shard
 from nightlake.core.source import BUSINESS_DATE
 from nightlake.core.staged_files import StagedFiles
@@ -51,10 +52,10 @@ class ShardOutput:
         self._attempt = attempt
         self._origin = origin
         self._reading = Reading.of(self.source)
-        self._mask = Mask(self.dataset, self.source, shard.header or ())
         self._files = StagedFiles(staging, self._key)
+        mask = Mask(self.dataset, self.source, shard.header or ())
         self._refused = RefusedRows(
-            spill, self.dataset, origin=origin, run_id=attempt.run_id, quarantined_at=attempt.loaded_at
+            spill, shard, mask, origin=origin, run_id=attempt.run_id, quarantined_at=attempt.loaded_at
         )
         self._records = Counter[str]()
         self._rules = Counter[str]()
@@ -66,9 +67,7 @@ class ShardOutput:
         """Convert one batch. Raises BalanceError when it does not begin where the one before stopped."""
         self._follow(batch)
         checked = check_batch(batch, self.dataset, reading=self._reading, partition_by=self.source.partition_by)
-        unread = [replace(row, raw=self._mask.whole(row.raw)) for row in batch.refused]
-        broken = [_refused(batch, row, checked, self._mask) for row in sorted(checked.refused)]
-        self._refused.add(unread + broken)
+        self._refused.add(batch, checked.refused)
         self._stage(batch, checked)
         self._records.update(records=batch.records, header=batch.header, skipped=batch.skipped, lines=batch.lines)
         self._records.update(rounded=sum(row not in checked.refused for row in checked.rounded))
@@ -164,8 +163,3 @@ class ShardOutput:
             day=day,
             number=number,
         )
-
-
-def _refused(batch: Batch, row: int, checked: Checked, mask: Mask) -> Refused:
-    rule, reason = checked.refused[row]
-    return Refused(int(batch.positions[row]), (rule,), (reason,), mask.fields(batch.raw[row]), batch.offsets[row])

@@ -67,8 +67,9 @@ def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation
         source=source,
         receipts=given,
         delivered=_delivered(plan, source, places.raw_bucket),
-        refused=f"s3://{places.quarantine.bucket}/{_refused(request)} "
-        f"(table {places.quarantine_database}.{dataset.name}, partition {layout.day_path(request.date)})",
+        refused=f"s3://{places.quarantine.bucket}/"
+        f"{layout.quarantined_rows(pipeline.name, request.run_id, dataset.name)} "
+        f"(table {places.quarantine_database}.{pipeline.name}, partition {layout.day_path(request.date)})",
     )
     problems = [*imbalances, *rules.problems()]
     validation = Validation(
@@ -106,30 +107,27 @@ def _imbalances(plan: Plan, receipts: Sequence[Receipt | None], dataset: Dataset
     for shard, receipt in zip(plan.shards, receipts, strict=True):
         yield from unbalanced(shard, receipt, dataset, places.raw_bucket)
     looks = [partial(misstaged, file, schemas, places.lake) for file in staged]
-    looks += [partial(misplaced, receipt, dataset, places.quarantine) for receipt in given]
+    looks += [partial(misplaced, receipt, places.quarantine) for receipt in given]
     yield from chain.from_iterable(each(lambda look: [*look()], looks, workers=places.workers))
 
 
 def _keep_refused(request: Request, receipts: Sequence[Receipt], places: Places) -> None:
     """Put the refused rows where the quarantine table looks for this day, and no others."""
-    prefix = _refused(request)
+    prefix = layout.quarantined_rows(request.pipeline, request.run_id, request.dataset)
     kept = {f"{prefix}{receipt.shard.fingerprint}.parquet": receipt.quarantine for receipt in receipts}
     copies = {key: file for key, file in kept.items() if file is not None}
     earlier = {info.key for info in places.quarantine.list(prefix)}
     places.quarantine.delete(earlier - copies.keys())
     each(lambda key: _copy(places.quarantine, copies[key], key), copies, workers=places.workers)
-    values, location = layout.partition_values(request.date), f"s3://{places.quarantine.bucket}/{prefix}"
-    places.catalog.point_partition(places.quarantine_database, request.dataset, values, location)
+    run = layout.quarantine(request.pipeline, request.run_id)
+    values, location = layout.partition_values(request.date), f"s3://{places.quarantine.bucket}/{run}"
+    places.catalog.point_partition(places.quarantine_database, request.pipeline, values, location)
 
 
 def _copy(quarantine: Store, file: QuarantineFile, key: str) -> None:
     # A file that is gone or another one is a finding already.
     with suppress(ObjectNotFoundError, PreconditionFailedError):
         quarantine.copy(quarantine.bucket, file.key, key, source_etag=file.etag)
-
-
-def _refused(request: Request) -> str:
-    return layout.quarantine(request.pipeline, request.dataset, request.run_id)
 
 
 def _delivered(plan: Plan, source: AnySource, raw_bucket: str) -> str:

@@ -1,0 +1,60 @@
+"""Hides the private values in the raw text of a refused record, so that quarantine tells nobody what tables do not."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from nightlake.core.header import source_names
+from nightlake.core.pipeline import Dataset
+from nightlake.core.source import AnySource, CsvSource
+
+MASK: Final = "***"
+WITHHELD: Final = "(withheld: what could not be read may hold private values)"
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Hides the private values in the raw text of a record; `header` are the fields of delimited text."""
+
+    dataset: Dataset
+    source: AnySource
+    header: tuple[str, ...]
+
+    def whole(self, raw: str) -> str:
+        """The text of a record that could not be read, which is withheld where it may hold private values."""
+        return WITHHELD if self._private else raw
+
+    def fields(self, raw: str) -> str:
+        """The text of a record that could be read, its private values masked."""
+        if not self._private:
+            return raw
+        return self._delimited(raw, self.source) if isinstance(self.source, CsvSource) else self._object(raw)
+
+    @cached_property
+    def _private(self) -> list[str]:
+        names = source_names(self.source, self.dataset)
+        return [names[column.name] for column in self.dataset.columns if column.private]
+
+    def _delimited(self, raw: str, source: CsvSource) -> str:
+        (fields,) = csv.reader(io.StringIO(raw, newline=""), delimiter=source.delimiter, strict=True)
+        for name in self._private:
+            fields[self.header.index(name)] = MASK
+        text = io.StringIO(newline="")
+        line_end = "\r\n"  # csv quotes the fields that have one of these
+        csv.writer(text, delimiter=source.delimiter, lineterminator=line_end).writerow(fields)
+        return text.getvalue().removesuffix(line_end)
+
+    def _object(self, raw: str) -> str:
+        record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits
+        for name in self._private:
+            *path, last = name.split(".")
+            part = record
+            for step in path:
+                part = part.get(step) if isinstance(part, dict) else None
+            for place, key in ((record, name), (part, last)):  # a name may have dots of its own
+                if isinstance(place, dict) and key in place:
+                    place[key] = MASK
+        return json.dumps(record, ensure_ascii=False)
