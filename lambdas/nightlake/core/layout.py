@@ -61,12 +61,12 @@ def run(pipeline: str, day: date, run_id: str) -> str:
     return f"runs/{pipeline}/{day.isoformat()}/{run_id}/"
 
 
-def plan(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, cutting: int = 0) -> str:
+def plan(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, *, cutting: int = 0) -> str:
     """All shards of one source, as JSON; `cutting` is the round of the plan."""
     return f"{run(pipeline, day, run_id)}plans/{dataset}-{attempt}{_round(cutting)}.json"
 
 
-def shards(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, cutting: int = 0) -> str:
+def shards(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, *, cutting: int = 0) -> str:
     """The shards that are still to be converted, as JSON Lines: what the Distributed Map reads."""
     return f"{run(pipeline, day, run_id)}shards/{dataset}-{attempt}{_round(cutting)}.jsonl"
 

@@ -98,7 +98,12 @@ def plan(
             records=piece.records,
             line=piece.line,
             fingerprint=fingerprint(
-                item, piece.start, piece.end, contract_hash=pipeline.contract_hash, code_version=code_version
+                item,
+                piece.start,
+                piece.end,
+                exact=True,
+                contract_hash=pipeline.contract_hash,
+                code_version=code_version,
             ),
         )
         for index, (item, piece) in enumerate(pieces)

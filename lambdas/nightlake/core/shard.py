@@ -6,6 +6,8 @@ from typing import Literal
 
 from nightlake.core.frozen import Frozen
 
+Codec = Literal["gzip", "zstd", "bzip2"]
+
 
 class SourceObject(Frozen):
     """One version of one object of the raw bucket; `size` in bytes."""
@@ -24,9 +26,10 @@ class Shard(Frozen):
     and the shard before has the proof: where its last record really ends. The first shard of an object is always
     exact. `footer` are the bytes at the object's end that are no data.
 
-    `header` are the column names of the object where its format has a header. `records` is what Plan's scanner counted
-    in the range, header and blank lines included, and `line` the number (from 1) of the line that `start` begins; both
-    None where the format is read as a whole and only the reader can count.
+    A `whole` object is one shard: its format, its encoding or its `codec`, which it is compressed with, is none that
+    anybody could begin to read in the middle.
+    `header` are the column names of the object where its format has a header. `records` is how many there are, where
+    the object says so itself (the footer of Parquet).
     """
 
     pipeline: str
@@ -38,23 +41,32 @@ class Shard(Frozen):
     end: int
     exact: bool = True
     footer: int = 0
+    whole: bool = False
+    codec: Codec | None = None
     header: tuple[str, ...] | None = None
     records: int | None = None
     line: int | None = None
     fingerprint: str
 
 
-def fingerprint(source: SourceObject, start: int, end: int, *, contract_hash: str, code_version: str) -> str:
+def fingerprint(
+    source: SourceObject, start: int, end: int, *, exact: bool, contract_hash: str, code_version: str
+) -> str:
     """What a conversion depends on, in 40 hex digits: the same bytes under the same contract by the same code."""
-    parts = (source.key, source.version_id, source.etag, str(start), str(end), contract_hash, code_version)
+    bounds = (str(start), str(end), "exact" if exact else "guessed")
+    parts = (source.key, source.version_id, source.etag, *bounds, contract_hash, code_version)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
 class Plan(Frozen):
-    """All shards of one source for one run. `delivery` is a digest of the objects and their versions."""
+    """All shards of one source for one run. `delivery` is a digest of the objects and their versions.
+
+    `round` counts how often shards were cut anew because they did not join.
+    """
 
     dataset: str
     attempt: int
+    round: int = 0
     delivery: str
     objects: tuple[SourceObject, ...]
     shards: tuple[Shard, ...]
@@ -111,6 +123,15 @@ class Receipt(Frozen):
     extra_columns: tuple[str, ...] = ()
 
 
+class ShardFailure(Frozen):
+    """Why a shard has no receipt: the name of the error that ended its conversion, and what it said."""
+
+    shard: Shard
+    run_id: str
+    error: str
+    cause: str
+
+
 class Finding(Frozen):
     """One thing that is wrong with a source: the rule or error by name, where to look, and why."""
 
@@ -120,12 +141,18 @@ class Finding(Frozen):
 
 
 class Validation(Frozen):
-    """The verdict on one source in one run; `receipts` are the keys whose files Seal may take."""
+    """The verdict on one source in one run; `receipts` are the keys whose files Seal may take.
+
+    `rounds` counts how often shards were cut anew; `delivery` is the digest that the verdict is about, None where
+    something broke that another try with the same objects may mend.
+    """
 
     dataset: str
     date: date
     run_id: str
     attempt: int
+    rounds: int = 0
+    delivery: str | None = None
     status: Literal["good", "rejected"]
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
