@@ -60,7 +60,7 @@ class EncodingError(NightlakeError):
 
 
 class CompressedObjectError(NightlakeError):
-    """Raised when an object is compressed, which no reader takes. Deliver it uncompressed."""
+    """Raised when an object is compressed as no reader takes it, too large for that, damaged or cut off. Mend it."""
 
 
 class CsvTruncatedError(NightlakeError):
