@@ -9,6 +9,13 @@ Values = tuple[str, ...]
 _TRIES = 4
 
 
+class Pointer(Protocol):
+    """The one thing that the audit of a source asks of a catalog."""
+
+    def point_partition(self, database: str, table: str, values: Values, location: str) -> None:
+        """Make the partition point at the location, whether it was there or not. Raises ProjectionError."""
+
+
 class Catalog(Protocol):
     """Tables and their partitions. A partition is its values (year, month, day) and its location (`s3://.../`).
 

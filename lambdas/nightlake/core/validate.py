@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nightlake.core import layout
 from nightlake.core.balance import bounded, misplaced, misstaged, unbalanced, uncovered
-from nightlake.core.catalog import Catalog
+from nightlake.core.catalog import Pointer
 from nightlake.core.frozen import Frozen
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset, Pipeline
@@ -42,7 +42,7 @@ class Places:
     lake: Store
     quarantine: Store
     raw_bucket: str
-    catalog: Catalog
+    catalog: Pointer
     quarantine_database: str
     workers: int = WORKERS
 
