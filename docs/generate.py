@@ -126,9 +126,27 @@ def settings() -> str:
     return "\n".join([f"| setting | {' | '.join(stages)} |", "|---|---|---|---|", *rows])
 
 
+def benchmark() -> str:
+    """What `make bench` measured last, as a table."""
+    measured = json.loads((DOCS / "benchmarks.json").read_text())
+    head = ["file", "cores", "by", "MB/s", "x pyarrow", "peak MB", "Parquet MB", "rows", "refused"]
+    lines = [f"| {' | '.join(head)} |", f"|---|---:|---|{'---:|' * 6}", *map(_measured, measured["rows"])]
+    return "\n".join([f"Measured on {measured['measured_on']}: {measured['machine']}.", "", *lines])
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    name = f"**{row['contestant']}**" if row["contestant"].startswith("nightlake") else row["contestant"]
+    cells = [row["shape"], str(row["cores"]), name]
+    if "error" in row:
+        return f"| {' | '.join(cells)} | - | - | - | - | cannot | - |"
+    keys = ("megabytes_per_second", "to_pyarrow", "rss_megabytes", "parquet_megabytes", "rows", "refused")
+    return f"| {' | '.join([*cells, *(f'{row[key]:,}' for key in keys)])} |"
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "api routes": api_routes,
     "athena": athena,
+    "benchmark": benchmark,
     "states": states,
     "errors": errors,
     "night": night,
