@@ -214,7 +214,7 @@ def test_a_wrong_header_is_told_with_column_and_object(night: Night, header: str
 
 
 def test_undeclared_columns_may_be_left_out(night: Night) -> None:
-    night.source("transactions", on_extra_columns="ignore")
+    night.source("transactions", on_drift="ignore")
     night.raw.put(SALES, ("extra," + HEADER).encode())
     (shard,) = night.shards(night("transactions"))
     assert shard.header is not None

@@ -79,14 +79,14 @@ def load_pipeline(directory: Path) -> Pipeline:
         schedule=content.schedule,
         business_date=content.business_date,
         datasets=datasets,
-        sources=tuple(_with_all_columns(by_name[dataset.name], dataset) for dataset in datasets),
+        sources=tuple(with_all_columns(by_name[dataset.name], dataset) for dataset in datasets),
         merge=content.merge,
         latency_minutes=latency,
         retention_days=retention,
     )
 
 
-def _with_all_columns(source: AnySource, dataset: Dataset) -> AnySource:
+def with_all_columns(source: AnySource, dataset: Dataset) -> AnySource:
     """The source with a name in it for every column, in the order of the dataset."""
     renamed = {mapping.column: mapping.source for mapping in source.columns}
     names = [column.name for column in dataset.columns]
@@ -133,10 +133,11 @@ def _check_sources(
             contract_file.report(("schema", index, "name"), reason)
     for source in sources:
         if source.dataset in by_name:
-            _check_source(file, source, by_name[source.dataset])
+            check_source(file, source, by_name[source.dataset])
 
 
-def _check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
+def check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
+    """Report to the file what a source says that its dataset has not, or cannot take."""
     location = ("sources", source.dataset)
     columns = {column.name: column for column in dataset.columns}
     for mapping in source.columns:
@@ -161,6 +162,8 @@ def _check_csv(file: YamlFile, source: CsvSource, dataset: Dataset) -> None:
         file.report(
             (*location, "columns"), "without a header the fields stand in the contract's order: remove `columns`"
         )
+    if not source.header and source.on_drift != "strict":
+        file.report((*location, "on_drift"), "without a header no column can be missing or new: remove `on_drift`")
     nested = [column.name for column in dataset.columns if parse(column.type).is_nested]
     if nested:
         file.report(

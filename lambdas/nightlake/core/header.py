@@ -1,7 +1,7 @@
-"""Which columns an object has, and whether they are those that its source and contract declare."""
+"""Which columns an object has, and whether its source takes them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from nightlake.core.errors import HeaderMismatchError
 from nightlake.core.pipeline import Dataset
@@ -14,19 +14,45 @@ def source_names(source: Source, dataset: Dataset) -> dict[str, str]:
     return {column.name: renamed.get(column.name, column.name) for column in dataset.columns}
 
 
+def extra_names(names: Iterable[str], source: Source, dataset: Dataset) -> tuple[str, ...]:
+    """Those of an object's names that no column of the contract is called in the source."""
+    wanted = frozenset(source_names(source, dataset).values())
+    return tuple(name for name in names if name not in wanted)
+
+
 def check_header(names: Sequence[str], source: Source, dataset: Dataset, *, where: str) -> None:
-    """Raise HeaderMismatchError when a column is missing, named twice, or undeclared where that matters."""
-    wanted = source_names(source, dataset).values()
-    found = f"{where} has the columns {', '.join(map(repr, names)) or '(none)'}"
+    """Raise HeaderMismatchError, with all names at fault, when these are not columns that the source takes.
+
+    No column may be there twice, and no required one be missing. What else is missing, and what is undeclared, may be
+    where the source does not say `on_drift: strict`.
+    """
+    faults = [*_faults(names, source, dataset)]
+    if faults:
+        found = ", ".join(map(repr, names)) or "(none)"
+        raise HeaderMismatchError(f"{where} has the columns {found}; {'; '.join(faults)}")
+
+
+def _faults(names: Sequence[str], source: Source, dataset: Dataset) -> Iterator[str]:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise HeaderMismatchError(f"{found}; {_list(repeated)} is there twice: name every column once")
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise HeaderMismatchError(f"{found}; {_list(missing)} is missing: deliver it, or map its new name in `columns`")
-    extra = [name for name in names if name not in wanted]
-    if extra and source.on_extra_columns != "ignore":
-        raise HeaderMismatchError(f"{found}; {_list(extra)} is not declared: add it to the contract, or ignore it")
+        yield f"{_list(repeated)} is there twice: name every column once"
+    wanted = source_names(source, dataset)
+    missing = {column.name: wanted[column.name] for column in dataset.columns if wanted[column.name] not in names}
+    needed = {column.name for column in dataset.columns if column.required} | {*dataset.primary_key}
+    strict = source.on_drift == "strict"
+    if strict or len(missing) == len(wanted):
+        needed |= missing.keys()
+    lost = [name for column, name in missing.items() if column in needed]
+    if lost:
+        or_null = " (it may be, as NULL, with `on_drift: ignore` or `evolve`)" if strict else ""
+        yield f"{_list(lost)} is missing: deliver it, or map its new name in `columns`{or_null}"
+    extra = extra_names(names, source, dataset)
+    if extra and strict:
+        yield f"{_list(extra)} is not declared: add it to the contract, or take it with `on_drift: ignore` or `evolve`"
+    if extra and source.on_drift == "evolve":
+        from nightlake.core.drift import drift_faults  # what it needs is seldom wanted
+
+        yield from drift_faults(extra, dataset)
 
 
 def _list(names: Sequence[str]) -> str:

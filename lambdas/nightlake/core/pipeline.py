@@ -29,12 +29,16 @@ Operator = Literal[
 
 
 class Column(Frozen):
-    """One column. `type` is its Hive type in canonical spelling, for example `decimal(12,2)` or `array<string>`."""
+    """One column. `type` is its Hive type in canonical spelling, for example `decimal(12,2)` or `array<string>`.
+
+    `drift`: it came with a delivery, and no contract declares it.
+    """
 
     name: str
     type: str
     required: bool = False
     private: bool = False
+    drift: bool = False
     description: str = ""
 
 

@@ -115,8 +115,10 @@ class Source(Frozen):
     partition_by: str = Field(
         BUSINESS_DATE, description="`business_date`, or a date or timestamp column: rows go to the day they belong to."
     )
-    on_extra_columns: Literal["strict", "evolve", "ignore"] = Field(
-        "strict", description="What an undeclared column does: fail the source, become nullable text, or be left out."
+    on_drift: Literal["strict", "evolve", "ignore"] = Field(
+        "strict",
+        description="Missing and undeclared columns reject the source (`strict`), or are reported: a missing column "
+        "that may be NULL is NULL, an undeclared one is left out (`ignore`) or becomes a column of text (`evolve`).",
     )
     max_quarantined_percent: float = Field(
         5.0, ge=0, le=100, description="The source fails when more of its rows than this are quarantined."

@@ -56,7 +56,7 @@ _PROPERTIES = {"classification": "parquet", "parquet.compression": "SNAPPY"}
 
 
 class Table(Frozen):
-    """One published table; its columns end with the run columns and leave the partition keys out."""
+    """One published table: declared columns, run columns, drift columns; the partition keys are left out."""
 
     name: str
     description: str
@@ -68,11 +68,16 @@ def tables(dataset: Dataset) -> tuple[Table, ...]:
     public = tuple(column for column in dataset.columns if not column.private)
     private = tuple(column for column in dataset.columns if column.private)
     keys = tuple(column for column in public if column.name in dataset.primary_key)
-    table = Table(name=dataset.name, description=dataset.description, columns=public + RUN_COLUMNS)
+    table = Table(name=dataset.name, description=dataset.description, columns=_arranged(public))
     if not private:
         return (table,)
     about = f"Private columns of {dataset.name}. {dataset.description}".strip()
-    return table, Table(name=dataset.name + PRIVATE_SUFFIX, description=about, columns=keys + private + RUN_COLUMNS)
+    return table, Table(name=dataset.name + PRIVATE_SUFFIX, description=about, columns=_arranged(keys + private))
+
+
+def _arranged(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    declared = tuple(column for column in columns if not column.drift)
+    return declared + RUN_COLUMNS + tuple(column for column in columns if column.drift)
 
 
 def empty_location(lake_bucket: str, pipeline: Pipeline, table: Table) -> str:

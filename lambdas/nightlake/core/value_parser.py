@@ -40,7 +40,7 @@ class Reading:
     @classmethod
     def of(cls, source: AnySource) -> "Reading":
         """How this source writes."""
-        extra_fields = source.on_extra_columns != "strict"
+        extra_fields = source.on_drift != "strict"
         if not isinstance(source, TextSource):
             return cls(extra_fields=extra_fields)
         return cls(

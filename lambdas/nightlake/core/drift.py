@@ -1,0 +1,93 @@
+"""Drift: columns that a delivery has and its contract has not, and the columns that they become.
+
+With `on_drift: evolve` each is published as a column of text after all others, in the private table where the dataset
+has one: nobody has said yet who may see it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from nightlake.core.errors import HeaderMismatchError
+from nightlake.core.header import extra_names, source_names
+from nightlake.core.pipeline import Column, Dataset
+from nightlake.core.source import AnySource, ColumnMapping
+from nightlake.core.table import RESERVED_COLUMNS
+from nightlake.core.wording import identifier_fault, shown
+
+MAX_DRIFT_COLUMNS: Final = 100  # of one table
+_DESCRIPTION: Final = "{} of the delivery, which the contract does not declare."
+
+
+def drift_columns(names: Iterable[str], dataset: Dataset) -> dict[str, Column]:
+    """The column that each undeclared name becomes. Raises HeaderMismatchError where one cannot become any."""
+    undeclared = tuple(dict.fromkeys(names))
+    faults = drift_faults(undeclared, dataset)
+    if faults:
+        raise HeaderMismatchError(f"{dataset.name} was delivered with undeclared columns: {'; '.join(faults)}")
+    private = any(column.private for column in dataset.columns)
+    return {
+        name: Column(
+            name=drift_name(name), type="string", private=private, drift=True, description=_DESCRIPTION.format(name)
+        )
+        for name in undeclared
+    }
+
+
+def drift_faults(names: Iterable[str], dataset: Dataset) -> list[str]:
+    """Why undeclared names cannot become columns, each by name and with what to do."""
+    undeclared = list(dict.fromkeys(names))
+    if len(undeclared) > MAX_DRIFT_COLUMNS:
+        first = ", ".join(map(shown, undeclared[:3]))
+        return [
+            f"more than {MAX_DRIFT_COLUMNS} columns are not declared ({first} ...): declare `on_drift: ignore`, or them"
+        ]
+    faults = []
+    taken = {column.name: column.name for column in dataset.columns}
+    for name in undeclared:
+        becomes = drift_name(name)
+        if fault := identifier_fault(becomes):
+            faults.append(f"{shown(name)} makes no column ({fault}): rename it, or declare it")
+        elif becomes in taken:
+            other = shown(taken[becomes])
+            faults.append(f"{shown(name)} would be the column {becomes!r}, as {other} is: rename it, or declare it")
+        taken.setdefault(becomes, name)
+    return faults
+
+
+def drift_name(name: str) -> str:
+    """A name as an identifier: lower-case ASCII letters, digits and _; `_` follows a word that is reserved."""
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    word = re.sub("[^a-z0-9]+", "_", plain).strip("_")
+    if word[:1].isdigit():
+        return f"_{word}"
+    return f"{word}_" if word and (word in RESERVED_COLUMNS or identifier_fault(word)) else word
+
+
+def evolved(dataset: Dataset, columns: Iterable[Column]) -> Dataset:
+    """The dataset with these columns after its own."""
+    return dataset.model_copy(update={"columns": (*dataset.columns, *columns)})
+
+
+def as_delivered(
+    header: tuple[str, ...] | None, source: AnySource, dataset: Dataset
+) -> tuple[AnySource, Dataset, dict[str, Column]]:
+    """Source and dataset with the columns that an object of this header has, and what its undeclared ones become.
+
+    An object without a header is as its source and dataset say. Raises HeaderMismatchError.
+    """
+    if header is None:
+        return source, dataset, {}
+    names = source_names(source, dataset)
+    extra = extra_names(header, source, dataset) if source.on_drift == "evolve" else ()
+    becoming = drift_columns(extra, dataset) if extra else {}
+    here = tuple(column for column in dataset.columns if names[column.name] in header)
+    mappings = {column.name: names[column.name] for column in here}
+    mappings |= {column.name: name for name, column in becoming.items()}
+    delivered = tuple(ColumnMapping(column=column, source=name) for column, name in mappings.items())
+    return (
+        source.model_copy(update={"columns": delivered}),
+        dataset.model_copy(update={"columns": (*here, *becoming.values())}),
+        becoming,
+    )
