@@ -73,6 +73,7 @@ def _pairs(columns: object) -> object:
     return tuple({"column": column, "source": source} for column, source in columns.items())
 
 
+Character = Annotated[str, Field(pattern=r"^[^\r\n]$")]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 
@@ -177,15 +178,60 @@ class LinesSource(TextSource):
     shard_bytes: int = Field(
         64 << 20, ge=64 << 10, le=1 << 30, description="About so many bytes of an object are converted at once."
     )
+    max_record_bytes: int = Field(
+        1 << 20, ge=1 << 10, le=16 << 20, description="A record of more bytes is refused, and takes no other with it."
+    )
 
 
 class CsvSource(LinesSource):
     """Delimited text."""
 
     format: Literal["csv"] = Field(description="How the objects are written.")
-    delimiter: str = Field(",", pattern=r'^[^\r\n"\\]$', description="One character between fields.")
-    header: bool = Field(True, description="Whether the first line names the columns; else they stand in order.")
-    nulls: tuple[str, ...] = Field(("",), description="Spellings of a missing value.")
+    delimiter: Character = Field(",", description="One character between fields.")
+    quote: Character | None = Field(
+        '"', description="One character around fields that hold delimiters or line ends; null: there is none."
+    )
+    escape: Literal["doubled", "backslash"] = Field(
+        "doubled",
+        description="How a quote is written in a quoted field. With `backslash`, one before a quote, a delimiter or "
+        "another backslash makes that text, in any field; before anything else it is text itself.",
+    )
+    stray_quotes: Literal["refuse", "keep"] = Field(
+        "refuse", description="What a quote in a field that does not begin with one is: damage, or text."
+    )
+    multiline: bool = Field(
+        True, description="Whether a quoted field may hold line ends; false cuts faster, and refuses what lies."
+    )
+    comment: Character | None = Field(None, description="One character: lines that begin with it are skipped.")
+    skip_lines: int = Field(0, ge=0, le=1000, description="So many lines before the header are skipped.")
+    footer_lines: int = Field(0, ge=0, le=100, description="So many lines at an object's end are no data.")
+    header: bool = Field(True, description="Whether the first record names the columns; else they stand in order.")
+    nulls: tuple[str, ...] = Field(("",), description="Spellings of a missing value, in quotes or not.")
+
+    @model_validator(mode="after")
+    def _one_dialect(self) -> "CsvSource":
+        special = {"delimiter": self.delimiter, "quote": self.quote, "comment": self.comment}
+        if self.escape == "backslash":
+            special["escape"] = "\\"
+        seen: dict[str, str] = {}
+        for name, character in special.items():
+            if character is None:
+                continue
+            if character in seen:
+                raise ValueError(f"{seen[character]} and {name} are both {character!r}: let them differ")
+            seen[character] = name
+            try:
+                character.encode(self.encoding)
+            except UnicodeEncodeError:
+                raise ValueError(
+                    f"{name} {character!r} cannot be written in {self.encoding}: declare another one, or the encoding"
+                ) from None
+        if self.stray_quotes == "keep" and self.quote is not None and self.multiline:
+            raise ValueError(
+                "stray_quotes: keep needs multiline: false, as nobody can tell a stray quote from one that opens a "
+                "field of many lines"
+            )
+        return self
 
 
 class JsonSource(TextSource):
