@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nightlake.core.errors import HeaderMismatchError
-from nightlake.core.header import extra_names, source_names
 from nightlake.core.pipeline import Column, Dataset
-from nightlake.core.source import AnySource, ColumnMapping
 from nightlake.core.table import RESERVED_COLUMNS
 from nightlake.core.wording import identifier_fault, shown
 
@@ -65,29 +63,6 @@ def drift_name(name: str) -> str:
     return f"{word}_" if word and (word in RESERVED_COLUMNS or identifier_fault(word)) else word
 
 
-def evolved(dataset: Dataset, columns: Iterable[Column]) -> Dataset:
-    """The dataset with these columns after its own."""
-    return dataset.model_copy(update={"columns": (*dataset.columns, *columns)})
-
-
-def as_delivered(
-    header: tuple[str, ...] | None, source: AnySource, dataset: Dataset
-) -> tuple[AnySource, Dataset, dict[str, Column]]:
-    """Source and dataset with the columns that an object of this header has, and what its undeclared ones become.
-
-    An object without a header is as its source and dataset say. Raises HeaderMismatchError.
-    """
-    if header is None:
-        return source, dataset, {}
-    names = source_names(source, dataset)
-    extra = extra_names(header, source, dataset) if source.on_drift == "evolve" else ()
-    becoming = drift_columns(extra, dataset) if extra else {}
-    here = tuple(column for column in dataset.columns if names[column.name] in header)
-    mappings = {column.name: names[column.name] for column in here}
-    mappings |= {column.name: name for name, column in becoming.items()}
-    delivered = tuple(ColumnMapping(column=column, source=name) for column, name in mappings.items())
-    return (
-        source.model_copy(update={"columns": delivered}),
-        dataset.model_copy(update={"columns": (*here, *becoming.values())}),
-        becoming,
-    )
+def with_drift(dataset: Dataset, names: Iterable[str]) -> Dataset:
+    """The dataset with what undeclared names become after its own columns. Raises HeaderMismatchError."""
+    return dataset.model_copy(update={"columns": (*dataset.columns, *drift_columns(names, dataset).values())})

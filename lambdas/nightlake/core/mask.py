@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from nightlake.core.header import source_names
+from nightlake.core.header import extra_names, source_names
 from nightlake.core.pipeline import Dataset
+from nightlake.core.readers.json_record import declared_names
 from nightlake.core.source import AnySource, CsvSource
 
 MASK: Final = "***"
@@ -40,8 +41,9 @@ class Mask:
 
     def _delimited(self, raw: str, source: CsvSource) -> str:
         (fields,) = csv.reader(io.StringIO(raw, newline=""), delimiter=source.delimiter, strict=True)
-        for name in self._private:
-            fields[self.header.index(name)] = MASK
+        for name in (*self._private, *extra_names(self.header, self.source, self.dataset)):
+            if name in self.header:
+                fields[self.header.index(name)] = MASK
         text = io.StringIO(newline="")
         line_end = "\r\n"  # csv quotes the fields that have one of these
         csv.writer(text, delimiter=source.delimiter, lineterminator=line_end).writerow(fields)
@@ -57,4 +59,6 @@ class Mask:
             for place, key in ((record, name), (part, last)):  # a name may have dots of its own
                 if isinstance(place, dict) and key in place:
                     place[key] = MASK
+        for name in record.keys() - declared_names(self.source, self.dataset):
+            record[name] = MASK
         return json.dumps(record, ensure_ascii=False)

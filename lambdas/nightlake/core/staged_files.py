@@ -57,7 +57,7 @@ class StagedFiles:
 
         table, day = target
         del self._sizes[target]
-        rows = pa.concat_tables(self._held.pop(target))
+        rows = pa.concat_tables(self._held.pop(target), promote_options="default")
         key = self._key(table, day, len(self._files))
         with TemporaryFile() as file:
             pq.write_table(
