@@ -4,10 +4,11 @@ A pipeline has one table of them. Nobody who may not see private columns sees th
 anything is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from nightlake.core.check_batch import Checked
 from nightlake.core.mask import Mask
 from nightlake.core.pipeline import Column
 from nightlake.core.readers.batch import Batch
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 RAW_BYTES: Final = 64 << 10
-
-Broken = Mapping[int, Sequence[tuple[str, str]]]
-"""By row of a batch: every rule that it broke, and the reason."""
 
 _ROW_GROUP: Final = 10_000
 _ROW_GROUP_CHARACTERS: Final = 8 << 20
@@ -69,12 +67,12 @@ class RefusedRows:
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
 
-    def add(self, batch: Batch, broken: Broken) -> None:
+    def add(self, batch: Batch, checked: Checked) -> None:
         """Take the records that a reader refused, and the rows that broke rules."""
         for record in batch.refused:
             self._keep(record.offset, record.position, record.rules, record.reasons, self._mask.whole(record.raw))
-        for row in sorted(broken):
-            rules, reasons = zip(*broken[row], strict=True)
+        for row in sorted(checked.refused):
+            rules, reasons = zip(*checked.reasons(batch, row), strict=True)
             offset = batch.offsets[row] if len(batch.offsets) else None
             self._keep(offset, int(batch.positions[row]), rules, reasons, self._mask.fields(batch.raw[row]))
 

@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime
 from typing import IO, TYPE_CHECKING
 
 from nightlake.core import layout
-from nightlake.core.check_batch import Checked, check_batch
+from nightlake.core.check_batch import BatchCheck, Checked
 from nightlake.core.errors import BalanceError
 from nightlake.core.mask import Mask
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.quarantine import RefusedRows
 from nightlake.core.readers.batch import Batch
 from nightlake.core.shard import QuarantineFile, Receipt, RuleCount, Shard
+from nightlake.core.shard_columns import ShardColumns
 from nightlake.core.source import BUSINESS_DATE
 from nightlake.core.staged_files import StagedFiles
 from nightlake.core.store import Store
@@ -51,29 +52,33 @@ class ShardOutput:
         self._shard = shard
         self._attempt = attempt
         self._origin = origin
-        self._reading = Reading.of(self.source)
+        self._check = BatchCheck(Reading.of(self.source), self.source.partition_by)
         self._files = StagedFiles(staging, self._key)
+        self.columns = ShardColumns(shard.header, self.source, self.dataset)
         mask = Mask(self.dataset, self.source, shard.header or ())
         self._refused = RefusedRows(
             spill, shard, mask, origin=origin, run_id=attempt.run_id, quarantined_at=attempt.loaded_at
         )
         self._records = Counter[str]()
         self._rules = Counter[str]()
-        self._extra_columns = set[str]()
         self._begin: int | None = None
         self._stop: int | None = None
 
     def take(self, batch: Batch) -> None:
-        """Convert one batch. Raises BalanceError when it does not begin where the one before stopped."""
+        """Convert one batch.
+
+        Raises BalanceError when it does not begin where the one before stopped, HeaderMismatchError when it has columns
+        that the source cannot take.
+        """
         self._follow(batch)
-        checked = check_batch(batch, self.dataset, reading=self._reading, partition_by=self.source.partition_by)
-        self._refused.add(batch, checked.refused)
+        batch = self.columns.complete(batch)
+        checked = self._check(batch, self.columns.whole)
+        self._refused.add(batch, checked)
         self._stage(batch, checked)
         self._records.update(records=batch.records, header=batch.header, skipped=batch.skipped, lines=batch.lines)
         self._records.update(rounded=sum(row not in checked.refused for row in checked.rounded))
         self._rules.update(checked.broken)
         self._rules.update(rule for row in batch.refused for rule in row.rules)
-        self._extra_columns |= batch.extra_columns
 
     def _follow(self, batch: Batch) -> None:
         if self._stop is None:
@@ -102,7 +107,7 @@ class ShardOutput:
         if checked.refused:
             rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows))), pa.array(list(checked.refused)))))
         for day, part in self._by_day(rows):
-            for table in tables(self.dataset):
+            for table in tables(self.columns.whole):
                 self._files.add(table.name, day, part.select([column.name for column in table.columns]))
 
     def _by_day(self, rows: "pa.Table") -> "Iterator[tuple[date, pa.Table]]":
@@ -142,7 +147,7 @@ class ShardOutput:
             files=files,
             quarantine=self._keep(quarantine),
             rules=tuple(RuleCount(rule=rule, rows=rows) for rule, rows in sorted(self._rules.items())),
-            extra_columns=tuple(sorted(self._extra_columns)),
+            extra_columns=self.columns.extra,
         )
 
     def _keep(self, quarantine: Store) -> QuarantineFile | None:
