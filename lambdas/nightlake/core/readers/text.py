@@ -1,6 +1,7 @@
 """Bytes of an object to lines and text; how a byte that is no text stays visible."""
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -9,6 +10,8 @@ from nightlake.core.errors import EncodingError
 UTF_16: Final = "utf-16"
 # A wrong byte becomes one lone surrogate: it can neither make nor break a quote, a delimiter or a line end.
 WRONG_BYTES: Final = "surrogateescape"
+_LINE_END: Final = re.compile(rb"[\r\n]")
+_CR: Final = 0x0D
 
 
 def byte_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -20,6 +23,29 @@ def byte_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         yield from lines
     yield from rest.splitlines(keepends=True)
+
+
+def end_of_line(data: bytes, at: int, last: int, *, final: bool) -> tuple[int, int] | None:
+    """Where the line that goes on at byte `at` ends, and where the next one begins (after LF, CRLF or CR).
+
+    None when it does not end at byte `last` or before, or when more bytes are needed: `final` data ends the last line.
+    """
+    found = _LINE_END.search(data, at, last + 1)
+    if found is None:
+        return (len(data), len(data)) if final and len(data) <= last else None
+    end = found.start()
+    if data[end] == _CR:
+        if end + 1 == len(data) and not final:
+            return None
+        if data.startswith(b"\n", end + 1):
+            return end, end + 2
+    return end, end + 1
+
+
+def count_lines(data: bytes, start: int, end: int) -> int:
+    """How many lines these bytes are; the last one may have no end."""
+    ends = data.count(b"\n", start, end) + data.count(b"\r", start, end) - data.count(b"\r\n", start, end)
+    return ends + (end > start and data[end - 1] not in b"\r\n")
 
 
 def record_lines(pieces: Iterable[bytes], encoding: str, *, where: str, at_start: bool) -> Iterator[tuple[str, bool]]:
