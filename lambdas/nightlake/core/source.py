@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from nightlake.core.frozen import Frozen
 
 BUSINESS_DATE = "business_date"
+EPOCHS = {"epoch_seconds": 1, "epoch_milliseconds": 1000}  # ticks of a second
 _DATE = re.compile(r"\{date:([^{}]*)\}")
 _WILDCARD = re.compile(r"[*?]")
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
@@ -61,6 +62,17 @@ def _time_format(text: str) -> str:
     return text
 
 
+def _timestamp_format(text: str) -> str:
+    return text if text in EPOCHS else _time_format(text)
+
+
+def _distinct(spellings: tuple[str, ...]) -> tuple[str, ...]:
+    spelled = tuple(spelling.strip().lower() for spelling in spellings)
+    if "" in spelled or len(set(spelled)) < len(spelled):
+        raise ValueError("write each spelling once; blanks around it and upper case mean nothing")
+    return spelled
+
+
 def _pairs(columns: object) -> object:
     """`{column: source}` as a person writes it; a list of pairs as the compiled pipeline carries it."""
     if isinstance(columns, list):
@@ -76,6 +88,8 @@ def _pairs(columns: object) -> object:
 Character = Annotated[str, Field(pattern=r"^[^\r\n]$")]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
+TimestampFormat = Annotated[str, AfterValidator(_timestamp_format)]
+Spellings = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class ColumnMapping(Frozen):
@@ -124,6 +138,9 @@ class Source(Frozen):
     max_quarantined_percent: float = Field(
         5.0, ge=0, le=100, description="The source fails when more of its rows than this are quarantined."
     )
+    max_quarantined_rows: int | None = Field(
+        None, ge=0, description="The source fails when more rows than this are quarantined, however many there are."
+    )
 
 
 class S3Source(Source):
@@ -134,6 +151,16 @@ class S3Source(Source):
         description="Object keys in the raw bucket: the day as `{date:%Y/%m/%d}`, `*` and `?` as wildcards."
     )
     ready: Ready = Field(description="When the day's delivery is complete.")
+    excess_digits: Literal["refuse", "round"] = Field(
+        "refuse",
+        description="What happens to a decimal with more fraction digits than its column, and to a timestamp finer "
+        "than a millisecond: half rounds up.",
+    )
+    non_finite: Literal["refuse", "null", "keep"] = Field(
+        "refuse",
+        description="What NaN and Infinity are where a number is wanted: wrong, missing, or in a column of floats "
+        "themselves.",
+    )
 
     @model_validator(mode="after")
     def _every_day_has_its_own_sign(self) -> "S3Source":
@@ -162,14 +189,26 @@ class TextSource(S3Source):
     """What all text formats say."""
 
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = Field("utf-8", description="How the text is encoded.")
-    timestamp_formats: tuple[TimeFormat, ...] = Field(
-        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"), min_length=1, description="Tried in turn (strptime)."
+    timestamp_formats: tuple[TimestampFormat, ...] = Field(
+        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
+        min_length=1,
+        description="Tried in turn: formats of strptime, where `%f` is 1 to 9 digits and `%z` a zone such as `Z` or "
+        "`+01:00`; `epoch_seconds` or `epoch_milliseconds` for the time since 1970 in UTC.",
     )
     date_formats: tuple[TimeFormat, ...] = Field(("%Y-%m-%d",), min_length=1, description="Tried in turn (strptime).")
     timezone: TimeZone = Field("UTC", description="The zone of timestamps that name none; they are stored as UTC.")
-    excess_digits: Literal["refuse", "round"] = Field(
-        "refuse", description="What happens to a decimal with more fraction digits than its column: half rounds up."
+    true_values: Spellings = Field(("true", "t", "yes", "y", "1"), description="Spellings of true, in any case.")
+    false_values: Spellings = Field(("false", "f", "no", "n", "0"), description="Spellings of false, in any case.")
+    nulls: tuple[str, ...] = Field(
+        (), description="Texts that are a missing value; in delimited text, unless declared, the empty one."
     )
+
+    @model_validator(mode="after")
+    def _two_truths(self) -> "TextSource":
+        both = set(self.true_values) & set(self.false_values)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} cannot be both of true_values and of false_values")
+        return self
 
 
 class LinesSource(TextSource):
@@ -207,6 +246,16 @@ class CsvSource(LinesSource):
     footer_lines: int = Field(0, ge=0, le=100, description="So many lines at an object's end are no data.")
     header: bool = Field(True, description="Whether the first record names the columns; else they stand in order.")
     nulls: tuple[str, ...] = Field(("",), description="Spellings of a missing value, in quotes or not.")
+    decimal_separator: Literal[".", ","] = Field(".", description="Before the fraction digits of a number.")
+    thousands_separator: Literal[",", ".", " ", "'", "\u00a0"] | None = Field(
+        None, description="Between groups of three digits of a number, which may have all of its groups or none."
+    )
+
+    @model_validator(mode="after")
+    def _two_separators(self) -> "CsvSource":
+        if self.decimal_separator == self.thousands_separator:
+            raise ValueError(f"decimal_separator and thousands_separator are both {self.decimal_separator!r}")
+        return self
 
     @model_validator(mode="after")
     def _one_dialect(self) -> "CsvSource":

@@ -3,58 +3,97 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
-from math import isinf
-from typing import Any, Final
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from functools import cached_property, lru_cache
+from math import isfinite, isinf
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from nightlake.core.column_type import INTEGER_BITS, MAX_PRECISION, ColumnType
-from nightlake.core.source import AnySource, TextSource
+from nightlake.core.column_type import FLOATS, INTEGER_BITS, MAX_PRECISION, ColumnType
+from nightlake.core.source import EPOCHS, AnySource, CsvSource, TextSource
 
 BLANKS: Final = " \t"  # around anything but text they mean nothing
-BOOLEANS: Final = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
-}
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+_NANOSECONDS = re.compile(r"(?<=[.,][0-9]{6})([0-9]{1,3})(?![0-9])")  # what strptime cannot take
+_YEARS: Final = "out of the years 1 to 9999 in UTC"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HALF_MILLISECOND: Final = 500
 _WIDE = Context(prec=2 * MAX_PRECISION)
 _INTEGER_DIGITS = 19  # of the widest integer
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a source writes its values: formats and zone of times, whether digits that do not fit are rounded.
+    """How a source writes its values, as it declares it.
 
-    `extra_fields` says whether an object may have fields that its struct has not; they are left out.
+    `nulls` are the texts that mean NULL, where the reader has not seen to them. `extra_fields` says whether an object
+    may have fields that its struct has not; they are left out.
     """
 
     timestamp_formats: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ()
     timezone: str = "UTC"
     round_digits: bool = False
+    non_finite: Literal["refuse", "null", "keep"] = "refuse"
+    decimal_separator: str = "."
+    thousands_separator: str = ""
+    true_values: tuple[str, ...] = ("true", "t", "yes", "y", "1")
+    false_values: tuple[str, ...] = ("false", "f", "no", "n", "0")
+    nulls: tuple[str, ...] = ()
     extra_fields: bool = False
 
     @classmethod
     def of(cls, source: AnySource) -> "Reading":
         """How this source writes."""
         extra_fields = source.on_drift != "strict"
+        common = cls(
+            round_digits=source.excess_digits == "round", non_finite=source.non_finite, extra_fields=extra_fields
+        )
         if not isinstance(source, TextSource):
-            return cls(extra_fields=extra_fields)
-        return cls(
+            return common
+        text = replace(
+            common,
             timestamp_formats=source.timestamp_formats,
             date_formats=source.date_formats,
             timezone=source.timezone,
-            round_digits=source.excess_digits == "round",
-            extra_fields=extra_fields,
+            true_values=source.true_values,
+            false_values=source.false_values,
         )
+        if not isinstance(source, CsvSource):
+            return replace(text, nulls=source.nulls)
+        return replace(
+            text,
+            decimal_separator=source.decimal_separator,
+            thousands_separator=source.thousands_separator or "",
+        )
+
+    @cached_property
+    def booleans(self) -> dict[str, bool]:
+        """What each spelling means."""
+        return dict.fromkeys(self.true_values, True) | dict.fromkeys(self.false_values, False)
+
+    @cached_property
+    def number(self) -> str:
+        """The regular expression, of Python and of RE2, of a number."""
+        point, between = re.escape(self.decimal_separator), re.escape(self.thousands_separator)
+        whole = f"(?:[0-9]{{1,3}}(?:{between}[0-9]{{3}})+|[0-9]+)" if between else "[0-9]+"
+        return f"[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+
+    @property
+    def plain_numbers(self) -> bool:
+        """Whether numbers are written as in JSON."""
+        return self.decimal_separator == "." and not self.thousands_separator
+
+
+_JSON: Final = Reading()
 
 
 @dataclass
 class ValueParser:
-    """Parses values of one source. `rounded` counts the decimals that lost digits."""
+    """Parses values of one source. `rounded` counts the decimals and timestamps that lost digits."""
 
     reading: Reading
     rounded: int = field(default=0, init=False)
@@ -64,23 +103,34 @@ class ValueParser:
 
         None stays None. Raises ValueError with what is wrong, in words that never repeat the value.
         """
-        value = digits(value)
-        if value is None:
+        if value is None or value in self.reading.nulls:
             return None
         if kind.is_nested:
             return self._nested(kind, value)
         if isinstance(value, str) and kind.name != "string":
             value = value.strip(BLANKS)
         if kind.is_number:
-            return self._number(kind, _decimal(value))
+            return self._number(kind, value)
+        value = digits(value)
+        if kind.name == "timestamp":
+            return self._timestamp(value)
         return _PLAIN[kind.name](value, self.reading)
 
-    def _number(self, kind: ColumnType, number: Decimal) -> int | float | Decimal:
-        if kind.name in INTEGER_BITS:
-            return _integer(kind, number)
-        if kind.name == "decimal":
-            return self._digits(kind, number)
-        return _float(kind, number)
+    def _number(self, kind: ColumnType, value: object) -> int | float | Decimal | None:
+        if _is_non_finite(value):
+            if self.reading.non_finite == "null":
+                return None
+            if self.reading.non_finite == "keep" and kind.name in FLOATS:
+                return float(value)  # type: ignore[arg-type]
+            raise ValueError("not a finite number")
+        text = _plain(value, self.reading)
+        if kind.name in FLOATS:
+            return _float(kind, text)
+        try:
+            number = Decimal(text)
+        except ArithmeticError:
+            raise ValueError("not a number that a computer can hold") from None
+        return _integer(kind, number) if kind.name in INTEGER_BITS else self._digits(kind, number)
 
     def _digits(self, kind: ColumnType, number: Decimal) -> Decimal:
         if not number:
@@ -96,6 +146,27 @@ class ValueParser:
                 raise ValueError(f"too large once rounded: {kind} has {whole_digits} digits before the point")
             self.rounded += 1
         return fitted
+
+    def _timestamp(self, value: object) -> datetime:
+        if isinstance(value, datetime):
+            moment, lack, zone = value, Decimal(0), "UTC"
+        elif isinstance(value, str):
+            moment, lack = _strptime(value, self.reading.timestamp_formats)
+            zone = self.reading.timezone
+        else:
+            raise ValueError("not a timestamp")  # noqa: TRY004
+        instant = to_utc(moment, zone)
+        excess = instant.microsecond % 1000 + lack
+        if not excess:
+            return instant
+        if not self.reading.round_digits:
+            raise ValueError("finer than the milliseconds that a timestamp holds")
+        self.rounded += 1
+        try:
+            floor = instant - timedelta(microseconds=instant.microsecond % 1000)
+            return floor + timedelta(milliseconds=int(excess >= _HALF_MILLISECOND))
+        except OverflowError:
+            raise ValueError(_YEARS) from None
 
     def _nested(self, kind: ColumnType, value: object) -> Any:
         if isinstance(value, str):
@@ -127,18 +198,19 @@ def digits(value: object) -> object:
     return str(value) if type(value) in (int, Decimal) else value
 
 
-def _decimal(value: object) -> Decimal:
-    if isinstance(value, float):
-        value = repr(value)
-    elif not isinstance(value, str) or not _NUMBER.fullmatch(value):
+def _is_non_finite(value: object) -> bool:
+    if isinstance(value, float | Decimal):
+        return not isfinite(value)
+    return isinstance(value, str) and _NON_FINITE.fullmatch(value) is not None
+
+
+def _plain(value: object, reading: Reading) -> str:
+    """A number as Python writes it."""
+    if type(value) in (int, float, Decimal):
+        return str(value)
+    if not isinstance(value, str) or not re.fullmatch(reading.number, value):
         raise ValueError("not a number")
-    try:
-        number = Decimal(value)
-    except ArithmeticError:
-        raise ValueError("not a number that a computer can hold") from None
-    if not number.is_finite():
-        raise ValueError("not a finite number")
-    return number
+    return value.replace(reading.thousands_separator, "").replace(reading.decimal_separator, ".")
 
 
 def _integer(kind: ColumnType, number: Decimal) -> int:
@@ -152,20 +224,22 @@ def _integer(kind: ColumnType, number: Decimal) -> int:
     return int(number)
 
 
-def _float(kind: ColumnType, number: Decimal) -> float:
+def _float(kind: ColumnType, text: str) -> float:
     import pyarrow as pa
 
-    nearest = float(number) if kind.name == "double" else pa.scalar(str(number)).cast(pa.float32()).as_py()
+    nearest = float(text) if kind.name == "double" else pa.scalar(text).cast(pa.float32()).as_py()
     if isinf(nearest):
         raise ValueError(f"out of range of {kind}")
     return float(nearest)
 
 
-def _boolean(value: object, _reading: Reading) -> bool:
-    spelled = str(value).lower() if isinstance(value, str | bool) else ""
-    if spelled not in BOOLEANS:
-        raise ValueError(f"not a boolean: write {', '.join(BOOLEANS)}")
-    return BOOLEANS[spelled]
+def _boolean(value: object, reading: Reading) -> bool:
+    if isinstance(value, bool):
+        return value
+    spelled = value.lower() if isinstance(value, str) else ""
+    if spelled not in reading.booleans:
+        raise ValueError(f"not a boolean: write {', '.join(reading.booleans)}")
+    return reading.booleans[spelled]
 
 
 def _string(value: object, _reading: Reading) -> str:
@@ -186,31 +260,37 @@ def _date(value: object, reading: Reading) -> date:
         return value
     if not isinstance(value, str):
         raise ValueError("not a date")  # noqa: TRY004
-    return _strptime(value, reading.date_formats).date()
-
-
-def _timestamp(value: object, reading: Reading) -> datetime:
-    if isinstance(value, datetime):
-        return _milliseconds(value, "UTC")
-    if not isinstance(value, str):
-        raise ValueError("not a timestamp")  # noqa: TRY004
-    return _milliseconds(_strptime(value, reading.timestamp_formats), reading.timezone)
+    return _strptime(value, reading.date_formats)[0].date()
 
 
 @lru_cache(maxsize=1 << 16)
-def _strptime(text: str, formats: tuple[str, ...]) -> datetime:
+def _strptime(text: str, formats: tuple[str, ...]) -> tuple[datetime, Decimal]:
+    """The moment, and what it lacks, in microseconds. Raises ValueError."""
     for pattern in formats:
-        try:
-            return datetime.strptime(text, pattern)  # noqa: DTZ007 (the source's zone is applied by the caller)
-        except ValueError:
+        if pattern in EPOCHS:
+            if re.fullmatch(_JSON.number, text):
+                return _since_1970(text, EPOCHS[pattern])
             continue
+        with suppress(ValueError):
+            return datetime.strptime(text, pattern), Decimal(0)  # noqa: DTZ007 (the caller applies the source's zone)
+        finer = _NANOSECONDS.search(text) if "%f" in pattern else None
+        if finer is not None:
+            with suppress(ValueError):
+                coarse = datetime.strptime(text[: finer.start()] + text[finer.end() :], pattern)  # noqa: DTZ007
+                return coarse, Decimal(f"0.{finer[0]}")
     raise ValueError(f"not written as {' or '.join(formats)}")
 
 
-def _milliseconds(moment: datetime, zone: str) -> datetime:
-    if moment.microsecond % 1000:
-        raise ValueError("finer than the milliseconds that a timestamp holds")
-    return to_utc(moment, zone)
+def _since_1970(text: str, ticks: int) -> tuple[datetime, Decimal]:
+    exact = Context(prec=len(text) + 10)
+    try:
+        microseconds = exact.multiply(Decimal(text), 1_000_000 // ticks)
+        if microseconds.adjusted() >= _INTEGER_DIGITS:
+            raise OverflowError
+        whole = microseconds.to_integral_value(ROUND_FLOOR)
+        return _EPOCH + timedelta(microseconds=int(whole)), exact.subtract(microseconds, whole)
+    except ArithmeticError:
+        raise ValueError(_YEARS) from None
 
 
 def to_utc(moment: datetime, zone: str) -> datetime:
@@ -228,7 +308,7 @@ def to_utc(moment: datetime, zone: str) -> datetime:
         if instant.astimezone(place).replace(tzinfo=None) != moment:
             raise ValueError(f"a time that the clocks of {zone} skip")
     except OverflowError:
-        raise ValueError("out of the years 1 to 9999 in UTC") from None
+        raise ValueError(_YEARS) from None
     return instant.replace(tzinfo=None)
 
 
@@ -246,5 +326,4 @@ _PLAIN: Final[dict[str, Callable[[object, Reading], Any]]] = {
     "boolean": _boolean,
     "string": _string,
     "date": _date,
-    "timestamp": _timestamp,
 }
