@@ -9,6 +9,7 @@ from nightlake.core import layout
 from nightlake.core.define_table import Databases
 from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Schedule
 from nightlake.core.shard import Receipt, Shard, SourceObject, StagedFile, Validation
+from nightlake.core.source import CsvSource
 from nightlake.core.store import Store
 
 Files = Sequence[tuple[date, Any]]
@@ -21,7 +22,19 @@ SHOP = Pipeline(
     schedule=Schedule(),
     business_date=BusinessDate(),
     datasets=tuple(Dataset(name=name, columns=(Column(name="amount", type="bigint"),)) for name in ("daily", "late")),
-    sources=(),
+    sources=tuple(
+        CsvSource.model_validate(
+            {
+                "dataset": name,
+                "from": "s3",
+                "path": f"shop/{name}/{{date:%Y/%m/%d}}/*.csv",
+                "ready": {"files": 1},
+                "format": "csv",
+                "on_drift": "evolve",
+            }
+        )
+        for name in ("daily", "late")
+    ),
     latency_minutes=1,
     retention_days=1,
 )
@@ -29,9 +42,18 @@ DATABASES = Databases(served="served", staging="staging", quarantine="quarantine
 
 
 def land(
-    lake: Store, dataset: str, day: date, run_id: str, tables: Mapping[str, Files], *, pipeline: str = SHOP.name
+    lake: Store,
+    dataset: str,
+    day: date,
+    run_id: str,
+    tables: Mapping[str, Files],
+    *,
+    pipeline: str = SHOP.name,
+    extra: Sequence[str] = (),
 ) -> str:
     """Stage one file of one row for each (day, content) of each table, and answer the key of the good verdict.
+
+    `extra` names columns that came beside the contract.
 
     The content is JSON where a night's is Parquet: between Validate and the readers nobody looks inside.
     """
@@ -51,7 +73,15 @@ def land(
     lake.put_model(
         receipt,
         Receipt(
-            shard=shard, run_id=run_id, records=rows, header=0, skipped=0, rows=rows, quarantined=0, files=tuple(staged)
+            shard=shard,
+            run_id=run_id,
+            records=rows,
+            header=0,
+            skipped=0,
+            rows=rows,
+            quarantined=0,
+            files=tuple(staged),
+            extra_columns=tuple(extra),
         ),
     )
     key = layout.validation(pipeline, day, run_id, dataset)

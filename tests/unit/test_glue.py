@@ -52,12 +52,41 @@ def test_a_table_is_made_once_read_changed_and_deleted(catalog: Catalog) -> None
 
 
 def test_a_table_gets_the_columns_of_its_definition_and_is_left_alone_then(catalog: Catalog) -> None:
-    assert conform(catalog, "db", DEFINITION)
-    assert not conform(catalog, "db", DEFINITION)
-    wider = SALES.model_copy(update={"columns": (*SALES.columns, Column(name="tip", type="bigint"))})
-    assert conform(catalog, "db", table_input(wider, "s3://lake/empty/"))
-    found = catalog.table("db", "sales") or {}
-    assert [column["Name"] for column in found["StorageDescriptor"]["Columns"]] == ["amount", "tip"]
+    assert conform(catalog, "db", SALES, "s3://lake/empty/")
+    assert not conform(catalog, "db", SALES, "s3://lake/empty/")
+    wider = with_columns(Column(name="tip", type="bigint"))
+    assert conform(catalog, "db", wider, "s3://lake/empty/")
+    assert columns(catalog) == ["amount", "tip"]
+    told = with_columns(Column(name="tip", type="bigint", description="What is left on the table."))
+    assert conform(catalog, "db", told, "s3://lake/empty/")
+    assert not conform(catalog, "db", told, "s3://lake/empty/")
+
+
+def test_what_came_beside_the_contract_stays_in_the_table_until_the_contract_takes_or_hides_it(
+    catalog: Catalog,
+) -> None:
+    drift = Column(name="tip", type="string", drift=True)
+    conform(catalog, "db", with_columns(drift), "s3://lake/empty/")
+    assert not conform(catalog, "db", SALES, "s3://lake/empty/")
+    assert conform(catalog, "db", with_columns(Column(name="size", type="int")), "s3://lake/empty/")
+    assert columns(catalog) == ["amount", "size", "tip"]
+    conform(catalog, "db", with_columns(Column(name="tip", type="string"), Column(name="size", type="int")), "s3://x/")
+    assert columns(catalog) == ["amount", "tip", "size"]
+    assert conform(catalog, "db", SALES, "s3://lake/empty/")  # what was declared goes with its declaration
+    assert columns(catalog) == ["amount"]
+    conform(catalog, "db", with_columns(drift), "s3://lake/empty/")
+    assert conform(catalog, "db", SALES.model_copy(update={"hidden": ("tip",)}), "s3://lake/empty/")
+    assert columns(catalog) == ["amount"]
+
+
+def with_columns(*more: Column) -> Table:
+    """The table of sales with these columns, too."""
+    return SALES.model_copy(update={"columns": (*SALES.columns, *more)})
+
+
+def columns(catalog: Catalog) -> list[str]:
+    """The names of its columns, as the catalog keeps them."""
+    return [column["Name"] for column in (catalog.table("db", "sales") or {})["StorageDescriptor"]["Columns"]]
 
 
 def test_partitions_are_made_pointed_elsewhere_and_forgotten(catalog: Catalog) -> None:

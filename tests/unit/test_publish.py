@@ -13,6 +13,7 @@ from memory_objects import MemoryObjects
 from nightlake.core import layout, lock
 from nightlake.core.catalog import Values
 from nightlake.core.errors import (
+    ColumnTypeChangedError,
     ProjectionError,
     RunSupersededError,
     SealedFilesChangedError,
@@ -21,7 +22,7 @@ from nightlake.core.errors import (
 from nightlake.core.garbage import SUPERSEDED, Garbage, collect_garbage
 from nightlake.core.history import find_head, rollback
 from nightlake.core.lock import Executions, Owner
-from nightlake.core.pipeline import Column
+from nightlake.core.pipeline import Column, Pipeline
 from nightlake.core.projection import project
 from nightlake.core.publish import publish, summary
 from nightlake.core.seal import seal, seal_table
@@ -39,6 +40,8 @@ class Lake(Executions):
     store: MemoryObjects = field(default_factory=MemoryObjects)
     catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
     running: set[str] = field(default_factory=set)
+    pipeline: Pipeline = SHOP
+    extra: tuple[str, ...] = ()
 
     def status(self, execution_id: str) -> str | None:
         return "RUNNING" if execution_id in self.running else "FAILED"
@@ -50,11 +53,13 @@ class Lake(Executions):
         lock.acquire(self.store, self, layout.date_lock("shop", day), owner)
 
     def seal(self, run_id: str, day: date, **tables: list[tuple[date, Any]]) -> None:
-        validations = [land(self.store, table, day, run_id, {table: files}) for table, files in tables.items()]
+        validations = [
+            land(self.store, table, day, run_id, {table: files}, extra=self.extra) for table, files in tables.items()
+        ]
         seal(
             self.store,
             self.catalog,
-            SHOP,
+            self.pipeline,
             staging_database=DATABASES.staging,
             day=day,
             run_id=run_id,
@@ -78,7 +83,7 @@ class Lake(Executions):
         return snapshot
 
     def project(self) -> int:
-        return project(self.store, self.catalog, SHOP, database=DATABASES.served)
+        return project(self.store, self.catalog, self.pipeline, database=DATABASES.served)
 
     def rows(self, table: str) -> dict[date, list[Any]]:
         """What HEAD shows of a table, by day; every location holds nothing but what its manifest says."""
@@ -359,3 +364,130 @@ def test_where_nothing_is_published_nothing_is_garbage(lake: Lake) -> None:
     assert lake.collect() == Garbage(
         kept_snapshots=0, deleted_snapshots=0, deleted_manifests=0, superseded_files=0, bytes=0, dry_run=False
     )
+
+
+def shown(lake: Lake, table: str = "daily", database: str = DATABASES.served) -> list[str]:
+    """The names of a table's columns in the catalog, without those of the run."""
+    found = lake.catalog.table(database, table)
+    assert found is not None
+    names = [column["Name"] for column in found["StorageDescriptor"]["Columns"]]
+    return [name for name in names if not name.startswith("_")]
+
+
+def drifted(lake: Lake) -> None:
+    """Three days of which the second has columns that the contract does not declare."""
+    lake.night("r0", D0, daily=[(D0, 1)])
+    lake.extra = ("Tip", "size")
+    lake.night("r1", D1, daily=[(D1, 2)])
+    lake.extra = ()
+    lake.night("r2", D2, daily=[(D2, 3)])
+    lake.project()
+
+
+def declare(lake: Lake, *more: Column) -> None:
+    """Deploy a contract whose daily table has these columns, too."""
+    daily, late = SHOP.datasets
+    wider = daily.model_copy(update={"columns": (*daily.columns, *more)})
+    lake.pipeline = SHOP.model_copy(update={"datasets": (wider, late)})
+
+
+def test_a_column_that_came_once_stays_behind_all_others(lake: Lake) -> None:
+    drifted(lake)
+    assert shown(lake) == shown(lake, database=DATABASES.staging) == ["amount", "tip", "size"]
+    assert shown(lake, "late") == ["amount"]
+    lake.extra = ("colour",)
+    lake.night("r3", D1, daily=[(D1, 4)])
+    lake.project()
+    assert shown(lake) == ["amount", "tip", "size", "colour"]
+    snapshot = lake.store.get_model(find_head(lake.store, "shop")[0].key, Snapshot)  # type: ignore[index]
+    (table,) = (each for each in snapshot.tables if each.table == "daily")
+    assert [column.name for column in table.columns if column.drift] == ["tip", "size", "colour"]
+
+
+def test_a_rollback_to_before_it_leaves_the_table_as_wide_as_it_was(lake: Lake) -> None:
+    drifted(lake)
+    rollback(lake.store, "shop", 1)
+    lake.project()
+    assert lake.rows("daily") == {D0: [1]}
+    assert shown(lake) == ["amount", "tip", "size"]
+    assert lake.project() == 0
+
+
+def test_a_contract_takes_over_what_came_before_it(lake: Lake) -> None:
+    drifted(lake)
+    declare(lake, Column(name="tip", type="string", description="What was left on the table."))
+    assert lake.project() == 1
+    assert shown(lake) == ["amount", "tip", "size"]
+    snapshot = lake.night("r3", D2, daily=[(D2, 3)])
+    (table,) = (each for each in snapshot.tables if each.table == "daily")
+    assert [column.name for column in table.columns if column.drift] == ["size"]
+
+
+def test_what_the_contract_makes_private_leaves_the_open_table(lake: Lake) -> None:
+    drifted(lake)
+    declare(lake, Column(name="tip", type="string", private=True))
+    lake.project()
+    assert shown(lake) == ["amount", "size"]
+    lake.begin("r3", D2)
+    lake.extra = ("taste",)
+    validation = land(lake.store, "daily", D2, "r3", {"daily": [(D2, 3)], "daily_private": [(D2, 3)]}, extra=lake.extra)
+    seal(
+        lake.store,
+        lake.catalog,
+        lake.pipeline,
+        staging_database=DATABASES.staging,
+        day=D2,
+        run_id="r3",
+        validations=[validation],
+    )
+    lake.publish("r3", D2)
+    lake.project()
+    assert shown(lake) == shown(lake, database=DATABASES.staging) == ["amount", "size"]
+    assert shown(lake, "daily_private") == ["tip", "taste"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("bigint", "tip is string there and bigint in the contract"), ("date", "tip is string there and date")],
+)
+def test_a_type_that_published_days_do_not_have_is_refused_by_name(lake: Lake, kind: str, told: str) -> None:
+    drifted(lake)
+    declare(lake, Column(name="tip", type=kind))
+    with pytest.raises(ColumnTypeChangedError, match=rf"2026-01-01 to 2026-01-03 of daily .*{told}.*then deploy"):
+        lake.project()
+    assert shown(lake) == ["amount", "tip", "size"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "good"),
+    [
+        ("int", "bigint", True),
+        ("tinyint", "int", True),
+        ("float", "double", True),
+        ("bigint", "int", False),
+        ("double", "float", False),
+        ("decimal(5,2)", "decimal(6,2)", False),
+        ("timestamp", "date", False),
+        ("array<int>", "array<bigint>", False),
+    ],
+)
+def test_a_type_may_become_wider_where_athena_reads_the_old_files_so(
+    lake: Lake, old: str, new: str, *, good: bool
+) -> None:
+    declare(lake, Column(name="size", type=old))
+    lake.night("r0", D0, daily=[(D0, 1)])
+    lake.project()
+    declare(lake, Column(name="size", type=new))
+    if good:
+        assert lake.project() == 1
+    else:
+        with pytest.raises(ColumnTypeChangedError, match="size"):
+            lake.project()
+
+
+def test_before_anything_is_published_a_type_may_become_any_other(lake: Lake) -> None:
+    declare(lake, Column(name="size", type="bigint"))
+    lake.night("r0", D0, daily=[])
+    lake.project()
+    declare(lake, Column(name="size", type="date"))
+    assert lake.project() == 1

@@ -1,9 +1,10 @@
 """What a catalog of tables must do for us: the Glue Data Catalog, or its twin in memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from nightlake.core.errors import ProjectionError
+from nightlake.core.table import Table, drift_of, table_input, widened
 
 Values = tuple[str, ...]
 _TRIES = 4
@@ -61,20 +62,26 @@ class Catalog(Protocol):
         )
 
 
-def conform(catalog: Catalog, database: str, definition: Mapping[str, Any]) -> bool:
-    """Create the table or give it the definition's columns; whether anything had to be done.
-
-    Only names and types are compared: a description may lag behind, a column may not.
-    """
-    found = catalog.table(database, definition["Name"])
+def conform(catalog: Catalog, database: str, table: Table, location: str) -> bool:
+    """Create the table or make it what `redefined` says; whether anything had to be done."""
+    found = catalog.table(database, table.name)
     if found is None:
-        catalog.create_table(database, definition)
+        catalog.create_table(database, table_input(table, location))
         return True
-    if _columns(found) == _columns(definition):
-        return False
-    catalog.update_table(database, definition)
-    return True
+    definition = redefined(table, location, found["StorageDescriptor"]["Columns"])
+    if definition is not None:
+        catalog.update_table(database, definition)
+    return definition is not None
 
 
-def _columns(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(column["Name"], column["Type"]) for column in definition["StorageDescriptor"]["Columns"]]
+def redefined(table: Table, location: str, columns: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The TableInput that gives a table of these columns the right ones; None where it has them.
+
+    Drift columns that it has stay, behind all others, unless the contract keeps them private by now.
+    """
+    wanted = table_input(widened(table, drift_of(columns)), location)
+    return None if _told(wanted["StorageDescriptor"]["Columns"]) == _told(columns) else wanted
+
+
+def _told(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(column["Name"], column["Type"], column.get("Comment") or "") for column in columns]

@@ -11,8 +11,9 @@ from typing import Final
 
 from nightlake.core.errors import HeaderMismatchError
 from nightlake.core.pipeline import Column, Dataset
+from nightlake.core.shard import Receipt
+from nightlake.core.source import Source
 from nightlake.core.table import RESERVED_COLUMNS
-from nightlake.core.wording import identifier_fault, shown
 
 MAX_DRIFT_COLUMNS: Final = 100  # of one table
 _DESCRIPTION: Final = "{} of the delivery, which the contract does not declare."
@@ -21,6 +22,8 @@ _DESCRIPTION: Final = "{} of the delivery, which the contract does not declare."
 def drift_columns(names: Iterable[str], dataset: Dataset) -> dict[str, Column]:
     """The column that each undeclared name becomes. Raises HeaderMismatchError where one cannot become any."""
     undeclared = tuple(dict.fromkeys(names))
+    if not undeclared:
+        return {}
     faults = drift_faults(undeclared, dataset)
     if faults:
         raise HeaderMismatchError(f"{dataset.name} was delivered with undeclared columns: {'; '.join(faults)}")
@@ -35,6 +38,8 @@ def drift_columns(names: Iterable[str], dataset: Dataset) -> dict[str, Column]:
 
 def drift_faults(names: Iterable[str], dataset: Dataset) -> list[str]:
     """Why undeclared names cannot become columns, each by name and with what to do."""
+    from nightlake.core.wording import identifier_fault, shown  # with all of sqlglot, and drift is seldom
+
     undeclared = list(dict.fromkeys(names))
     if len(undeclared) > MAX_DRIFT_COLUMNS:
         first = ", ".join(map(shown, undeclared[:3]))
@@ -56,6 +61,8 @@ def drift_faults(names: Iterable[str], dataset: Dataset) -> list[str]:
 
 def drift_name(name: str) -> str:
     """A name as an identifier: lower-case ASCII letters, digits and _; `_` follows a word that is reserved."""
+    from nightlake.core.wording import identifier_fault
+
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     word = re.sub("[^a-z0-9]+", "_", plain).strip("_")
     if word[:1].isdigit():
@@ -63,6 +70,9 @@ def drift_name(name: str) -> str:
     return f"{word}_" if word and (word in RESERVED_COLUMNS or identifier_fault(word)) else word
 
 
-def with_drift(dataset: Dataset, names: Iterable[str]) -> Dataset:
-    """The dataset with what undeclared names become after its own columns. Raises HeaderMismatchError."""
+def evolved(dataset: Dataset, source: Source, receipts: Iterable[Receipt]) -> Dataset:
+    """The dataset with all columns that the files of these receipts have. Raises HeaderMismatchError."""
+    if source.on_drift != "evolve":
+        return dataset
+    names = (name for receipt in receipts for name in receipt.extra_columns)
     return dataset.model_copy(update={"columns": (*dataset.columns, *drift_columns(names, dataset).values())})

@@ -127,6 +127,10 @@ class ProjectionError(TransientError):
     """Raised when the catalog does not become what HEAD says. Retrying helps; the next Prepare completes it too."""
 
 
+class ColumnTypeChangedError(NightlakeError):
+    """Raised when a contract gives a column a type that its published days cannot be read as. Mend the contract."""
+
+
 class SnapshotNotFoundError(NightlakeError):
     """Raised when a rollback names a snapshot that is not kept, or nothing is published. Retrying does not help."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from nightlake.core.drift import drift_faults
 from nightlake.core.errors import HeaderMismatchError
 from nightlake.core.pipeline import Dataset
 from nightlake.core.source import Source
@@ -50,8 +51,6 @@ def _faults(names: Sequence[str], source: Source, dataset: Dataset) -> Iterator[
     if extra and strict:
         yield f"{_list(extra)} is not declared: add it to the contract, or take it with `on_drift: ignore` or `evolve`"
     if extra and source.on_drift == "evolve":
-        from nightlake.core.drift import drift_faults  # what it needs is seldom wanted
-
         yield from drift_faults(extra, dataset)
 
 

@@ -4,7 +4,7 @@ Readers of the catalog see a partition before or after, never without files: par
 then added, then forgotten. No table is ever deleted.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from nightlake.core import layout
 from nightlake.core.catalog import Catalog, Values, conform
@@ -13,7 +13,8 @@ from nightlake.core.history import find_head
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.snapshot import PublishedTable, Snapshot
 from nightlake.core.store import Store
-from nightlake.core.table import Table, empty_location, table_input, tables
+from nightlake.core.table import Table, empty_location, tables, widened
+from nightlake.core.type_change import check_types
 
 _ROUNDS: Final = 10
 
@@ -21,7 +22,8 @@ _ROUNDS: Final = 10
 def project(store: Store, catalog: Catalog, pipeline: Pipeline, *, database: str) -> int:
     """Reconcile the served tables with HEAD until nothing differs and HEAD has not moved; the number of changes.
 
-    Raises ProjectionError with what the catalog refused last.
+    Raises ProjectionError with what the catalog refused last, ColumnTypeChangedError where the contract gives a column
+    another type than the published files have.
     """
     changes, refused = 0, ["HEAD kept moving"]
     for _ in range(_ROUNDS):
@@ -55,26 +57,26 @@ def _reconcile(
     known = {table.name: table for dataset in pipeline.datasets for table in tables(dataset)}
     changes, refused = 0, []
     for name in sorted({*published, *known, *pipeline.merge}):
-        definition = _definition(store, pipeline, known.get(name), published.get(name))
-        if definition is not None:
-            changes += conform(catalog, database, definition)
+        table = _table(known.get(name), published.get(name))
+        if table is not None:
+            changes += conform(catalog, database, table, empty_location(store.bucket, pipeline, table))
         made, left = _point(catalog, database, name, _wanted(store, published.get(name)))
         changes += made
         refused += left
     return changes, refused
 
 
-def _definition(
-    store: Store, pipeline: Pipeline, contract: Table | None, published: PublishedTable | None
-) -> dict[str, Any] | None:
-    """How the table is to look: as its contract says, or as its files are; None when it never was published."""
-    if contract is not None:
-        table = contract
-    elif published is not None:
-        table = Table(name=published.table, description="", columns=published.columns)
-    else:
-        return None
-    return table_input(table, empty_location(store.bucket, pipeline, table))
+def _table(contract: Table | None, published: PublishedTable | None) -> Table | None:
+    """How the table is to look: as its contract says, or as its files are; None when it never was published.
+
+    Raises ColumnTypeChangedError when its files cannot be read as the contract says.
+    """
+    if published is None:
+        return contract
+    if contract is None:
+        return Table(name=published.table, description="", columns=published.columns)
+    check_types(published, contract)
+    return widened(contract, published.columns)
 
 
 def _wanted(store: Store, published: PublishedTable | None) -> dict[Values, str]:

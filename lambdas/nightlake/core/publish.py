@@ -20,6 +20,7 @@ from nightlake.core import layout, lock
 from nightlake.core.errors import PublishContendedError, RunSupersededError, SealedFilesChangedError
 from nightlake.core.history import TRIES, advanced, find_head, move_head
 from nightlake.core.parallel import each
+from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import (
     Head,
     Partition,
@@ -31,6 +32,7 @@ from nightlake.core.snapshot import (
     Snapshot,
 )
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
+from nightlake.core.table import Table, widened
 
 WORKERS: Final = 16
 
@@ -55,7 +57,10 @@ def publish(
         head = found[0] if found else None
         own = next((kept for kept in head.kept if kept.run_id == run_id), None) if head else None
         if own is not None:
-            return store.get_model(own.key, Snapshot)
+            published = store.find_model(own.key, Snapshot)
+            if published is None:
+                continue  # HEAD has moved on since it was read, and forgets what it named long ago
+            return published[0]
         if not lock.holds(store, layout.date_lock(pipeline, day), run_id):
             raise RunSupersededError(
                 f"Run {run_id} does not hold the lock of {day} any more: another run of that date took over, and this "
@@ -181,7 +186,7 @@ class _Build:
         return PublishedTable(
             table=sealed.table,
             private=sealed.private,
-            columns=sealed.columns,
+            columns=_columns(sealed, before),
             partitions=tuple(
                 sorted((*kept, *(partition for partition in built if partition)), key=lambda partition: partition.day)
             ),
@@ -261,6 +266,12 @@ class _Build:
                 f"s3://{self.store.bucket}/{prefix} does not hold exactly the files that were sealed: "
                 f"{differing} is {_difference(wanted, there, differing)}; rerun {self.day}"
             )
+
+
+def _columns(sealed: SealedTable, before: PublishedTable | None) -> tuple[Column, ...]:
+    """The columns of the run's table, and those that came with earlier deliveries."""
+    table = Table(name=sealed.table, description="", columns=sealed.columns, hidden=sealed.hidden)
+    return widened(table, before.columns if before else ()).columns
 
 
 def _listed(store: Store, prefix: str) -> dict[str, ObjectInfo]:

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from nightlake.core import layout
 from nightlake.core.catalog import Catalog, conform
+from nightlake.core.drift import evolved
 from nightlake.core.errors import SealedFilesChangedError, SourceRejectedError, StagedFileChangedError
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.shard import Receipt, StagedFile, Validation
 from nightlake.core.snapshot import PublishedFile, SealedFile, SealedTable
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
-from nightlake.core.table import Table, empty_location, table_input, tables
+from nightlake.core.table import Table, empty_location, tables
 
 WORKERS: Final = 16
 
@@ -39,6 +40,7 @@ def seal(
     ProjectionError.
     """
     datasets = {dataset.name: dataset for dataset in pipeline.datasets}
+    sources = {source.dataset: source for source in pipeline.sources}
     sealed: list[SealedTable] = []
     for key in validations:
         validation = store.get_model(key, Validation)
@@ -48,7 +50,7 @@ def seal(
             )
         receipts = each(lambda receipt: store.get_model(receipt, Receipt), validation.receipts, workers=workers)
         files = [file for receipt in receipts for file in receipt.files]
-        for table in tables(datasets[validation.dataset]):
+        for table in tables(evolved(datasets[validation.dataset], sources[validation.dataset], receipts)):
             sealed.append(  # noqa: PERF401 (sealing is what this loop is for)
                 seal_table(
                     store,
@@ -102,10 +104,11 @@ def seal_table(
         table=table.name,
         private=private,
         columns=table.columns,
+        hidden=table.hidden,
         files=tuple(_sealed(file, found[key], contribution=day) for key, file in sorted(wanted.items())),
     )
     store.put_model(layout.sealed_table(pipeline.name, day, run_id, table.name), sealed)
-    conform(catalog, staging_database, table_input(table, empty_location(store.bucket, pipeline, table)))
+    conform(catalog, staging_database, table, empty_location(store.bucket, pipeline, table))
     catalog.point_partition(staging_database, table.name, layout.partition_values(day), f"s3://{store.bucket}/{prefix}")
     return sealed
 

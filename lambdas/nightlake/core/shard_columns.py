@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from nightlake.core.drift import drift_columns
 from nightlake.core.header import extra_names, source_names
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers.batch import Batch
@@ -52,8 +53,6 @@ class ShardColumns:
     def _see(self, names: Iterable[str]) -> None:
         new = [name for name in names if name not in self.extra]
         if new and self._evolves:
-            from nightlake.core.drift import drift_columns  # what it needs is seldom wanted
-
             self._becoming = drift_columns((*self.extra, *new), self._declared)
             columns = (*self._declared.columns, *self._becoming.values())
             self.whole = self._declared.model_copy(update={"columns": columns})

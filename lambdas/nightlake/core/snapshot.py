@@ -24,11 +24,12 @@ class SealedFile(Frozen):
 
 
 class SealedTable(Frozen):
-    """What one run sealed of one table. `columns` end with the run columns and leave the partition keys out."""
+    """What one run sealed of one table; `columns` and `hidden` as in `core.table.Table`."""
 
     table: str
     private: bool
     columns: tuple[Column, ...]
+    hidden: tuple[str, ...] = ()
     files: tuple[SealedFile, ...]
 
 
@@ -59,7 +60,10 @@ class Partition(Frozen):
 
 
 class PublishedTable(Frozen):
-    """One table in a snapshot, its partitions in the order of their days."""
+    """One table in a snapshot, its partitions in the order of their days.
+
+    A drift column that came once is one of its `columns`, at their end, whether or not the newest delivery has it.
+    """
 
     table: str
     private: bool

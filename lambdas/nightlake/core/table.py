@@ -5,6 +5,7 @@ A dataset is published as the table of its open columns and, when it has private
 The table's LOCATION is a prefix that stays empty; partitions are registered with locations of their own.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nightlake.core import column_type
@@ -53,14 +54,19 @@ _ARROW = {
     "timestamp": "timestamp[ms]",
 }
 _PROPERTIES = {"classification": "parquet", "parquet.compression": "SNAPPY"}
+_DRIFT = {"drift": "true"}
 
 
 class Table(Frozen):
-    """One published table: declared columns, run columns, drift columns; the partition keys are left out."""
+    """One published table: declared columns, run columns, drift columns; the partition keys are left out.
+
+    `hidden` are names that the contract keeps in the dataset's private table: this one may not have them even as drift.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
+    hidden: tuple[str, ...] = ()
 
 
 def tables(dataset: Dataset) -> tuple[Table, ...]:
@@ -68,7 +74,12 @@ def tables(dataset: Dataset) -> tuple[Table, ...]:
     public = tuple(column for column in dataset.columns if not column.private)
     private = tuple(column for column in dataset.columns if column.private)
     keys = tuple(column for column in public if column.name in dataset.primary_key)
-    table = Table(name=dataset.name, description=dataset.description, columns=_arranged(public))
+    table = Table(
+        name=dataset.name,
+        description=dataset.description,
+        columns=_arranged(public),
+        hidden=tuple(column.name for column in private if not column.drift),
+    )
     if not private:
         return (table,)
     about = f"Private columns of {dataset.name}. {dataset.description}".strip()
@@ -78,6 +89,16 @@ def tables(dataset: Dataset) -> tuple[Table, ...]:
 def _arranged(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     declared = tuple(column for column in columns if not column.drift)
     return declared + RUN_COLUMNS + tuple(column for column in columns if column.drift)
+
+
+def widened(table: Table, drift: Iterable[Column]) -> Table:
+    """The table with the drift columns that it had before, behind its own; what came first stays first."""
+    earlier = {column.name: column for column in drift if column.drift and column.name not in table.hidden}
+    declared = tuple(column for column in table.columns if not column.drift)
+    taken = {column.name for column in declared}
+    later = {column.name: column for column in table.columns if column.drift}
+    rest = tuple(column for name, column in (earlier | later).items() if name not in taken)
+    return table.model_copy(update={"columns": declared + rest})
 
 
 def empty_location(lake_bucket: str, pipeline: Pipeline, table: Table) -> str:
@@ -97,14 +118,23 @@ def table_input(table: Table, location: str) -> dict[str, Any]:
         "Parameters": {"EXTERNAL": "TRUE", **_PROPERTIES},
         "PartitionKeys": [{"Name": key, "Type": "string"} for key in PARTITION_KEYS],
         "StorageDescriptor": {
-            "Columns": [
-                {"Name": column.name, "Type": column.type, "Comment": _shorten(column.description, _MAX_COMMENT)}
-                for column in table.columns
-            ],
+            "Columns": [_glue_column(column) for column in table.columns],
             "Location": location,
             **_PARQUET,
         },
     }
+
+
+def _glue_column(column: Column) -> dict[str, Any]:
+    described = {"Name": column.name, "Type": column.type, "Comment": _shorten(column.description, _MAX_COMMENT)}
+    return described | {"Parameters": _DRIFT} if column.drift else described
+
+
+def drift_of(columns: Iterable[Mapping[str, Any]]) -> Iterator[Column]:
+    """The drift columns among those of a table in Glue."""
+    for column in columns:
+        if (column.get("Parameters") or {}).items() >= _DRIFT.items():
+            yield Column(name=column["Name"], type=column["Type"], description=column.get("Comment", ""), drift=True)
 
 
 def ddl(table: Table, location: str) -> str:
