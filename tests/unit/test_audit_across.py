@@ -74,24 +74,44 @@ def test_repeated_keys_fail_with_the_rule_the_count_and_a_query(night: Night) ->
     with pytest.raises(DuplicateKeysError) as raised:
         night.judge({KEY: 4})
     text = str(raised.value)
-    assert f"{KEY}: rows that repeat basket_id, product_id of another: 4 of 3,000 rows (0.13 %), must be 0" in text
-    assert "SELECT" in text
-    assert '"staging"."transactions"' in text
-    assert "'2017'" in text
-    assert [problem.rule for problem in night.verdict.problems] == [KEY]
+    assert (
+        f"{KEY}: rows that repeat the basket_id, product_id of another row: 4 of 3,000 rows (0.13 %), must be 0" in text
+    )
+    assert "Look at: staging.transactions of 2017-06-12, rows with the same basket_id, product_id" in text
+    assert "SELECT" not in text
+    (problem,) = night.verdict.problems
+    assert problem.rule == KEY
+    assert problem.sql is not None
+    assert '"staging"."transactions"' in problem.sql
+    assert "'2017'" in problem.sql
 
 
 def test_a_relationship_that_warns_is_counted_and_stops_nothing(night: Night) -> None:
     assert night.judge({CUSTOMER: 1_320})["warnings"] == 1
     (warning,) = night.verdict.warnings
     assert warning.rule == CUSTOMER
-    assert warning.reason == "1,320 of 3,000 rows (44.0 %) name a customer_id that customers does not have"
+    assert warning.reason == "1,320 of 3,000 rows (44.0 %) refer by customer_id to what is not in customers"
 
 
 def test_a_relationship_that_must_hold_fails_by_its_own_name(night: Night) -> None:
     night.relate("fail")
     with pytest.raises(RelationshipBrokenError, match=r"transactions\.product_id\.products: 1 of 3,000 rows"):
         night.judge({PRODUCT: 1})
+
+
+def test_every_check_has_a_line_of_its_own_in_the_verdict(night: Night) -> None:
+    night.lake.delete([layout.sealed_table("sales", DAY, "r1", "products")])
+    night.judge({CUSTOMER: 30})
+    found = {each.rule: (each.verdict, each.rows, each.broken, each.percent) for each in night.verdict.rules}
+    assert found == {
+        KEY: ("kept", 3_000, 0, 0.0),
+        "customers.primary_key": ("kept", 3_000, 0, 0.0),
+        CUSTOMER: ("broken", 3_000, 30, 1.0),
+        PRODUCT: ("not checked", None, None, None),
+    }
+    expectations = {each.rule: each.expectation for each in night.verdict.rules}
+    assert expectations[KEY] == "no two rows may have the same basket_id, product_id"
+    assert expectations[CUSTOMER] == "customer_id must be found in customers (customer_id)"
 
 
 def test_keys_are_named_before_relationships_and_both_are_told(night: Night) -> None:

@@ -50,6 +50,7 @@ slaProperties:
   - {property: latency, value: 2, unit: hours}
   - {property: retention, value: 3, unit: years}
 """
+ROW_COUNT = "{metric: rowCount, mustBeGreaterThan: 0, severity: fail}"
 CUSTOMER_KEY = "- {name: customer_id, logicalType: integer, required: true, primaryKey: true}"
 PIPELINE = """\
 schedule: {cron: "15 4 * * ? *", timezone: Europe/Berlin}
@@ -69,6 +70,10 @@ sources:
     delimiter: ";"
     ready: {marker: _SUCCESS}
 """
+
+
+def own_check(implementation: str, engine: str = "nightlake") -> str:
+    return f"{{type: custom, engine: {engine}, implementation: {{{implementation}}}, severity: warn}}"
 
 
 def write(root: Path, contract: str = CONTRACT, pipeline: str = PIPELINE, name: str = "shop") -> Path:
@@ -275,6 +280,12 @@ def test_the_hash_changes_with_the_meaning(tmp_path: Path, pipeline: Pipeline, o
             "{type: sql, query: SELECT 1, mustBe: 1}",
             "sql/<pipeline>/audits",
         ),
+        (ROW_COUNT, own_check("metric: rowCountChange, mustBeBetween: [-101, 5]"), "is less than nothing"),
+        (ROW_COUNT, own_check("metric: rowCountChange, mustBeBetwen: [-1, 5]"), "did you mean 'mustBeBetween'?"),
+        (ROW_COUNT, own_check("metric: rowCountChange, mustBe: 1, mustNotBe: 2"), "needs one operator"),
+        (ROW_COUNT, own_check("metric: rowCountChange, mustBe: a lot"), "write a number"),
+        (ROW_COUNT, own_check("metric: rowCountChanges, mustBe: 1"), "{metric: rowCountChange,"),
+        (ROW_COUNT, own_check("metric: rowCountChange, mustBe: 1", engine="soda"), "a check of type custom is not run"),
         ("unit: hours", "unit: fortnights", "is no unit here"),
         ("property: latency", "property: latncy", "did you mean 'latency'?"),
         ("value: 2, unit: hours", "value: 0, unit: hours", "at least 1"),
@@ -312,6 +323,15 @@ def test_a_composite_relationship_is_checked_pair_by_pair(tmp_path: Path) -> Non
     (found,) = problems(write(tmp_path, contract))
     assert found.line == contract[: contract.index("{from:")].count("\n") + 1
     assert found.reason.startswith("orders.customer_id is of type bigint and customers.country of type string")
+
+
+def test_the_change_of_the_row_count_is_a_check_of_our_own_engine(tmp_path: Path) -> None:
+    check = own_check("metric: rowCountChange, mustBeBetween: [-50, 100]")
+    rules = {
+        rule.id: rule for rule in load_pipeline(write(tmp_path, changed(CONTRACT, ROW_COUNT, check))).datasets[0].rules
+    }
+    rule = rules["orders.row_count_change"]
+    assert (rule.severity, rule.operator, rule.operands, rule.unit) == ("warn", "mustBeBetween", (-50, 100), "percent")
 
 
 def test_a_count_may_be_as_large_as_anybody_writes(tmp_path: Path) -> None:

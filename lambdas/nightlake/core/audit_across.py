@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from nightlake.core import layout
 from nightlake.core.errors import DuplicateKeysError, RelationshipBrokenError
-from nightlake.core.expectation import described, is_met, percent
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
 from nightlake.core.query_result import QueryResult
+from nightlake.core.rule_result import RuleResult, not_checked, of_relationship, result
 from nightlake.core.shard import Finding
 from nightlake.core.source_rules import queried_rules
 from nightlake.core.store import Store
@@ -27,14 +27,14 @@ class Request(Frozen):
 
 
 def audit_across(
-    request: Request, pipeline: Pipeline, result: QueryResult, *, lake: Store, staging_database: str
+    request: Request, pipeline: Pipeline, answer: QueryResult, *, lake: Store, staging_database: str
 ) -> dict[str, Any]:
     """Write the verdict and answer `{verdict, checks, warnings}`: its key, and how many there are.
 
     Sources that this run did not seal are not judged: what is left of an earlier run says nothing about this one.
     Raises DuplicateKeysError or RelationshipBrokenError when a rule of severity fail is broken.
     """
-    counts = {str(each["rule"]): (int(str(each["broken"])), int(str(each["checked"]))) for each in result.records()}
+    counts = {str(each["rule"]): (int(str(each["broken"])), int(str(each["checked"]))) for each in answer.records()}
     sealed = {
         dataset.name
         for dataset in pipeline.datasets
@@ -50,24 +50,34 @@ def audit_across(
         run_id=request.run_id,
         query_id=request.query_id,
         counts=tuple(Count(rule=rule, broken=broken, checked=checked) for rule, (broken, checked) in counts.items()),
-        problems=tuple(finding for severity, finding in found if severity == "fail"),
-        warnings=tuple(finding for severity, finding in found if severity == "warn"),
+        problems=tuple(each.finding for each in found if each.finding and each.fails),
+        warnings=tuple(each.finding for each in found if each.finding and not each.fails),
+        rules=tuple(each.result for each in found),
     )
     lake.put_model(key, verdict)
     text = in_words(verdict.problems, key)
-    if any(severity == "fail" for severity, _ in keys):
+    if any(each.fails for each in keys):
         raise DuplicateKeysError(text)
     if verdict.problems:
         raise RelationshipBrokenError(text)
     return {"verdict": key, "checks": len(counts), "warnings": len(verdict.warnings)}
 
 
-_Judged = tuple[str, Finding]
+class _Judged(NamedTuple):
+    """What became of one check; what a person should know, where it is broken or could not be made."""
+
+    result: RuleResult
+    finding: Finding | None = None
+
+    @property
+    def fails(self) -> bool:
+        """Whether the night ends with it."""
+        return self.result.verdict == "broken" and self.result.severity == "fail"
 
 
 @dataclass(frozen=True)
 class _Judge:
-    """Every check that is broken, or that could not be made, with its severity."""
+    """Judges every check of the sources that came."""
 
     pipeline: Pipeline
     counts: Mapping[str, tuple[int, int]]
@@ -79,36 +89,47 @@ class _Judge:
         for dataset in self.pipeline.datasets:
             if dataset.name in self.sealed:
                 for rule in queried_rules(dataset):
-                    yield from self._key(rule, dataset)
+                    yield self._key(rule, dataset)
 
-    def _key(self, rule: Rule, dataset: Dataset) -> Iterator[_Judged]:
-        repeated, checked = self.counts[rule.id]
-        if not is_met(rule, repeated, checked):
-            from nightlake.core.across import duplicates_query  # only what is broken is looked at
+    def _key(self, rule: Rule, dataset: Dataset) -> _Judged:
+        judged = result(rule, dataset.name, *self.counts[rule.id])
+        if judged.verdict == "kept":
+            return _Judged(judged)
+        from nightlake.core.across import duplicates_query  # only what is broken is looked at
 
-            reason = f"rows that repeat {', '.join(rule.columns)} of another: {described(rule, repeated, checked)}"
-            where = duplicates_query(rule, dataset, day=self.day, database=self.staging_database)
-            yield rule.severity, Finding(rule=rule.id, where=where, reason=reason)
+        columns = ", ".join(rule.columns)
+        finding = Finding(
+            rule=rule.id,
+            where=f"{self._place(dataset)}, rows with the same {columns}",
+            reason=f"rows that repeat the {columns} of another row: {judged.found}",
+            sql=duplicates_query(rule, dataset, day=self.day, database=self.staging_database),
+        )
+        return _Judged(judged, finding)
 
     def relationships(self) -> Iterator[_Judged]:
         datasets = {dataset.name: dataset for dataset in self.pipeline.datasets}
         for dataset in self.pipeline.datasets:
             if dataset.name in self.sealed:
                 for relationship in dataset.relationships:
-                    yield from self._relationship(relationship, dataset, datasets[relationship.to])
+                    yield self._relationship(relationship, dataset, datasets[relationship.to])
 
-    def _relationship(self, relationship: Relationship, dataset: Dataset, to: Dataset) -> Iterator[_Judged]:
+    def _relationship(self, relationship: Relationship, dataset: Dataset, to: Dataset) -> _Judged:
         if to.name not in self.sealed:
-            reason = f"was not checked: this run has no rows of {to.name}"
-            yield "warn", Finding(rule=relationship.id, where=f"the source {to.name}", reason=reason)
-            return
-        missing, checked = self.counts[relationship.id]
-        if missing:
-            from nightlake.core.across import missing_query
+            judged = not_checked(relationship, dataset.name, f"this run has no rows of {to.name}")
+            told = Finding(rule=relationship.id, where=f"the source {to.name}", reason=judged.found)
+            return _Judged(judged, told)
+        judged = of_relationship(relationship, dataset.name, *self.counts[relationship.id])
+        if judged.verdict == "kept":
+            return _Judged(judged)
+        from nightlake.core.across import missing_query
 
-            reason = (
-                f"{missing:,} of {checked:,} rows ({percent(missing, checked)} %) name a "
-                f"{', '.join(relationship.columns)} that {to.name} does not have"
-            )
-            where = missing_query(relationship, dataset, to, day=self.day, database=self.staging_database)
-            yield relationship.severity, Finding(rule=relationship.id, where=where, reason=reason)
+        finding = Finding(
+            rule=relationship.id,
+            where=f"{self._place(dataset)}, rows whose {', '.join(relationship.columns)} {to.name} does not have",
+            reason=judged.found,
+            sql=missing_query(relationship, dataset, to, day=self.day, database=self.staging_database),
+        )
+        return _Judged(judged, finding)
+
+    def _place(self, dataset: Dataset) -> str:
+        return f"{self.staging_database}.{dataset.name} of {self.day}"

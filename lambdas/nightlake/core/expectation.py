@@ -1,4 +1,8 @@
-"""Whether a count is what a rule expects, and the sentence that says so."""
+"""Whether a count is what a rule expects, and the sentences that say so.
+
+A rule about bad rows is decided by how many of all rows they are, `rowCount` by the number of rows, `rowCountChange` by
+the difference to the number before, of that number.
+"""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -6,6 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from nightlake.core.pipeline import Operator, Rule
+from nightlake.core.quality import demand
 
 _WORDS: Final[Mapping[Operator, str]] = {
     "mustBe": "must be {}",
@@ -48,11 +53,31 @@ def is_met(rule: Rule, count: int, total: int) -> bool:
 
 def described(rule: Rule, count: int, total: int) -> str:
     """What was counted beside what the rule expects, such as `12 of 300 rows (4.0 %), must be at most 3 percent`."""
-    expected = _WORDS[rule.operator].format(*(f"{number:,}" for number in rule.operands))
-    unit = " percent" if rule.unit == "percent" else ""
     if rule.metric == "rowCount":
-        return f"{count:,} rows, {expected}"
-    return f"{count:,} of {total:,} rows ({percent(count, total)} %), {expected}{unit}"
+        return f"{count:,} rows, {_bound(rule)}"
+    if rule.metric == "rowCountChange":
+        return f"{total + count:,} rows, before {total:,}: a change of {percent(count, total):+} %, {_bound(rule)}"
+    return f"{count:,} of {total:,} rows ({percent(count, total)} %), {_bound(rule)}"
+
+
+def expected(rule: Rule) -> str:
+    """What the rule expects, such as `quantity must be at least 0`."""
+    if rule.metric == "rowCount":
+        return f"the number of rows {_bound(rule)}"
+    if rule.metric == "rowCountChange":
+        return f"the change of the number of rows {_bound(rule)}"
+    columns = ", ".join(rule.columns)
+    if rule.metric == "duplicateValues":
+        demanded = f"no two rows may have the same {columns}"
+    else:
+        demanded = f"{columns} {demand(rule)}"
+    none_may = (rule.operator, rule.operands) == ("mustBe", (0,))
+    return demanded if none_may else f"{demanded}; how many rows do not: {_bound(rule)}"
+
+
+def _bound(rule: Rule) -> str:
+    unit = " percent" if rule.unit == "percent" else ""
+    return _WORDS[rule.operator].format(*(f"{number:,}" for number in rule.operands)) + unit
 
 
 def _exact(number: float) -> Fraction:

@@ -15,7 +15,7 @@ from nightlake.core.frozen import Frozen
 from nightlake.core.source import AnySource, TimeZone
 
 Severity = Literal["warn", "quarantine", "fail"]
-Metric = Literal["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount"]
+Metric = Literal["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount", "rowCountChange"]
 Operator = Literal[
     "mustBe",
     "mustNotBe",
@@ -57,6 +57,8 @@ class ValidValues(Frozen):
 
 class Rule(Frozen):
     """One quality rule in the words of ODCS: `metric` of `columns`, counted in `unit`, `operator` `operands`.
+
+    `rowCountChange` is our own: the number of rows against that of the newest day published before.
 
     `missing` are the spellings that count as missing; `valid` says what is valid for the metric `invalidValues`.
     A rule of severity `quarantine` always reads "mustBe 0 rows" and is decided row by row.

@@ -41,7 +41,7 @@ class Values:
 
     @cached_property
     def bounds(self) -> tuple[Any, Any] | None:
-        """Numbers that no value is below or above, as `_number` counts; None where to know them costs too much."""
+        """Numbers that no value is below or above, as `_number` counts; None where they cost too much."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -49,7 +49,7 @@ class Values:
             return None
         if _is_small_decimal(self.array.type):
             return _low_words(self.array)
-        if pa.types.is_decimal(self.array.type):
+        if pa.types.is_decimal(self.array.type) or pa.types.is_floating(self.array.type):
             return None
         found = pc.min_max(self.array)
         return _number(found["min"]), _number(found["max"])
@@ -75,7 +75,7 @@ _Check = Callable[[Values], "pa.BooleanArray | None"]
 
 
 class _Side(NamedTuple):
-    """A side of a limit: Arrow's word for the `rows` there, Python's for one number, and the `end` of bounds to ask."""
+    """The good side of a limit: Arrow's word for being there, Python's, and which of the bounds to ask (0 or 1)."""
 
     rows: Callable[..., "pa.BooleanArray"]
     has: Callable[[Any, Any], bool]
@@ -112,16 +112,16 @@ def _invalid(valid: ValidValues, kind: ColumnType) -> Iterator[_Check]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    below, above = _Side(pc.less, operator.lt, 0), _Side(pc.greater, operator.gt, 1)
+    at_least, at_most = _Side(pc.greater_equal, operator.ge, 0), _Side(pc.less_equal, operator.le, 1)
     for limit, side in (
-        (valid.minimum, below),
-        (valid.maximum, above),
-        (valid.exclusive_minimum, _Side(pc.less_equal, operator.le, 0)),
-        (valid.exclusive_maximum, _Side(pc.greater_equal, operator.ge, 1)),
+        (valid.minimum, at_least),
+        (valid.maximum, at_most),
+        (valid.exclusive_minimum, _Side(pc.greater, operator.gt, 0)),
+        (valid.exclusive_maximum, _Side(pc.less, operator.lt, 1)),
     ):
         if limit is not None:
             yield _outside(side, _array((limit,), kind)[0])
-    for length, side in ((valid.min_length, below), (valid.max_length, above)):
+    for length, side in ((valid.min_length, at_least), (valid.max_length, at_most)):
         if length is not None:
             yield _of_lengths(_outside(side, pa.scalar(length, pa.int32())))
     if valid.pattern is not None:
@@ -131,12 +131,14 @@ def _invalid(valid: ValidValues, kind: ColumnType) -> Iterator[_Check]:
 
 
 def _outside(side: _Side, limit: "pa.Scalar[Any]") -> _Check:
+    import pyarrow.compute as pc
+
     number = _number(limit)
 
     def check(values: Values) -> "pa.BooleanArray | None":
-        if values.bounds is not None and not side.has(values.bounds[side.end], number):
+        if values.bounds is not None and side.has(values.bounds[side.end], number):
             return None
-        return _if_any(side.rows(values.array, limit))
+        return _if_any(pc.invert(side.rows(values.array, limit)))  # NaN is on no side
 
     return check
 

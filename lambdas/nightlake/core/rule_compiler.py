@@ -15,7 +15,9 @@ from nightlake.core.wording import nearest, shown
 from nightlake.core.yaml_file import Location, YamlFile
 
 ROW_METRICS = ("nullValues", "missingValues", "invalidValues")
-DATASET_METRICS = ("duplicateValues", "rowCount")
+ROW_COUNTS = ("rowCount", "rowCountChange")
+DATASET_METRICS = ("duplicateValues", *ROW_COUNTS)
+ENGINE = "nightlake"  # whose `custom` checks are those that the standard has no metric for
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 TEXT_OPTIONS = ("minLength", "maxLength", "pattern")
 OPTIONS = (*LIMITS, *TEXT_OPTIONS)
@@ -31,6 +33,7 @@ _ELSEWHERE = {
     "timezone": "timestamps are stored as UTC; say the source's `timezone` in pipeline.yaml",
     "defaultTimezone": "timestamps are stored as UTC; say the source's `timezone` in pipeline.yaml",
 }
+_ALL_PERCENT = 100
 # RE2 reads `{,5}` as these four characters, everybody else as `{0,5}`.
 _OPEN_REPEAT = re.compile(r"(?<!\\)\{,[0-9]+\}")
 
@@ -89,8 +92,13 @@ class RuleCompiler:
     def _check(self, location: Location, check: DataQuality, column: str | None) -> Iterator[tuple[Location, Rule]]:
         if check.type == "text":
             return  # prose for people, by the standard's own definition
+        if check.type == "custom" and check.engine == ENGINE:
+            own = self._own_check((*location, "implementation"), check)
+            if own is None:
+                return
+            location, check = (*location, "implementation"), own
         metric = check.metric
-        if metric not in ARGUMENTS or check.type in ("sql", "custom"):
+        if check.type in ("sql", "custom") or (metric not in ARGUMENTS and metric not in ROW_COUNTS):
             kind = f"a check of type {check.type} is not run" if check.type else "the check names no metric"
             self.file.report(
                 location, f"{kind}: use a `metric`, or write the query as sql/<pipeline>/audits/<name>.sql"
@@ -98,10 +106,24 @@ class RuleCompiler:
             return
         if column is None and metric not in DATASET_METRICS:
             self.file.report(location, f"{metric} is about one column: move it to the `quality` of that column")
-        elif column is not None and metric == "rowCount":
-            self.file.report(location, "rowCount is about a dataset: move it to the `quality` of the dataset")
+        elif column is not None and metric in ROW_COUNTS:
+            self.file.report(location, f"{metric} is about a dataset: move it to the `quality` of the dataset")
         elif (rule := self._library_rule(location, check, column)) is not None:
             yield location, rule
+
+    def _own_check(self, location: Location, check: DataQuality) -> DataQuality | None:
+        """A check that the standard has no metric for, as if it had; None when that is not what it says."""
+        said, known = check.implementation, ("metric", "unit", *get_args(Operator))
+        if not isinstance(said, Mapping) or said.get("metric") != "rowCountChange":
+            self.file.report(location, "write a mapping: {metric: rowCountChange, mustBeBetween: [-50, 100]}")
+            return None
+        for key in said.keys() - set(known):
+            self.file.report((*location, key), f"rowCountChange has no key {shown(key)}: {nearest(key, known)}")
+        if len(said.keys() & set(get_args(Operator))) != 1:
+            self.file.report(location, "rowCountChange needs one operator, such as mustBeBetween: [-50, 100]")
+            return None
+        shared = check.model_dump(include={"id", "description", "severity"}, exclude_none=True)
+        return DataQuality.model_construct(**{"unit": "percent", **said, **shared})
 
     def _library_rule(self, location: Location, check: DataQuality, column: str | None) -> Rule | None:
         before = len(self.file.problems)
@@ -134,7 +156,7 @@ class RuleCompiler:
         )
 
     def _arguments(self, location: Location, check: DataQuality, column: str | None) -> dict[str, Any]:
-        arguments, known = check.arguments or {}, ARGUMENTS[str(check.metric)]
+        arguments, known = check.arguments or {}, ARGUMENTS.get(str(check.metric), ())
         if check.metric == "duplicateValues" and column is not None:
             known = ()
         where = (*location, "arguments")
@@ -171,7 +193,7 @@ class RuleCompiler:
             isinstance(number, int | float) and not isinstance(number, bool) for number in operands
         ):
             self.file.report((*location, operator), f"{shown(value)} is no bound of a count: write a number")
-        elif fault := _bound_fault(operator, operands, unit):
+        elif fault := _bound_fault(str(check.metric), operator, operands, unit):
             self.file.report((*location, operator), f"{operator} {shown(value)} {fault}")
         elif list(operands) != sorted(operands):
             self.file.report((*location, operator), f"{shown(value)} is empty: write the smaller number first")
@@ -213,9 +235,12 @@ class RuleCompiler:
                 self.file.report((*location, high), f"{high} is below {low}, so that no value is valid: swap them")
 
 
-def _bound_fault(operator: Operator, operands: tuple[int | float, ...], unit: str) -> str | None:
+def _bound_fault(metric: str, operator: Operator, operands: tuple[int | float, ...], unit: str) -> str | None:
     """Why no number of rows, or no percentage of them, can be what the bounds ask for; None when one can."""
-    limit = 100 if unit == "percent" else math.inf
+    if metric == "rowCountChange":
+        lost = unit == "percent" and any(number < -_ALL_PERCENT for number in operands)
+        return "is less than nothing: -100 percent are all rows" if lost else None
+    limit = _ALL_PERCENT if unit == "percent" else math.inf
     if not all(0 <= number <= limit for number in operands):
         return "is out of range: a percentage is 0 to 100" if unit == "percent" else "is negative: rows are counted"
     if unit == "rows" and any(number != int(number) for number in operands):

@@ -10,6 +10,7 @@ from nightlake.core import layout
 from nightlake.core.delivery import find_delivery
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.rule_result import RuleResult
 from nightlake.core.shard import Finding, Plan, SourceObject, Validation
 from nightlake.core.snapshot import KeptSnapshot, SealedTable
 from nightlake.core.store import Store
@@ -47,6 +48,7 @@ class SourceRecord(Frozen):
     rounded: int = 0
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    rules: tuple[RuleResult, ...] = ()
     late: tuple[LateFile, ...] = ()
 
 

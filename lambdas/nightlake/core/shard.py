@@ -5,6 +5,7 @@ from datetime import date
 from typing import Literal
 
 from nightlake.core.frozen import Frozen
+from nightlake.core.rule_result import RuleResult
 
 Codec = Literal["gzip", "zstd", "bzip2"]
 
@@ -133,15 +134,16 @@ class ShardFailure(Frozen):
 
 
 class Finding(Frozen):
-    """One thing that is wrong with a source: the rule or error by name, where to look, and why."""
+    """One thing that is wrong: the rule or error by name, where to look, why, and a query that shows it, if any."""
 
     rule: str
     where: str
     reason: str
+    sql: str | None = None
 
 
 class Validation(Frozen):
-    """The verdict on one source in one run; `receipts` are the keys whose files Seal may take.
+    """The verdict on one source in one run, and on each rule; `receipts` are the keys whose files Seal may take.
 
     `rounds` counts how often shards were cut anew; `delivery` is the digest that the verdict is about, None where
     something broke that another try with the same objects may mend.
@@ -156,6 +158,7 @@ class Validation(Frozen):
     status: Literal["good", "rejected"]
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    rules: tuple[RuleResult, ...] = ()
     objects: int
     bytes: int
     shards: int

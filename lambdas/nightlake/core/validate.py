@@ -14,9 +14,10 @@ from nightlake.core.catalog import Pointer
 from nightlake.core.frozen import Frozen
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.published_day import PublishedDay, published_before
 from nightlake.core.shard import Finding, Plan, QuarantineFile, Receipt, Validation
 from nightlake.core.source import AnySource
-from nightlake.core.source_rules import SourceRules
+from nightlake.core.source_rules import SourceRules, compares_days
 from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
 from nightlake.core.table import tables
 
@@ -66,6 +67,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation
         dataset=dataset,
         source=source,
         receipts=given,
+        before=_before(request, dataset, places.lake),
         delivered=_delivered(plan, source, places.raw_bucket),
         refused=f"s3://{places.quarantine.bucket}/"
         f"{layout.quarantined_rows(pipeline.name, request.run_id, dataset.name)} "
@@ -80,6 +82,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation
         status="rejected" if problems else "good",
         problems=bounded(problems, _MAX_FINDINGS),
         warnings=bounded(rules.warnings(), _MAX_FINDINGS),
+        rules=rules.results,
         objects=len(plan.objects),
         bytes=sum(source_object.size for source_object in plan.objects),
         shards=len(plan.shards),
@@ -128,6 +131,11 @@ def _copy(quarantine: Store, file: QuarantineFile, key: str) -> None:
     # A file that is gone or another one is a finding already.
     with suppress(ObjectNotFoundError, PreconditionFailedError):
         quarantine.copy(quarantine.bucket, file.key, key, source_etag=file.etag)
+
+
+def _before(request: Request, dataset: Dataset, lake: Store) -> PublishedDay | None:
+    """The day that this one is compared with, if a rule asks for that."""
+    return published_before(lake, request.pipeline, dataset.name, request.date) if compares_days(dataset) else None
 
 
 def _delivered(plan: Plan, source: AnySource, raw_bucket: str) -> str:

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 
 from nightlake.core.frozen import Frozen
+from nightlake.core.rule_result import RuleResult
 from nightlake.core.shard import Finding
 
 _MAX_SAID: Final = 3
@@ -28,6 +29,7 @@ class Verdict(Frozen):
     counts: tuple[Count, ...]
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    rules: tuple[RuleResult, ...] = ()
 
 
 def in_words(problems: Sequence[Finding], key: str) -> str:
