@@ -66,31 +66,36 @@ class Collector(Generic[Row]):
     rows: list[Row] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
+    offsets: list[int | None] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     skipped: int = 0
     header: int = 0
     extra_columns: set[str] = field(default_factory=set)
 
-    def add(self, row: Row, position: int, raw: str) -> None:
+    def add(self, row: Row, position: int, raw: str, offset: int | None = None) -> None:
         """Take one good record."""
         self.rows.append(row)
         self.positions.append(position)
         self.raw.append(raw)
+        self.offsets.append(offset)
 
     @property
     def full(self) -> bool:
         """Whether there are as many records as a batch may have."""
         return len(self.rows) + len(self.refused) + self.skipped + self.header >= BATCH_RECORDS
 
-    def batch(self) -> Batch:
+    def batch(self, *, lines: int = 0, start: int | None = None, stop: int | None = None) -> Batch:
         """All that was gathered; what comes next belongs into another collector."""
         return Batch(
             columns=self.to_columns(self.rows),
             positions=self.positions,
             raw=self.raw,
-            offsets=[None] * len(self.rows),
+            offsets=self.offsets,
             refused=self.refused,
             skipped=self.skipped,
             header=self.header,
+            lines=lines,
+            start=start,
+            stop=stop,
             extra_columns=frozenset(self.extra_columns),
         )

@@ -39,7 +39,9 @@ def _constant(name: str) -> None:
     raise DefectError("json.syntax", f"has {name}, which is not JSON")
 
 
-EXACT: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
+EXACT: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=Decimal, parse_int=Decimal, parse_constant=_constant
+)
 
 
 def check(value: object, raw: str) -> Object:
