@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from nightlake.core.errors import PipelineNotDeployedError, SourceChangedError
-from nightlake.core.shard import Receipt
+from nightlake.core.shard import Receipt, ShardFailure
 from nightlake.handlers import convert
 
 BUCKET = "nightlake-dev-{}-123456789012-eu-west-1"
@@ -86,7 +86,12 @@ def test_a_version_that_was_deleted_after_the_plan_fails_by_name(shard: dict[str
     boto3.client("s3").delete_object(Bucket=BUCKET.format("raw"), Key=KEY, VersionId=shard["object"]["version_id"])
     with pytest.raises(SourceChangedError, match=KEY):
         convert.handler({"shard": shard, "run_id": "run-1"}, lambda_context)
-    assert keys("lake") == []
+    (note,) = keys("lake")
+    assert note == f"runs/sales/2017-06-12/run-1/failures/customers/{'f' * 40}.json"
+    body = boto3.client("s3").get_object(Bucket=BUCKET.format("lake"), Key=note)["Body"].read()
+    failure = ShardFailure.model_validate_json(body)
+    assert (failure.error, failure.run_id) == ("SourceChangedError", "run-1")
+    assert KEY in failure.cause
 
 
 def test_a_pipeline_that_is_not_deployed_is_named(shard: dict[str, Any], lambda_context: Any) -> None:

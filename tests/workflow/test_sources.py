@@ -25,7 +25,8 @@ def deliver(night: Any, *deliveries: str) -> None:
     def validated(event: Any) -> Any:
         bad = event["dataset"] == BAD and deliveries[event["attempt"] - 1] != "good"
         error = {"Error": "rows", "Cause": f"{BAD}: too few rows. Look at quarantine"}
-        return {**validate(event), **({"status": "rejected", "error": error} if bad else {})}
+        judged = {"delivery": deliveries[event["attempt"] - 1]} if event["dataset"] == BAD else {}
+        return {**validate(event), **judged, **({"status": "rejected", "error": error} if bad else {})}
 
     night.function.answers |= {"plan": planned, "validate": validated}
 
@@ -120,28 +121,53 @@ def test_an_error_of_a_branch_is_told_by_name_and_thrown_at_nobody(night: Any, f
     assert len(night.function.events("validate")) == (2 if function == "plan" else 3)
 
 
-@pytest.mark.parametrize("function", ["plan", "convert", "validate"])
+@pytest.mark.parametrize("function", ["plan", "validate"])
 def test_what_broke_for_another_reason_than_the_data_is_tried_again_with_the_same_delivery(
     night: Any, function: str
 ) -> None:
-    fails_once = {"plan": of(BAD), "validate": of(BAD), "convert": bool}[function]
-    if function == "convert":
-        judge = night.function.default("validate")
-        receipts: list[str] = []
+    night.function.fail(function, "SomeBug", times=1, when=of(BAD))
+    assert night.run(**TRIGGER).status == "SUCCEEDED"
+    (again,) = [event for event in night.function.events("plan") if event["attempt"] == 2]
+    assert again["previous"] is None
 
-        def without_receipts(event: Any) -> Any:
-            receipts.append(event["dataset"])
-            error = {"Error": "balance.receipts", "Cause": "a shard has no receipt"}
-            first = receipts.count(event["dataset"]) == 1
-            return {**judge(event), **({"status": "rejected", "error": error} if first else {})}
 
-        night.function.answers["validate"] = without_receipts
-    night.function.fail(function, "SomeBug", times=1, when=fails_once)
+def test_a_shard_that_cannot_be_converted_is_tried_again_with_the_same_delivery(night: Any) -> None:
+    validate = night.function.default("validate")
+    error = {"Error": "receipt.missing", "Cause": "a shard was not converted"}
+
+    def judged(event: Any) -> Any:
+        lost = event["dataset"] == BAD and event["attempt"] == 1
+        return {**validate(event), **({"status": "rejected", "error": error, "delivery": None} if lost else {})}
+
+    night.function.answers["validate"] = judged
+    night.function.fail("convert", "JsonSyntaxError", times=1)
+    assert night.run(**TRIGGER).status == "SUCCEEDED"
+    (again,) = [event for event in night.function.events("plan") if event["attempt"] == 2]
+    assert (again["dataset"], again["previous"]) == (BAD, None)
+    assert tries(night, "validate") == [1, 2]
+
+
+def test_shards_that_do_not_join_are_cut_anew_until_they_do(night: Any) -> None:
+    validate, rounds = night.function.default("validate"), []
+    plan = night.function.default("plan")
+
+    def judged(event: Any) -> Any:
+        if event["dataset"] != BAD:
+            return validate(event)
+        rounds.append(event["plan"])
+        if len(rounds) > 2:
+            return validate(event)
+        cut = plan({**event, "previous": None, "run_id": f"{event['run_id']}/{len(rounds)}"})
+        again = {"shards": 2, "shard_file": cut["shard_file"], "plan": f"round {len(rounds)}"}
+        return {**dict.fromkeys(validate(event)), "dataset": BAD, "status": "unproved", **again}
+
+    night.function.answers["validate"] = judged
     ended = night.run(**TRIGGER)
-    assert ended.status == ("SUCCEEDED" if function != "convert" else ended.status)
-    planned = [event for event in night.function.events("plan") if event["attempt"] == 2]
-    assert planned
-    assert planned[0]["previous"] is None or function == "convert"
+    assert ended.status == "SUCCEEDED"
+    assert rounds[1:] == ["round 1", "round 2"]
+    assert tries(night, "plan") == [1]
+    assert len(night.function.events("convert")) == 6 + 2 * 2
+    assert night.alerts() == []
 
 
 def test_a_child_that_dies_is_tried_again_by_itself(night: Any) -> None:

@@ -1,47 +1,32 @@
-"""Proves that nothing of a delivery was lost or doubled, from counts that the converter did not make.
+"""Proves that nothing of what was read was lost or doubled on its way, from counts that the converter did not make.
 
-Three witnesses speak against the receipts: the scanner's counts in the plan, the byte spans of the shards, and the
-footers of the Parquet files as they lie in the bucket. What does not agree is a finding; none is the proof.
+That everything was read, and once, is what `core.chain` proves from where each worker began and stopped. Here the
+footers and ETags of the Parquet files, as they lie in the buckets, speak against the receipts, and so does a count that
+an object has of itself. What does not agree is a finding; none is the proof.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from nightlake.core import layout
 from nightlake.core.footer import read_footer
 from nightlake.core.pipeline import Dataset
 from nightlake.core.quarantine import quarantine_table
-from nightlake.core.shard import Finding, Plan, Receipt, Shard, SourceObject, StagedFile
+from nightlake.core.shard import Finding, Receipt, Shard, ShardFailure, StagedFile
 from nightlake.core.store import Store
 from nightlake.core.table import Table, arrow_schema, tables
 
 
-def uncovered(plan: Plan, raw_bucket: str) -> Iterator[Finding]:
-    """Bytes of the plan's objects that no shard reads, or that two read."""
-    spans: defaultdict[SourceObject, list[Shard]] = defaultdict(list)
-    for shard in plan.shards:
-        spans[shard.object].append(shard)
-    for unplanned in spans.keys() - set(plan.objects):
-        yield _finding("balance.bytes", _object(raw_bucket, unplanned), "is converted, but is not of this delivery")
-    for source in plan.objects:
-        position = 0
-        for shard in sorted(spans[source], key=lambda each: (each.start, each.end)):
-            if shard.start != position:
-                what = "read by no shard" if shard.start > position else "read by two shards"
-                low, high = sorted((position, shard.start))
-                yield _finding("balance.bytes", _object(raw_bucket, source), f"bytes {low:,} to {high:,} are {what}")
-            position = shard.end
-        if position != source.size:
-            reason = f"has {source.size:,} bytes, its shards end at {position:,}"
-            yield _finding("balance.bytes", _object(raw_bucket, source), reason)
+def unconverted(shard: Shard, failure: ShardFailure | None, raw_bucket: str) -> Finding:
+    """Why a shard has no receipt, as far as its conversion could still say it."""
+    if failure is None:
+        return _finding("receipt.missing", _place(shard, raw_bucket), "was not converted, and nothing says why")
+    return _finding(failure.error, _place(shard, raw_bucket), failure.cause)
 
 
-def unbalanced(shard: Shard, receipt: Receipt | None, dataset: Dataset, raw_bucket: str) -> Iterator[Finding]:
-    """What a shard's receipt does not account for: the scanner's records, its own sums, the rows of its files."""
-    where = f"{_object(raw_bucket, shard.object)} bytes {shard.start:,} to {shard.end:,}"
-    if receipt is None:
-        yield _finding("receipt.missing", where, "was not converted")
-        return
+def unbalanced(shard: Shard, receipt: Receipt, dataset: Dataset, raw_bucket: str) -> Iterator[Finding]:
+    """What a shard's receipt does not account for: the object's own count, its own sums, the rows of its files."""
+    where = _place(shard, raw_bucket)
     if receipt.shard != shard.model_copy(update={"index": receipt.shard.index}):
         yield _finding("receipt.shard", where, "has the receipt of another shard")
     if shard.records not in (None, receipt.records):
@@ -129,5 +114,5 @@ def _finding(rule: str, where: str, reason: str) -> Finding:
     return Finding(rule=rule, where=where, reason=reason)
 
 
-def _object(bucket: str, source: SourceObject) -> str:
-    return f"s3://{bucket}/{source.key}"
+def _place(shard: Shard, bucket: str) -> str:
+    return f"s3://{bucket}/{shard.object.key} bytes {shard.start:,} to {shard.end:,}"

@@ -54,7 +54,7 @@ def recut(
         named = fingerprint(shard.object, start, end, exact=True, **versions)
         return shard.model_copy(update={"start": start, "end": end, "exact": True, "fingerprint": named})
 
-    cuts = (_cuts(source, links.get(source, []), limit, again) for source in plan.objects)
+    cuts = (_cuts(source, joined, limit, again) for source, joined in links.items())
     shards = tuple(chain.from_iterable(cuts))
     return None if shards == plan.shards else plan.model_copy(update={"round": plan.round + 1, "shards": shards})
 

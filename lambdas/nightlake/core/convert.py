@@ -1,15 +1,21 @@
 """Converts one shard and leaves its receipt: the first attempt that finishes wins."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from tempfile import TemporaryFile
+from typing import Final
 
 from nightlake.core import layout
 from nightlake.core.errors import SourceChangedError
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.prefetch import prefetch
 from nightlake.core.readers import read
-from nightlake.core.shard import Receipt, Shard
+from nightlake.core.shard import Receipt, Shard, ShardFailure
 from nightlake.core.shard_output import Attempt, ShardOutput
 from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
+
+_CAUSE_CHARACTERS: Final = 1_000
+_BEYOND_BYTES: Final = 64 << 10
 
 
 def convert(
@@ -28,7 +34,7 @@ def convert(
         output = ShardOutput(
             shard, pipeline, attempt, origin=f"s3://{raw.bucket}/{shard.object.key}", spill=spill, staging=staging
         )
-        for batch in read(shard, output.source, output.dataset, _stream(shard, raw)):
+        for batch in read(shard, output.columns.source, output.columns.dataset, _stream(shard, raw)):
             output.take(batch)
         receipt = output.finish(quarantine)
     try:
@@ -41,6 +47,14 @@ def convert(
     return receipt
 
 
+def note_failure(shard: Shard, run_id: str, error: Exception, lake: Store) -> None:
+    """Leave the error where Validate looks for what became of a shard without a receipt."""
+    note = ShardFailure(shard=shard, run_id=run_id, error=type(error).__name__, cause=str(error)[:_CAUSE_CHARACTERS])
+    key = layout.failure(shard.pipeline, shard.date, run_id, shard.dataset, shard.fingerprint)
+    with suppress(Exception):  # the error itself is what must be heard, also when the lake is what fails
+        lake.put_model(key, note)
+
+
 def _stands(receipt: Receipt, staging: Store, quarantine: Store) -> bool:
     """Whether every file that the receipt names is still what it was: staging expires."""
     files = [(staging, file.key, file.etag) for file in receipt.files]
@@ -51,15 +65,26 @@ def _stands(receipt: Receipt, staging: Store, quarantine: Store) -> bool:
 
 
 def _stream(shard: Shard, raw: Store) -> Callable[[int, int], Iterator[bytes]]:
-    """The bytes of the planned version of the object."""
+    """The bytes of the planned version of the object: those of the shard are read ahead.
+
+    Beyond it, where its last record ends, as many are asked for as were needed before, and few to begin with.
+    """
 
     def stream(start: int, end: int) -> Iterator[bytes]:
         try:
-            yield from raw.stream(shard.object.key, start, end, shard.object.version_id)
+            if start < shard.end:
+                yield from prefetch(part(start, min(end, shard.end)))
+            at, size = max(start, shard.end), _BEYOND_BYTES
+            while at < end:
+                yield from part(at, min(end, at + size))
+                at, size = at + size, 2 * size
         except ObjectNotFoundError as error:
             raise SourceChangedError(
                 f"s3://{raw.bucket}/{shard.object.key} was planned in version {shard.object.version_id}, which is gone "
                 f"({error}); deliver it again or rerun the date"
             ) from error
+
+    def part(start: int, end: int) -> Iterator[bytes]:
+        return raw.stream(shard.object.key, start, end, shard.object.version_id)
 
     return stream

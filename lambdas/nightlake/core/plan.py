@@ -1,6 +1,6 @@
 """Cuts a day's delivery of one source into shards, and finds those that were converted before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -122,8 +122,7 @@ def plan(
     lake.put_model(plan_key, whole)
     shard_file = layout.shards(*place)
     if remaining:
-        lines = "".join(f"{shard.model_dump_json()}\n" for shard in remaining)
-        lake.put(shard_file, lines.encode(), content_type="application/jsonl")
+        put_shards(lake, shard_file, remaining)
     return Planned(
         ready=True,
         changed=True,
@@ -134,6 +133,12 @@ def plan(
         shard_file=shard_file if remaining else None,
         plan=plan_key,
     )
+
+
+def put_shards(lake: Store, key: str, shards: Sequence[Shard]) -> None:
+    """Write what the Distributed Map reads."""
+    lines = "".join(f"{shard.model_dump_json()}\n" for shard in shards)
+    lake.put(key, lines.encode(), content_type="application/jsonl")
 
 
 def _wait(request: Request, source: S3Source, delivery: Delivery, now: datetime) -> int:

@@ -1,7 +1,6 @@
 """Judges one source of a run on its own: what was converted balances, and its rows are as the contract says."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -9,16 +8,19 @@ from itertools import chain
 from typing import Any, Final
 
 from nightlake.core import layout
-from nightlake.core.balance import bounded, misplaced, misstaged, unbalanced, uncovered
+from nightlake.core.balance import bounded, misplaced, misstaged, unbalanced, unconverted
 from nightlake.core.catalog import Pointer
+from nightlake.core.chain import recut, unjoined
 from nightlake.core.frozen import Frozen
+from nightlake.core.keep_refused import keep_refused
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.plan import put_shards
 from nightlake.core.published_day import PublishedDay, published_before
-from nightlake.core.shard import Finding, Plan, QuarantineFile, Receipt, Validation
+from nightlake.core.shard import Finding, Plan, Receipt, Shard, ShardFailure, Validation
 from nightlake.core.source import AnySource
 from nightlake.core.source_rules import SourceRules, compares_days
-from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
+from nightlake.core.store import Store
 from nightlake.core.table import tables
 
 WORKERS: Final = 16
@@ -48,8 +50,21 @@ class Places:
     workers: int = WORKERS
 
 
-def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation:
-    """The verdict, written where Seal and the run record find it.
+class Unproved(Frozen):
+    """No verdict yet: `shards` that did not join their neighbours are cut anew, and listed in `shard_file`.
+
+    `plan` is the key of the Plan of this `round`, which is to be validated once they are converted.
+    """
+
+    dataset: str
+    round: int
+    shards: int
+    shard_file: str
+    plan: str
+
+
+def validate(request: Request, pipeline: Pipeline, places: Places, *, code_version: str) -> Validation | Unproved:
+    """The verdict, written where Seal and the run record find it; or what is to be converted before there can be one.
 
     Refused rows of this run can be queried afterwards, whatever the verdict. Raises ObjectNotFoundError when there is
     no such plan, ProjectionError when the catalog does not take the quarantine's partition.
@@ -57,11 +72,14 @@ def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation
     dataset = next(candidate for candidate in pipeline.datasets if candidate.name == request.dataset)
     source = next(candidate for candidate in pipeline.sources if candidate.dataset == request.dataset)
     plan = places.lake.get_model(request.plan, Plan)
-    keys = [layout.receipt(pipeline.name, dataset.name, shard.fingerprint) for shard in plan.shards]
-    found = each(lambda key: places.lake.find_model(key, Receipt), keys, workers=places.workers)
-    receipts = [None if receipt is None else receipt[0] for receipt in found]
+    receipts = _receipts(plan, places)
+    while again := _recut(plan, receipts, pipeline, code_version):
+        anew = [shard for shard in again.shards if shard not in plan.shards]
+        if anew:
+            return _write_round(request, again, anew, places.lake)
+        plan, receipts = again, _receipts(again, places)
     given = [receipt for receipt in receipts if receipt is not None]
-    imbalances = [*_imbalances(plan, receipts, dataset, places)]
+    imbalances = [*_imbalances(request, plan, receipts, dataset, places)]
     _keep_refused(request, given, places)
     rules = SourceRules(
         dataset=dataset,
@@ -79,6 +97,8 @@ def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation
         date=request.date,
         run_id=request.run_id,
         attempt=request.attempt,
+        rounds=plan.round,
+        delivery=plan.delivery if len(given) == len(receipts) else None,
         status="rejected" if problems else "good",
         problems=bounded(problems, _MAX_FINDINGS),
         warnings=bounded(rules.warnings(), _MAX_FINDINGS),
@@ -91,7 +111,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places) -> Validation
         rows=sum(receipt.rows for receipt in given),
         quarantined=sum(receipt.quarantined for receipt in given),
         rounded=sum(receipt.rounded for receipt in given),
-        receipts=tuple(keys),
+        receipts=tuple(_receipt_key(shard) for shard in plan.shards),
     )
     places.lake.put_model(verdict_key(request), validation)
     return validation
@@ -102,35 +122,64 @@ def verdict_key(request: Request) -> str:
     return layout.validation(request.pipeline, request.date, request.run_id, request.dataset)
 
 
-def _imbalances(plan: Plan, receipts: Sequence[Receipt | None], dataset: Dataset, places: Places) -> Iterator[Finding]:
+def _receipt_key(shard: Shard) -> str:
+    return layout.receipt(shard.pipeline, shard.dataset, shard.fingerprint)
+
+
+def _receipts(plan: Plan, places: Places) -> list[Receipt | None]:
+    """What became of every shard; None where nothing did."""
+    found = each(
+        lambda shard: places.lake.find_model(_receipt_key(shard), Receipt), plan.shards, workers=places.workers
+    )
+    return [None if receipt is None else receipt[0] for receipt in found]
+
+
+def _recut(plan: Plan, receipts: Sequence[Receipt | None], pipeline: Pipeline, code_version: str) -> Plan | None:
+    """The plan of the next round; none where a shard has no receipt, which no round would mend."""
+    given = [receipt for receipt in receipts if receipt is not None]
+    if len(given) < len(receipts):
+        return None
+    return recut(plan, given, contract_hash=pipeline.contract_hash, code_version=code_version)
+
+
+def _write_round(request: Request, plan: Plan, anew: Sequence[Shard], lake: Store) -> Unproved:
+    place = (request.pipeline, request.date, request.run_id, request.dataset, request.attempt)
+    plan_key, shard_file = (layout_of(*place, cutting=plan.round) for layout_of in (layout.plan, layout.shards))
+    lake.put_model(plan_key, plan)
+    put_shards(lake, shard_file, anew)
+    return Unproved(dataset=request.dataset, round=plan.round, shards=len(anew), shard_file=shard_file, plan=plan_key)
+
+
+def _unconverted(shard: Shard, run_id: str, places: Places) -> Finding:
+    key = layout.failure(shard.pipeline, shard.date, run_id, shard.dataset, shard.fingerprint)
+    failure = places.lake.find_model(key, ShardFailure)
+    return unconverted(shard, None if failure is None else failure[0], places.raw_bucket)
+
+
+def _imbalances(
+    request: Request, plan: Plan, receipts: Sequence[Receipt | None], dataset: Dataset, places: Places
+) -> Iterator[Finding]:
     given = [receipt for receipt in receipts if receipt is not None]
     schemas = {table.name: table for table in tables(dataset)}
     staged = [file for receipt in given for file in receipt.files]
-    yield from uncovered(plan, places.raw_bucket)
+    yield from unjoined(plan, receipts, places.raw_bucket)
+    lost = [shard for shard, receipt in zip(plan.shards, receipts, strict=True) if receipt is None]
+    yield from each(lambda shard: _unconverted(shard, request.run_id, places), lost, workers=places.workers)
     for shard, receipt in zip(plan.shards, receipts, strict=True):
-        yield from unbalanced(shard, receipt, dataset, places.raw_bucket)
+        if receipt is not None:
+            yield from unbalanced(shard, receipt, dataset, places.raw_bucket)
     looks = [partial(misstaged, file, schemas, places.lake) for file in staged]
     looks += [partial(misplaced, receipt, places.quarantine) for receipt in given]
     yield from chain.from_iterable(each(lambda look: [*look()], looks, workers=places.workers))
 
 
 def _keep_refused(request: Request, receipts: Sequence[Receipt], places: Places) -> None:
-    """Put the refused rows where the quarantine table looks for this day, and no others."""
+    """Let the quarantine table have the refused rows of this source and day, and no others."""
     prefix = layout.quarantined_rows(request.pipeline, request.run_id, request.dataset)
-    kept = {f"{prefix}{receipt.shard.fingerprint}.parquet": receipt.quarantine for receipt in receipts}
-    copies = {key: file for key, file in kept.items() if file is not None}
-    earlier = {info.key for info in places.quarantine.list(prefix)}
-    places.quarantine.delete(earlier - copies.keys())
-    each(lambda key: _copy(places.quarantine, copies[key], key), copies, workers=places.workers)
+    keep_refused(receipts, prefix, places.quarantine, workers=places.workers)
     run = layout.quarantine(request.pipeline, request.run_id)
     values, location = layout.partition_values(request.date), f"s3://{places.quarantine.bucket}/{run}"
     places.catalog.point_partition(places.quarantine_database, request.pipeline, values, location)
-
-
-def _copy(quarantine: Store, file: QuarantineFile, key: str) -> None:
-    # A file that is gone or another one is a finding already.
-    with suppress(ObjectNotFoundError, PreconditionFailedError):
-        quarantine.copy(quarantine.bucket, file.key, key, source_etag=file.etag)
 
 
 def _before(request: Request, dataset: Dataset, lake: Store) -> PublishedDay | None:
@@ -145,13 +194,20 @@ def _delivered(plan: Plan, source: AnySource, raw_bucket: str) -> str:
     return f"s3://{raw_bucket}/{plan.objects[0].key}{more}"
 
 
-def answer(validation: Validation, request: Request) -> dict[str, Any]:
-    """The verdict as the state machine carries it: counts, the key of the whole, and the error to alert with."""
-    key, error = verdict_key(request), None
-    if validation.problems:
-        first = validation.problems[0]
-        more = f" ({len(validation.problems) - 1} more in {key})" if len(validation.problems) > 1 else ""
-        cause = f"{validation.dataset}: {first.reason}. Look at {first.where}{more}"
-        error = {"Error": first.rule, "Cause": cause}
-    counts = validation.model_dump(include={"dataset", "status", "rows", "quarantined", "reused"})
-    return {**counts, "validation": key, "error": error}
+def answer(judged: Validation | Unproved, request: Request) -> dict[str, Any]:
+    """The verdict as the state machine carries it: counts, the key of the whole, and the error to alert with.
+
+    Without a verdict its status is `unproved`, and it names the Plan and the shards of the next round.
+    """
+    told: dict[str, Any] = {"dataset": request.dataset, "status": "unproved", "error": None}
+    told |= dict.fromkeys(("rows", "quarantined", "reused", "validation", "delivery", "shards", "shard_file", "plan"))
+    if isinstance(judged, Unproved):
+        return told | judged.model_dump(include={"shards", "shard_file", "plan"})
+    key = verdict_key(request)
+    if judged.problems:
+        first = judged.problems[0]
+        more = f" ({len(judged.problems) - 1} more in {key})" if len(judged.problems) > 1 else ""
+        cause = f"{judged.dataset}: {first.reason}. Look at {first.where}{more}"
+        told["error"] = {"Error": first.rule, "Cause": cause}
+    counts = judged.model_dump(include={"status", "rows", "quarantined", "reused", "delivery"})
+    return told | counts | {"validation": key}

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
-from nightlake.core.convert import convert
+from nightlake.core.convert import convert, note_failure
 from nightlake.core.shard import Shard
 from nightlake.core.shard_output import Attempt
 from nightlake.handlers.contracts import pipeline
@@ -17,7 +17,7 @@ from nightlake.handlers.task import logger, task
 
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Event: `{shard, run_id}`; result: `{fingerprint, rows, quarantined, reused}`.
+    """Event: `{shard, run_id}`; result: `{fingerprint, rows, quarantined, reused}`. What it raises, Validate can tell.
 
     Raises PipelineNotDeployedError, SourceChangedError, BalanceError, or what says that the object cannot be read:
     EncodingError, JsonSyntaxError, JsonTruncatedError, ParquetUnreadableError.
@@ -25,14 +25,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     shard = Shard.model_validate_json(json.dumps(event["shard"]))
     run_id = event["run_id"]
     logger.append_keys(pipeline=shard.pipeline, dataset=shard.dataset, date=shard.date.isoformat(), run_id=run_id)
-    receipt = convert(
-        shard,
-        pipeline(shard.pipeline),
-        Attempt(run_id, context.aws_request_id, datetime.now(UTC)),
-        raw=Objects(settings().raw_bucket),
-        staging=Objects(settings().lake_bucket),
-        quarantine=Objects(settings().quarantine_bucket),
-    )
+    lake = Objects(settings().lake_bucket)
+    try:
+        receipt = convert(
+            shard,
+            pipeline(shard.pipeline),
+            Attempt(run_id, context.aws_request_id, datetime.now(UTC)),
+            raw=Objects(settings().raw_bucket),
+            staging=lake,
+            quarantine=Objects(settings().quarantine_bucket),
+        )
+    except Exception as error:
+        note_failure(shard, run_id, error, lake)
+        raise
     result = {
         "fingerprint": shard.fingerprint,
         "rows": receipt.rows,

@@ -7,8 +7,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
+from nightlake.core.code_version import code_version
 from nightlake.core.dates import parse_date
-from nightlake.core.validate import Places, Request, answer, validate
+from nightlake.core.validate import Places, Request, Unproved, answer, validate
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import METRICS, logger, task
@@ -18,8 +19,7 @@ from nightlake.handlers.task import METRICS, logger, task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: `{pipeline, dataset, date, run_id, attempt, plan}`, where `plan` is the key of the source's Plan.
 
-    Result: `{dataset, status, rows, quarantined, reused, validation, error}`; `error` is `{Error, Cause}` of a
-    rejected source, else null. Raises PipelineNotDeployedError, InvalidDateError, ObjectNotFoundError or
+    Result: what `core.validate.answer` says. Raises PipelineNotDeployedError, InvalidDateError, ObjectNotFoundError or
     ProjectionError.
     """
     request = Request.model_validate({**event, "date": parse_date(event["date"])})
@@ -31,10 +31,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         catalog=Glue(),
         quarantine_database=settings().quarantine_database,
     )
-    validation = validate(request, pipeline(request.pipeline), places)
-    result = answer(validation, request)
-    logger.info("Source validated", **result)
-    for name, value in (("RowsAccepted", validation.rows), ("RowsQuarantined", validation.quarantined)):
+    judged = validate(request, pipeline(request.pipeline), places, code_version=code_version())
+    result = answer(judged, request)
+    logger.info("Source judged", **result)
+    if isinstance(judged, Unproved):
+        return result
+    for name, value in (("RowsAccepted", judged.rows), ("RowsQuarantined", judged.quarantined)):
         with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=METRICS) as metric:
             metric.add_dimension("pipeline", request.pipeline)
             metric.add_dimension("dataset", request.dataset)
