@@ -73,7 +73,7 @@ def _breaks(source: SourceObject, links: Sequence[tuple[Shard, Receipt | None]])
             yield f"has {source.size:,} bytes that no shard reads"
         return
     shard, receipt = links[0]
-    if len(links) == 1 and (shard.whole or receipt is None or receipt.begin is None):
+    if len(links) == 1 and (receipt is None or receipt.begin is None):
         if (shard.start, shard.end) != (0, source.size):
             yield f"has {source.size:,} bytes, its one shard reads {shard.start:,} to {shard.end:,}"
         return

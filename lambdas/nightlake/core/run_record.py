@@ -32,7 +32,10 @@ class LateFile(Frozen):
 
 
 class SourceRecord(Frozen):
-    """One source in one run; all counts are of its newest validation, zero where it never came so far."""
+    """One source in one run; all counts are of its newest validation, zero where it never came so far.
+
+    `rounds` counts how often shards were cut anew because they did not join.
+    """
 
     dataset: str
     status: Literal["good", "rejected"]
@@ -41,6 +44,7 @@ class SourceRecord(Frozen):
     objects: int = 0
     bytes: int = 0
     shards: int = 0
+    rounds: int = 0
     reused: int = 0
     records: int = 0
     rows: int = 0

@@ -27,8 +27,7 @@ class Shard(Frozen):
     and the shard before has the proof: where its last record really ends. The first shard of an object is always
     exact. `footer` are the bytes at the object's end that are no data.
 
-    A `whole` object is one shard: its format, its encoding or its `codec`, which it is compressed with, is none that
-    anybody could begin to read in the middle.
+    One that is compressed with a `codec`, is UTF-16, or a JSON array, is one shard: nobody could begin in its middle.
     `header` are the column names of the object where its format has a header. `records` is how many there are, where
     the object says so itself (the footer of Parquet).
     """
@@ -42,7 +41,6 @@ class Shard(Frozen):
     end: int
     exact: bool = True
     footer: int = 0
-    whole: bool = False
     codec: Codec | None = None
     header: tuple[str, ...] | None = None
     records: int | None = None
