@@ -53,3 +53,7 @@ class EmptyRangeError(NightlakeError):
 
 class NeverRunError(NightlakeError):
     """A day is to be replayed and no night of it was ever run; running it helps."""
+
+
+class OutputTakenError(NightlakeError):
+    """A folder that rows are to be written to holds files of somebody else."""

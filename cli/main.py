@@ -6,9 +6,12 @@ from cli import (
     backfill,
     check,
     collect_garbage,
+    convert,
     deploy,
     doctor,
     down,
+    infer,
+    quality,
     query,
     replay,
     rollback,
@@ -26,8 +29,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    up.up, deploy.deploy, seed.seed, run.run, query.query, backfill.backfill, snapshots.snapshots, rollback.rollback,
-    replay.replay, collect_garbage.gc, status.status, check.check, doctor.doctor, down.down,
+    up.up, deploy.deploy, seed.seed, run.run, quality.quality, query.query, backfill.backfill, snapshots.snapshots,
+    rollback.rollback, replay.replay, collect_garbage.gc, status.status, check.check,
+    infer.infer, convert.convert, doctor.doctor, down.down,
 ):  # fmt: skip
     app.command()(command)
 

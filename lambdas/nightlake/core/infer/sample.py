@@ -1,0 +1,94 @@
+"""The rows of an excerpt, by the names that the file has for its columns."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nightlake.core.infer.dialect import as_bytes, decoded, records
+from nightlake.core.infer.excerpt import Excerpt
+from nightlake.core.readers import json_record
+from nightlake.core.source import CsvSource
+
+_MOST: Final = 0.9
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some rows of a file: the values of each column by its name, texts or what JSON has; None where one is missing.
+
+    `whole` says that they are all rows of the file; `odd` counts what could not be read.
+    """
+
+    columns: Mapping[str, list[Any]]
+    rows: int
+    whole: bool
+    odd: int = 0
+
+
+def csv_sample(excerpt: Excerpt, source: CsvSource) -> Sample:
+    """The rows that have as many fields as most; without a header, columns are called `column_1` and so on."""
+    rows: list[tuple[str, ...]] = []
+    names: tuple[str, ...] = ()
+    odd = 0
+    for number, part in enumerate(excerpt.parts):
+        data = as_bytes(part, source.encoding)
+        data = _after_lines(data, source.skip_lines if number == 0 else 1)
+        found = [each for each in records(data, source, final=excerpt.whole) if each.kind != "skipped"]
+        if number == 0 and found:
+            names = found[0].fields if source.header else _numbered(found)
+            found = found[1:] if source.header else found
+        good = [record.fields for record in found if record.kind == "row" and len(record.fields) == len(names)]
+        if number == 0 or len(good) >= _MOST * len(found):  # a later part may begin inside quotes
+            rows += good
+            odd += len(found) - len(good)
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return Sample(
+        {name: list(values) for name, values in zip(names, columns, strict=True)}, len(rows), excerpt.whole, odd
+    )
+
+
+def _numbered(found: Iterable[Any]) -> tuple[str, ...]:
+    widths = [len(record.fields) for record in found if record.kind == "row"]
+    width = max(set(widths), key=widths.count, default=0)
+    return tuple(f"column_{number}" for number in range(1, width + 1))
+
+
+def _after_lines(data: bytes, lines: int) -> bytes:
+    for _ in range(lines):
+        data = data[data.find(b"\n") + 1 :] if b"\n" in data else data[data.find(b"\r") + 1 :]
+    return data
+
+
+def json_sample(excerpt: Excerpt, encoding: str, *, lines: bool) -> Sample:
+    """The objects of JSON Lines or of an array."""
+    texts = [decoded(part, encoding) for part in excerpt.parts]
+    found = [*(_lines(texts, whole=excerpt.whole) if lines else _elements(texts[0]))]
+    objects = [value for value in found if isinstance(value, dict)]
+    names = dict.fromkeys(name for value in objects for name in value)
+    columns = {name: [value.get(name) for value in objects] for name in names}
+    return Sample(columns, len(objects), excerpt.whole and len(objects) == len(found), len(found) - len(objects))
+
+
+def _lines(texts: list[str], *, whole: bool) -> Iterator[object]:
+    for number, text in enumerate(texts):
+        lines = text.splitlines() if whole else text[: text.rfind("\n") + 1].splitlines()
+        for line in lines[number > 0 :]:
+            if line.strip():
+                try:
+                    yield json_record.EXACT.decode(line)
+                except (ValueError, RecursionError, json_record.DefectError):
+                    yield None
+
+
+def _elements(text: str) -> Iterator[object]:
+    """The elements of an array as far as they are there whole."""
+    at = text.find("[") + 1
+    while True:
+        while at < len(text) and text[at] in ", \t\r\n":
+            at += 1
+        try:
+            value, at = json_record.EXACT.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError, json_record.DefectError):
+            return
+        yield value
