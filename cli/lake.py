@@ -1,14 +1,17 @@
 """What commands read of the lake bucket: HEAD, snapshots, locks and run records, as core defines them."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 from nightlake.core import layout
 from nightlake.core.errors import NothingPublishedError
+from nightlake.core.run_record import RunRecord
 from nightlake.core.snapshot import Head
 from pydantic import BaseModel
 
 from cli.cloud import Cloud
+from cli.errors import NeverRunError
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,6 +47,22 @@ class Lake:
                 f"Pipeline {pipeline!r} has published nothing yet. Run a night: nightlake run {pipeline}"
             )
         return head
+
+
+def last_record(lake: Lake, pipeline: str, day: date | None = None) -> RunRecord:
+    """The record of the newest run, of that day if one is named.
+
+    Raises:
+        NeverRunError: there is none.
+    """
+    for key in reversed(lake.keys(layout.records(pipeline))):
+        record = lake.find(key, RunRecord)
+        if record is not None and day in (None, record.date):
+            return record
+    option = f" --date {day}" if day else ""
+    raise NeverRunError(
+        f"No night of {pipeline}{f' for {day}' if day else ''} was ever run. Run it: nightlake run {pipeline}{option}"
+    )
 
 
 def lake_of(cloud: Cloud) -> Lake:

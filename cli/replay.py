@@ -1,19 +1,16 @@
 """`nightlake replay`: a past day through today's contract and code, and what became of its refused rows."""
 
-import datetime
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from nightlake.core import layout
 from nightlake.core.dates import parse_date
-from nightlake.core.run_record import RunRecord, SourceRecord
+from nightlake.core.run_record import SourceRecord
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from cli.cloud import Stage, connect
-from cli.errors import NeverRunError
-from cli.lake import Lake, lake_of
+from cli.lake import lake_of, last_record
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
 from cli.pipelines import read_pipeline
@@ -34,7 +31,7 @@ def replay(
     with errors_told(as_json=as_json):
         name, day = read_pipeline(pipeline).name, parse_date(date)
         cloud = connect(stage)
-        before = _last_record(lake_of(cloud), name, day)
+        before = last_record(lake_of(cloud), name, day)
         night = run_night(cloud, name, {"date": date})
         facts = night.facts(cloud)
     after = {source.dataset: source for source in night.record.sources} if night.record else {}
@@ -43,15 +40,6 @@ def replay(
     replayed = {"run_before": before.run_id, "changed": changed, "refused": refused}
     view = Group(summary(facts), *_parts(refused, changed=changed))
     answer(facts | {"replay": replayed}, view=view, as_json=as_json, code=0 if night.ended.good else FAILED)
-
-
-def _last_record(lake: Lake, pipeline: str, day: datetime.date) -> RunRecord:
-    """The record of the day's newest run."""
-    for key in reversed(lake.keys(layout.records(pipeline))):
-        record = lake.find(key, RunRecord)
-        if record is not None and record.date == day:
-            return record
-    raise NeverRunError(f"No night of {pipeline} for {day} was ever run. Run it: nightlake run {pipeline} --date {day}")
 
 
 def _compared(before: SourceRecord, after: SourceRecord | None) -> dict[str, Any]:

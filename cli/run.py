@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.cloud import Stage, connect
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
+from cli.quality import counted, rule_results, rules_table
 
 _WORTH_TELLING_SECONDS = 0.05
 
@@ -45,6 +46,10 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Columns(_times(facts["states"]), padding=(0, 3))
     if facts.get("sources"):
         yield _sources(facts["sources"])
+    if rules := rule_results(facts):
+        yield f"Rules: {counted(rules)}"
+        if wrong := [rule for rule in rules if rule["verdict"] != "kept"]:
+            yield rules_table(wrong)
     yield from _findings(facts)
     for refused in facts["quarantine"]:
         where = f"{refused['rows']:,} refused rows of {refused['dataset']} lie in {refused['location']}"

@@ -8,8 +8,12 @@ from local import aws as local_aws
 from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
+from cli.errors import NeverRunError
+from cli.lake import lake_of, last_record
+from cli.night import machines
 from cli.output import FAILED, NOT_READY, Json, answer, errors_told, facts_table
 from cli.paths import HOME
+from cli.quality import counted, rule_results
 
 
 def status(
@@ -51,10 +55,18 @@ def _stacks(cloud: Cloud) -> list[dict[str, Any]]:
 
 
 def _pipelines(cloud: Cloud, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Each pipeline's state machine and its last execution, newest first as Step Functions lists them."""
+    """Each pipeline's state machine, its last execution, and what became of the rules in the last run that ended."""
     client = cloud.client("stepfunctions")
-    machines = (arn for key, arn in sorted(outputs.items()) if key.startswith("StateMachine"))
-    return [_last_execution(client, machine) for machine in machines]
+    nights = machines(cloud, outputs, "daily")
+    return [_last_execution(client, nights[name]) | {"rules": _rules(cloud, name)} for name in nights]
+
+
+def _rules(cloud: Cloud, pipeline: str) -> str | None:
+    try:
+        record = last_record(lake_of(cloud), pipeline)
+    except NeverRunError:
+        return None
+    return counted(rule_results(record.model_dump(mode="json", include={"sources", "audits"})))
 
 
 def _last_execution(client: Any, machine: str) -> dict[str, Any]:
@@ -82,7 +94,8 @@ def _view(facts: Mapping[str, Any]) -> Table:
         ended = (
             f"{pipeline['status']} {pipeline['started']:%Y-%m-%d %H:%M}" if pipeline["status"] else "has not run yet"
         )
-        rows.append((pipeline["state_machine"].rpartition(":")[2], ended))
+        rules = f", rules: {pipeline['rules']}" if pipeline["rules"] else ""
+        rows.append((pipeline["state_machine"].rpartition(":")[2], ended + rules))
     if facts["api"]:
         rows.append(("API", facts["api"]))
     return facts_table(rows)

@@ -116,7 +116,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="The verdict on one source",
         timeout=_LONG,
         objects=(
-            Objects("lake", ("staging/*",)),
+            Objects("lake", ("snapshots/*", "staging/*")),
             *_RUN_NOTES,
             Objects("quarantine", ("staging/*",)),
             Objects("quarantine", ("*/run=*",), (*_PUT, *_DELETE)),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 COMMANDS = (
-    "up", "deploy", "seed", "run", "replay", "backfill", "snapshots", "rollback", "gc", "status", "check",
+    "up", "deploy", "seed", "run", "quality", "replay", "backfill", "snapshots", "rollback", "gc", "status", "check",
     "doctor", "down",
 )  # fmt: skip
 

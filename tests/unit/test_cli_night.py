@@ -190,6 +190,22 @@ def test_the_summary_of_a_good_night_has_its_counts_and_commands_in_one_line_eac
     assert any("snapshot 3" in line for line in lines)
 
 
+def test_the_summary_counts_the_rules_and_lists_those_that_were_not_kept() -> None:
+    rule = {"dataset": "transactions", "severity": "warn", "found": "", "expectation": "week must be at least 1"}
+    kept = {**rule, "rule": "transactions.week.minimum", "verdict": "kept", "rows": 1_000, "broken": 0, "percent": 0.0}
+    broken = {**kept, "rule": "transactions.week.maximum", "verdict": "broken", "broken": 12, "percent": 1.2}
+    unchecked = {**rule, "rule": "transactions.row_count_change", "verdict": "not checked"}
+    record = record_of()
+    source = record.sources[0].model_dump() | {"rules": (kept, broken, unchecked)}
+    night = Night("sales", ended_as("SUCCEEDED"), record_of(sources=(source,)))
+    told = shown(night.facts(cloud_of({"apigateway": KEYS})))
+    assert "Rules: 1 kept, 1 broken, 1 not checked" in told
+    assert "transactions.week.minimum" not in told
+    (line,) = (line.split() for line in told.splitlines() if "week.maximum" in line)
+    assert line[:6] == ["transactions.week.maximum", "broken", "warn", "1,000", "12", "1.2"]
+    assert "transactions.row_count_change" in told
+
+
 def test_the_summary_of_a_failed_night_says_why_what_it_means_and_what_readers_see() -> None:
     night = Night("sales", ended_as("FAILED", error="InvalidDateError", cause="'2017-02-30' is no day"), None)
     told = shown(night.facts(cloud_of({"apigateway": KEYS})))

@@ -69,7 +69,7 @@ def cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 @pytest.mark.parametrize("name", PACKAGE)
 def test_every_rule_holds(pipeline: Pipeline, day: dict[str, pa.Table], name: str) -> None:
     rows = day[name].to_pandas()
-    rules = dataset(pipeline, name).rules
+    rules = [rule for rule in dataset(pipeline, name).rules if rule.metric != "rowCountChange"]  # of two days
     kinds = {column.name: column.type for column in dataset(pipeline, name).columns}
     assert {rule.metric for rule in rules} >= {"nullValues", "duplicateValues", "rowCount"}
     assert [rule.id for rule in rules if not holds(rule, rows, kinds)] == []
