@@ -32,13 +32,17 @@ _PERSONAL: Final = {
 
 @dataclass(frozen=True)
 class ProposedColumn:
-    """One column; `source` is its name in the file, `personal` what of a person it seems to be."""
+    """One column; `source` is its name in the file, `personal` what of a person it seems to be.
+
+    `values` are all that it may have, `perhaps` all that were seen where some were seen only once.
+    """
 
     name: str
     source: str
     guess: Guess
     required: bool
     values: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
     personal: str = ""
     lengths: tuple[int, int] | None = None
     unique: bool = False
@@ -64,21 +68,25 @@ def _column(name: str, source: str, guess: Guess, values: Sequence[Any], rows: i
     texts = Counter(str(value) for value in values)
     is_text = guess.type.name == "string"
     personal = _personal(name, texts)
+    few = _few(texts) if is_text and not personal else ()
+    repeated = all(texts[text] >= _REPEATED for text in few)
     return ProposedColumn(
         name,
         source,
         guess,
         required,
-        values=_enumerated(texts) if is_text and not personal else (),
+        values=few if repeated else (),
+        perhaps=() if repeated else few,
         personal=personal,
         lengths=(min(map(len, texts)), max(map(len, texts))) if is_text and texts else None,
         unique=len(texts) == rows > 1 and required,
     )
 
 
-def _enumerated(texts: Counter[str]) -> tuple[str, ...]:
+def _few(texts: Counter[str]) -> tuple[str, ...]:
+    """All values in order, where there are few and far more rows than values."""
     few = 1 < len(texts) <= min(_FEW, texts.total() // _ROWS_A_VALUE) and max(map(len, texts)) <= _LONGEST
-    return tuple(sorted(texts)) if few and min(texts.values()) >= _REPEATED else ()
+    return tuple(sorted(texts)) if few else ()
 
 
 def _personal(name: str, texts: Counter[str]) -> str:

@@ -58,7 +58,10 @@ def propose(dataset: str, size: int, stream: Stream, *, where: str, form: Format
     source, sample, guesses = _read(dataset, looked_at, size, stream, where=where, form=form)
     source, guesses = _settled(source, sample, guesses)
     if not guesses:
-        raise NoColumnsError(f"{where} has no columns that a table could have; is it {source.format}? Say its --format")
+        raise NoColumnsError(
+            f"{where}, read as {source.format}, has no columns that a table could have; say what it is with --format "
+            "(JSON is one array of objects, or one object a line)"
+        )
     columns = propose_columns(sample.columns, guesses, _nulls(source))
     left_out = tuple(name for name in sample.columns if name not in guesses)
     changes: dict[str, Any] = {"on_drift": "ignore"} if left_out else {}
@@ -114,6 +117,9 @@ def _read(
     if form == "csv":
         csv = csv_dialect(as_bytes(looked_at.head, encoding), encoding, dataset, names, whole=looked_at.whole)
         sample = csv_sample(looked_at, csv)
+        if sample.odd > sample.quoted:  # more records are broken by quotes than made by them
+            csv = csv.model_copy(update={"quote": None})
+            sample = csv_sample(looked_at, csv)
         texts = {name: guess_text(_present(values, csv.nulls)) for name, values in sample.columns.items()}
         return csv, sample, texts
     model = JsonSource if form == "json" else JsonLinesSource

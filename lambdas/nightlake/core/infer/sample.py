@@ -17,20 +17,22 @@ _MOST: Final = 0.9
 class Sample:
     """Some rows of a file: the values of each column by its name, texts or what JSON has; None where one is missing.
 
-    `whole` says that they are all rows of the file; `odd` counts what could not be read.
+    `whole` says that they are all rows of the file; `odd` counts what could not be read, `quoted` rows with quotes.
     """
 
     columns: Mapping[str, list[Any]]
     rows: int
     whole: bool
     odd: int = 0
+    quoted: int = 0
 
 
 def csv_sample(excerpt: Excerpt, source: CsvSource) -> Sample:
     """The rows that have as many fields as most; without a header, columns are called `column_1` and so on."""
     rows: list[tuple[str, ...]] = []
     names: tuple[str, ...] = ()
-    odd = 0
+    odd = quoted = 0
+    mark = (source.quote or "").encode()
     for number, part in enumerate(excerpt.parts):
         data = as_bytes(part, source.encoding)
         data = _after_lines(data, source.skip_lines if number == 0 else 1)
@@ -38,14 +40,14 @@ def csv_sample(excerpt: Excerpt, source: CsvSource) -> Sample:
         if number == 0 and found:
             names = found[0].fields if source.header else _numbered(found)
             found = found[1:] if source.header else found
-        good = [record.fields for record in found if record.kind == "row" and len(record.fields) == len(names)]
+        good = [record for record in found if record.kind == "row" and len(record.fields) == len(names)]
         if number == 0 or len(good) >= _MOST * len(found):  # a later part may begin inside quotes
-            rows += good
+            rows += [record.fields for record in good]
             odd += len(found) - len(good)
+            quoted += sum(mark in data[record.start : record.end] for record in good) if mark else 0
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return Sample(
-        {name: list(values) for name, values in zip(names, columns, strict=True)}, len(rows), excerpt.whole, odd
-    )
+    by_name = {name: list(values) for name, values in zip(names, columns, strict=True)}
+    return Sample(by_name, len(rows), excerpt.whole, odd, quoted)
 
 
 def _numbered(found: Iterable[Any]) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ def _column(column: ProposedColumn, proposal: Proposal) -> Iterator[str]:
     if column.values:
         yield "  enum:"
         yield from (f"    - {{value: {_flow(value)}}}" for value in column.values)
+    elif column.perhaps:
+        yield f"  # if these are all it may be, list them as `enum`: {_comment(', '.join(column.perhaps))}"
     elif column.lengths:
         low, high = column.lengths
         yield f"  # {low:,} to {high:,} characters" if low < high else f"  # {high:,} characters"
