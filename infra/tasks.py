@@ -89,7 +89,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         tables=(Tables("served", _PROJECT),),
         executions=True,
     ),
-    "define_table": Task(description="The definition of one table that does not exist yet", timeout=_SHORT),
+    "define_table": Task(description="The definition of one table, where it has another or none", timeout=_SHORT),
     "plan": Task(
         description="Whether a source is ready, and its shards",
         timeout=_LONG,
@@ -108,6 +108,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         objects=(
             Objects("raw", ("*",), _GET_VERSION),
             Objects("lake", ("staging/*",), (*_GET, *_PUT)),
+            Objects("lake", ("runs/*/failures/*",), _PUT),
             Objects("quarantine", ("staging/*",), (*_GET, *_PUT)),
         ),
         lists=("raw", "lake", "quarantine"),

@@ -17,8 +17,11 @@ Define = Callable[..., dict[str, Any]]
 def define(environment: object, lambda_context: Any) -> Define:
     """`define(table)`: DefineTable's answer for a table of sales, in the served database unless another is named."""
 
-    def defined(table: str, database: str = "nightlake_dev", pipeline: str = "sales") -> dict[str, Any]:
-        return handler({"pipeline": pipeline, "database": database, "table": table}, lambda_context)
+    def defined(
+        table: str, database: str = "nightlake_dev", pipeline: str = "sales", columns: Any = None
+    ) -> dict[str, Any]:
+        found = {"Error": "Glue.EntityNotFoundException"} if columns is None else {"columns": columns}
+        return handler({"pipeline": pipeline, "database": database, "table": table, "found": found}, lambda_context)
 
     return defined
 
@@ -29,11 +32,34 @@ def test_every_table_of_the_contract_is_defined_as_glue_takes_it(define: Define,
     inputs = [table_input(table, empty_location(bucket, sales, table)) for table in published]
     assert "customers_private" in [wanted["Name"] for wanted in inputs]
     for wanted in inputs:
-        assert define(wanted["Name"]) == define(wanted["Name"], "nightlake_dev_staging") == wanted
+        created = {"change": "create", "input": wanted}
+        assert define(wanted["Name"]) == define(wanted["Name"], "nightlake_dev_staging") == created
+
+
+def test_a_table_that_is_as_the_contract_says_is_left_alone(define: Define) -> None:
+    columns = define("customers")["input"]["StorageDescriptor"]["Columns"]
+    assert define("customers", columns=columns) == {"change": "none", "input": None}
+
+
+@pytest.mark.parametrize("change", [{"Comment": "What it was called before."}, {"Type": "int"}, {"Name": "elder"}])
+def test_a_table_gets_the_columns_and_comments_of_a_changed_contract(define: Define, change: dict[str, str]) -> None:
+    wanted = define("customers")["input"]
+    before = [dict(column) for column in wanted["StorageDescriptor"]["Columns"]]
+    before[0] |= change
+    assert define("customers", columns=before) == {"change": "update", "input": wanted}
+
+
+def test_a_column_that_came_with_a_delivery_stays(define: Define) -> None:
+    wanted = define("customers")["input"]["StorageDescriptor"]["Columns"]
+    came = {"Name": "tip", "Type": "string", "Comment": "'Tip' of the delivery.", "Parameters": {"drift": "true"}}
+    assert define("customers", columns=[*wanted, came])["change"] == "none"
+    defined = define("customers", columns=[*wanted[1:], came])
+    assert defined["change"] == "update"
+    assert defined["input"]["StorageDescriptor"]["Columns"] == [*wanted, came]
 
 
 def test_refused_rows_of_all_datasets_have_one_table_under_the_name_of_the_pipeline(define: Define) -> None:
-    columns = define("sales", "nightlake_dev_quarantine")["StorageDescriptor"]["Columns"]
+    columns = define("sales", "nightlake_dev_quarantine")["input"]["StorageDescriptor"]["Columns"]
     assert ("rules", "array<string>") in [(column["Name"], column["Type"]) for column in columns]
     with pytest.raises(TableNotInContractError, match=r"no table 'customers_private' in database '.*_quarantine'"):
         define("customers_private", "nightlake_dev_quarantine")
@@ -64,7 +90,7 @@ def test_a_definition_that_step_functions_would_not_carry_is_refused(
 
 
 def test_the_log_names_pipeline_and_table(define: Define, log: Callable[[], list[dict[str, Any]]]) -> None:
-    defined = define("products")
+    define("products")
     (line,) = log()
     assert (line["message"], line["pipeline"], line["table"]) == ("Table defined", "sales", "products")
-    assert line["columns"] == len(defined["StorageDescriptor"]["Columns"])
+    assert line["change"] == "create"

@@ -27,7 +27,7 @@ def test_a_night_creates_every_table_of_the_contract_in_each_database(night: Any
         assert created.keys() == expected.keys()
         for name, table in expected.items():
             assert {key: created[name][key] for key in table} == table
-    assert night.tables(QUARANTINE).keys() == {dataset.name for dataset in night.pipeline.datasets}
+    assert night.tables(QUARANTINE).keys() == {night.pipeline.name}
     assert night.alerts() == []
 
 
@@ -108,7 +108,7 @@ def test_a_second_night_changes_no_table(night: Any) -> None:
     before = night.tables(SERVED), night.tables(STAGING)
     again = night.run(date="2026-11-20")
     assert again.status == "SUCCEEDED"
-    assert {"DefineTable", "CreateTable"}.isdisjoint(again.states)
+    assert {"CreateTable", "UpdateTable"}.isdisjoint(again.states)
     assert (night.tables(SERVED), night.tables(STAGING)) == before
 
 
@@ -118,6 +118,20 @@ def test_a_missing_table_is_created_again_and_its_sisters_are_left_alone(night: 
     again = night.run(date="2026-11-20")
     assert again.states.count("CreateTable") == 1
     assert "transactions" in night.tables(STAGING)
+
+
+def test_a_table_that_is_not_as_its_contract_says_is_brought_in_line(night: Any) -> None:
+    night.run(date="2026-11-20")
+    wanted = night.tables(STAGING)["transactions"]["StorageDescriptor"]
+    glue = boto3.client("glue")
+    for database, name in ((STAGING, "transactions"), (QUARANTINE, "sales")):
+        found = night.tables(database)[name]
+        kept = {key: found[key] for key in ("Name", "TableType", "PartitionKeys", "Parameters")}
+        narrow = found["StorageDescriptor"] | {"Columns": found["StorageDescriptor"]["Columns"][1:]}
+        glue.update_table(DatabaseName=database, TableInput=kept | {"StorageDescriptor": narrow})
+    again = night.run(date="2026-11-20")
+    assert (again.status, again.states.count("UpdateTable")) == ("SUCCEEDED", 2)
+    assert night.tables(STAGING)["transactions"]["StorageDescriptor"] == wanted
 
 
 def test_a_table_that_another_execution_created_meanwhile_is_well(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Which tables a pipeline needs in which database, and how each is created: the definitions that Prepare only names."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
+from nightlake.core.catalog import redefined
 from nightlake.core.errors import TableNotInContractError
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Pipeline
@@ -27,14 +28,34 @@ def tables_of(pipeline: Pipeline, databases: Databases) -> Iterator[tuple[str, T
     yield databases.quarantine, quarantine_table(pipeline.name)
 
 
+class Definition(Frozen):
+    """What is to be done with a table in Glue: nothing, or to create or update it with this TableInput."""
+
+    change: Literal["create", "update", "none"]
+    input: dict[str, Any] | None
+
+
 def define_table(
-    pipeline: Pipeline, database: str, name: str, *, databases: Databases, lake_bucket: str
-) -> dict[str, Any]:
-    """The Glue TableInput of the table. Raises TableNotInContractError naming the tables that there are."""
+    pipeline: Pipeline,
+    database: str,
+    name: str,
+    columns: Sequence[Mapping[str, Any]] | None,
+    *,
+    databases: Databases,
+    lake_bucket: str,
+) -> Definition:
+    """How the table comes to what its contract says; `columns` are those that it has in Glue, None where it is not.
+
+    Raises TableNotInContractError naming the tables that there are.
+    """
     known = {table.name: table for where, table in tables_of(pipeline, databases) if where == database}
     if name not in known:
         raise TableNotInContractError(
             f"Pipeline '{pipeline.name}' has no table '{name}' in database '{database}' "
             f"(it has: {', '.join(known) or 'none there'})"
         )
-    return table_input(known[name], empty_location(lake_bucket, pipeline, known[name]))
+    table, location = known[name], empty_location(lake_bucket, pipeline, known[name])
+    if columns is None:
+        return Definition(change="create", input=table_input(table, location))
+    definition = redefined(table, location, columns)
+    return Definition(change="update" if definition else "none", input=definition)

@@ -1,4 +1,4 @@
-"""Task DefineTable: the definition of one table that does not exist yet."""
+"""Task DefineTable: the definition of one table, where it has another or none."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ from nightlake.handlers.task import logger, task
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Event: `{pipeline, database, table}`; result: the Glue TableInput of that table.
+    """Event: `{pipeline, database, table, found}`, where `found` has the `columns` of a table that exists in Glue.
 
+    Result: `{change, input}`: a Glue TableInput and whether to `create` or `update` the table with it, or `none`.
     Raises PipelineNotDeployedError or TableNotInContractError.
     """
     logger.append_keys(pipeline=event["pipeline"], table=event["table"])
@@ -21,8 +22,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pipeline(event["pipeline"]),
         event["database"],
         event["table"],
+        event["found"].get("columns"),
         databases=settings().databases,
         lake_bucket=settings().lake_bucket,
     )
-    logger.info("Table defined", columns=len(defined["StorageDescriptor"]["Columns"]))
-    return defined
+    logger.info("Table defined", change=defined.change)
+    return defined.model_dump()
