@@ -13,7 +13,9 @@ from memory_catalog import MemoryCatalog
 from memory_objects import MemoryObjects
 from nightlake.core import chain, layout
 from nightlake.core.convert import note_failure
+from nightlake.core.drift import evolved
 from nightlake.core.errors import SourceChangedError
+from nightlake.core.header import source_names
 from nightlake.core.pipeline import Pipeline, Rule
 from nightlake.core.quarantine import quarantine_table
 from nightlake.core.shard import (
@@ -62,6 +64,10 @@ class Night:
     def dataset(self) -> Any:
         return next(each for each in self.pipeline.datasets if each.name == "customers")
 
+    @property
+    def source(self) -> Any:
+        return next(each for each in self.pipeline.sources if each.dataset == "customers")
+
     def shard(self, index: int, /, **changes: Any) -> Shard:
         source, start, end = SHARDS[index]
         shard = Shard(
@@ -73,7 +79,7 @@ class Night:
             start=start,
             end=end,
             exact=start == 0,
-            header=("household_id",),
+            header=tuple(source_names(self.source, self.dataset).values()),
             fingerprint=f"f{index}",
         )
         return shard.model_copy(update=changes)
@@ -417,13 +423,78 @@ def test_refused_rows_that_quarantine_does_not_hold_are_found(night: Night) -> N
 
 
 def test_few_refused_rows_are_a_warning_that_says_how_many(night: Night) -> None:
-    night.convert(0, refused=1, rules=(RuleCount(rule="csv.fields", rows=1),), extra_columns=("colour",))
+    night.convert(0, refused=1, rules=(RuleCount(rule="csv.fields", rows=1),))
     validation = night.judge()
     assert validation.status == "good"
     assert [(each.rule, each.reason) for each in validation.warnings] == [
         ("csv.fields", "1 of 28 rows (3.57 %) broke it and were refused"),
-        ("customers.extra_columns", "the delivery has columns that the contract has not: colour"),
     ]
+
+
+MAY_BE_NULL = {"home_ownership", "marital_status"}
+
+
+def drifted(night: Night, mode: str, *extra: str) -> Validation:
+    """The verdict where the first shard came with these columns and without two that are declared."""
+    sources = tuple(
+        each.model_copy(update={"on_drift": mode}) if each.dataset == "customers" else each
+        for each in night.pipeline.sources
+    )
+    night.pipeline = night.pipeline.model_copy(update={"sources": sources})
+    declared = [name for name in source_names(night.source, night.dataset).values() if name not in MAY_BE_NULL]
+    shard = night.shard(0, header=(*declared, *extra))
+    night.plan(shard, night.shard(1), night.shard(2))
+    receipt = night.convert(0, shard=shard, extra_columns=extra)
+    if mode == "evolve":
+        wide = tables(evolved(night.dataset, night.source, [receipt]))
+        night.convert(0, shard=shard, extra_columns=extra, files=tuple(night.stage(table, "f0", 9) for table in wide))
+    return night.judge()
+
+
+@pytest.mark.parametrize(
+    ("mode", "extra", "told"),
+    [
+        ("ignore", ("Eye Colour", "x"), "which are left out: 'Eye Colour', 'x'"),
+        ("evolve", ("Eye Colour", "x"), "customers_private has them as text now: 'Eye Colour' as eye_colour, 'x' as x"),
+    ],
+)
+def test_drift_of_a_good_source_is_a_warning_that_names_every_column(
+    night: Night, mode: str, extra: tuple[str, ...], told: str
+) -> None:
+    validation = drifted(night, mode, *extra)
+    assert validation.problems == ()
+    came, missing = validation.warnings
+    assert (came.rule, missing.rule) == ("customers.extra_columns", "customers.missing_columns")
+    assert came.reason.endswith(told)
+    assert missing.reason.endswith("there they are NULL: 'home_ownership', 'marital_status'")
+    assert came.where == missing.where == f"s3://raw/{FIRST.key} and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("mode", "extra", "told"),
+    [
+        ("strict", ("x", "y"), "that the contract has not: 'x', 'y'; add them to the contract, or take them with"),
+        ("evolve", tuple(f"c{number}" for number in range(60)), "more than 100 columns are not declared"),
+        ("evolve", ("Eye Colour",), "'eye_colour' would be the column 'eye_colour', as 'Eye Colour' is"),
+    ],
+)
+def test_columns_that_can_not_be_taken_reject_the_source(
+    night: Night, mode: str, extra: tuple[str, ...], told: str
+) -> None:
+    if mode == "evolve":  # each shard can be taken, all of them together not
+        others = ("eye_colour",) if len(extra) == 1 else tuple(f"d{number}" for number in range(60))
+        night.convert(1, extra_columns=others)
+    validation = drifted(night, mode, *extra)
+    assert validation.status == "rejected"
+    assert [each.rule for each in validation.problems] == ["customers.extra_columns"]
+    assert told in validation.problems[0].reason
+
+
+def test_a_file_may_have_no_columns_but_those_that_its_receipt_tells(night: Night) -> None:
+    assert drifted(night, "evolve", "x").status == "good"
+    wide = tables(evolved(night.dataset, night.source, [night.convert(1, extra_columns=("x",))]))
+    night.convert(1, files=tuple(night.stage(table, "f1", 10) for table in wide))
+    assert [each.rule for each in night.judge().problems] == ["footer.schema"]
 
 
 def test_rules_that_no_single_row_breaks_are_counted_over_all_shards(night: Night) -> None:

@@ -7,6 +7,7 @@ an object has of itself. What does not agree is a finding; none is the proof.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from nightlake.core import layout
 from nightlake.core.footer import read_footer
@@ -15,6 +16,9 @@ from nightlake.core.quarantine import quarantine_table
 from nightlake.core.shard import Finding, Receipt, Shard, ShardFailure, StagedFile
 from nightlake.core.store import Store
 from nightlake.core.table import Table, arrow_schema, tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def unconverted(shard: Shard, failure: ShardFailure | None, raw_bucket: str) -> Finding:
@@ -97,8 +101,16 @@ def _changed(
         yield _finding("staged.size", where, f"has {found.size:,} bytes, its receipt says {size:,}")
     if footer.num_rows != rows:
         yield _finding("footer.rows", where, f"has {footer.num_rows:,} rows, its receipt says {rows:,}")
-    if not footer.schema.to_arrow_schema().equals(arrow_schema(table)):
+    if not _has_columns(footer.schema.to_arrow_schema(), table):
         yield _finding("footer.schema", where, f"has other columns than the table {table.name} of the contract")
+
+
+def _has_columns(found: "pa.Schema", table: Table) -> bool:
+    """Whether a file has all declared columns and, behind them, drift columns of the table: those that came so far."""
+    wanted = list(arrow_schema(table))
+    declared = len([column for column in table.columns if not column.drift])
+    beside = list(found)[declared:]
+    return list(found)[:declared] == wanted[:declared] and len(set(beside) & set(wanted[declared:])) == len(beside)
 
 
 def bounded(findings: Iterable[Finding], limit: int) -> tuple[Finding, ...]:

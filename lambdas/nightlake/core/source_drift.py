@@ -17,10 +17,8 @@ def drift_problems(dataset: Dataset, source: Source, receipts: Collection[Receip
     extra = _extra(dataset, source, receipts)
     reasons = drift_faults(extra, dataset) if source.on_drift == "evolve" else []
     if extra and source.on_drift == "strict":
-        reasons = [
-            f"the delivery has columns that the contract has not: {_named(extra)}; add them to the contract, or take them "
-            "with `on_drift: ignore` or `evolve`"
-        ]
+        advice = "add them to the contract, or take them with `on_drift: ignore` or `evolve`"
+        reasons = [f"the delivery has columns that the contract has not: {_named(extra)}; {advice}"]
     for reason in reasons:
         yield Finding(rule=f"{dataset.name}.extra_columns", where=where, reason=reason)
 

@@ -11,6 +11,7 @@ from nightlake.core.published_day import PublishedDay
 from nightlake.core.rule_result import RuleResult, not_checked, result
 from nightlake.core.shard import Finding, Receipt
 from nightlake.core.source import AnySource
+from nightlake.core.source_drift import drift_problems, drift_warnings
 
 
 def queried_rules(dataset: Dataset) -> tuple[Rule, ...]:
@@ -38,7 +39,8 @@ class SourceRules:
     refused: str
 
     def problems(self) -> Iterator[Finding]:
-        """What rejects the source: too many refused rows, broken rules of severity fail."""
+        """What rejects the source: undeclared columns, too many refused rows, broken rules of severity fail."""
+        yield from drift_problems(self.dataset, self.source, self.receipts, self.delivered)
         share = f"{self._refused:,} of {self._total:,} rows ({percent(self._refused, self._total)} %) were refused"
         most = ", ".join(f"{rule} {rows:,}" for rule, rows in self._refusals.most_common(3)) or "no named rule"
         for name, limit in self._exceeded():
@@ -52,10 +54,7 @@ class SourceRules:
         for rule, rows in self._refusals.most_common():
             reason = f"{rows:,} of {self._total:,} rows ({percent(rows, self._total)} %) broke it and were refused"
             yield Finding(rule=rule, where=self.refused, reason=reason)
-        extra = sorted({column for receipt in self.receipts for column in receipt.extra_columns})
-        if extra:
-            reason = f"the delivery has columns that the contract has not: {', '.join(extra)}"
-            yield Finding(rule=f"{self.dataset.name}.extra_columns", where=self.delivered, reason=reason)
+        yield from drift_warnings(self.dataset, self.source, self.receipts, self.delivered)
 
     @cached_property
     def results(self) -> tuple[RuleResult, ...]:

@@ -11,6 +11,7 @@ from nightlake.core import layout
 from nightlake.core.balance import bounded, misplaced, misstaged, unbalanced, unconverted
 from nightlake.core.catalog import Pointer
 from nightlake.core.chain import recut, unjoined
+from nightlake.core.drift import evolved
 from nightlake.core.frozen import Frozen
 from nightlake.core.keep_refused import keep_refused
 from nightlake.core.parallel import each
@@ -69,8 +70,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
     Refused rows of this run can be queried afterwards, whatever the verdict. Raises ObjectNotFoundError when there is
     no such plan, ProjectionError when the catalog does not take the quarantine's partition.
     """
-    dataset = next(candidate for candidate in pipeline.datasets if candidate.name == request.dataset)
-    source = next(candidate for candidate in pipeline.sources if candidate.dataset == request.dataset)
+    dataset, source = _declared(request, pipeline)
     plan = places.lake.get_model(request.plan, Plan)
     receipts = _receipts(plan, places)
     while again := _recut(plan, receipts, pipeline, code_version):
@@ -79,7 +79,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
             return _write_round(request, again, anew, places.lake)
         plan, receipts = again, _receipts(again, places)
     given = [receipt for receipt in receipts if receipt is not None]
-    imbalances = [*_imbalances(request, plan, receipts, dataset, places)]
+    imbalances = [*_imbalances(request, plan, receipts, pipeline, places)]
     _keep_refused(request, given, places)
     rules = SourceRules(
         dataset=dataset,
@@ -115,6 +115,12 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
     )
     places.lake.put_model(verdict_key(request), validation)
     return validation
+
+
+def _declared(request: Request, pipeline: Pipeline) -> tuple[Dataset, AnySource]:
+    dataset = next(candidate for candidate in pipeline.datasets if candidate.name == request.dataset)
+    source = next(candidate for candidate in pipeline.sources if candidate.dataset == request.dataset)
+    return dataset, source
 
 
 def verdict_key(request: Request) -> str:
@@ -157,18 +163,20 @@ def _unconverted(shard: Shard, run_id: str, places: Places) -> Finding:
 
 
 def _imbalances(
-    request: Request, plan: Plan, receipts: Sequence[Receipt | None], dataset: Dataset, places: Places
+    request: Request, plan: Plan, receipts: Sequence[Receipt | None], pipeline: Pipeline, places: Places
 ) -> Iterator[Finding]:
+    dataset, source = _declared(request, pipeline)
     given = [receipt for receipt in receipts if receipt is not None]
-    schemas = {table.name: table for table in tables(dataset)}
-    staged = [file for receipt in given for file in receipt.files]
     yield from unjoined(plan, receipts, places.raw_bucket)
     lost = [shard for shard, receipt in zip(plan.shards, receipts, strict=True) if receipt is None]
     yield from each(lambda shard: _unconverted(shard, request.run_id, places), lost, workers=places.workers)
     for shard, receipt in zip(plan.shards, receipts, strict=True):
         if receipt is not None:
             yield from unbalanced(shard, receipt, dataset, places.raw_bucket)
-    looks = [partial(misstaged, file, schemas, places.lake) for file in staged]
+    looks = []
+    for receipt in given:
+        schemas = {table.name: table for table in tables(evolved(dataset, source, [receipt]))}
+        looks += [partial(misstaged, file, schemas, places.lake) for file in receipt.files]
     looks += [partial(misplaced, receipt, places.quarantine) for receipt in given]
     yield from chain.from_iterable(each(lambda look: [*look()], looks, workers=places.workers))
 
