@@ -6,7 +6,7 @@ import pytest
 from nightlake.core.api.datasets import describe_dataset, find_dataset, list_datasets
 from nightlake.core.api.published import Published
 from nightlake.core.errors import DatasetNotFoundError
-from nightlake.core.pipeline import Pipeline
+from nightlake.core.pipeline import Column, Pipeline
 from published_lake import PublishedLake
 
 
@@ -40,6 +40,16 @@ def test_personal_columns_are_marked(sales: Pipeline) -> None:
         for dataset in sales.datasets
     }
     assert marked == {"transactions": [], "products": [], "customers": ["income", "marital_status"]}
+
+
+def test_what_came_beside_the_contract_is_told_last_and_marked(sales: Pipeline) -> None:
+    lake, products = PublishedLake(), sales.datasets[1]
+    came = Column(name="tip", type="string", drift=True, description="'Tip' of the delivery.")
+    taken_over = products.columns[0].model_copy(update={"drift": True})
+    lake.publish("products", (*products.columns[1:], taken_over, came), {date(2017, 1, 1): [[]]})
+    described = describe_dataset(find_dataset([sales], "products"), Published(lake.store).newest("sales"))
+    assert [each["name"] for each in described["columns"]] == [*(each.name for each in products.columns), "tip"]
+    assert [each["name"] for each in described["columns"] if each["drift"]] == ["tip"]
 
 
 def test_the_last_hundred_days_are_told_and_how_many_there_are(sales: Pipeline) -> None:

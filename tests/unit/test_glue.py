@@ -46,6 +46,13 @@ def test_a_table_is_made_once_read_changed_and_deleted(catalog: Catalog) -> None
     assert found["StorageDescriptor"]["Columns"][0]["Name"] == "amount"
     catalog.update_table("db", found | {"Description": "Some sales."})
     assert (catalog.table("db", "sales") or {})["Description"] == "Some sales."
+    created = catalog.changed_at("db", "sales")
+    catalog.create_partitions("db", "sales", {FIRST: "s3://lake/a/"})
+    assert catalog.changed_at("db", "sales") == created
+    catalog.update_table("db", found)
+    assert created is not None
+    assert catalog.changed_at("db", "sales") > created  # type: ignore[operator]
+    assert catalog.changed_at("db", "another") is None
     catalog.delete_table("db", "sales")
     catalog.delete_table("db", "sales")
     assert catalog.table("db", "sales") is None

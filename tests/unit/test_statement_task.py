@@ -69,7 +69,12 @@ def test_a_view_is_run_only_when_the_catalog_has_another(ask: Ask) -> None:
     query = asked["query"][asked["query"].index("SELECT") :]
     kept = base64.b64encode(json.dumps({"originalSql": query}).encode()).decode()
     definition = {"Name": "daily_revenue", "ViewOriginalText": f"/* Presto View: {kept} */"}
-    boto3.client("glue").create_table(DatabaseName="nightlake_dev", TableInput=definition)
+    glue = boto3.client("glue")
+    glue.create_table(DatabaseName="nightlake_dev", TableInput=definition)
+    assert not ask(kind="view", name="daily_revenue")["changed"]
+    glue.create_table(DatabaseName="nightlake_dev", TableInput={"Name": "sales_enriched"})  # newer than its view
+    assert ask(kind="view", name="daily_revenue")["changed"]
+    glue.update_table(DatabaseName="nightlake_dev", TableInput=definition)
     assert not ask(kind="view", name="daily_revenue")["changed"]
 
 

@@ -5,6 +5,7 @@ API_BatchUpdatePartition.html (100) and API_BatchDeletePartition.html (25).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -47,11 +48,19 @@ class Glue(Catalog):
         self._glue: Any = client or _client()
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:
+        found = self._find(database, name)
+        return None if found is None else {key: found[key] for key in _TABLE_INPUT if key in found}
+
+    def changed_at(self, database: str, name: str) -> datetime | None:
+        found = self._find(database, name)
+        return None if found is None else found.get("UpdateTime", found["CreateTime"])
+
+    def _find(self, database: str, name: str) -> dict[str, Any] | None:
         try:
-            found = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+            found: dict[str, Any] = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
         except self._glue.exceptions.EntityNotFoundException:
             return None
-        return {key: found[key] for key in _TABLE_INPUT if key in found}
+        return found
 
     def create_table(self, database: str, definition: Mapping[str, Any]) -> None:
         try:

@@ -1,6 +1,7 @@
 """What a catalog of tables must do for us: the Glue Data Catalog, or its twin in memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from nightlake.core.errors import ProjectionError
@@ -25,6 +26,9 @@ class Catalog(Protocol):
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:
         """The table as the catalog keeps it, in the words of a TableInput; None when it is not there."""
+
+    def changed_at(self, database: str, name: str) -> datetime | None:
+        """When the table was created or its definition changed last; None when it is not there."""
 
     def create_table(self, database: str, definition: Mapping[str, Any]) -> None:
         """Create the table of this TableInput; one that is there already is left as it is."""

@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         lake.put_model(pointer(name), statement.attempt)
         result |= {"table": statement.attempt.table, "location": statement.attempt.location}
     if kind == "view":
-        result["changed"] = not is_current(Glue().table(statement.database, name), statement.query)
+        result["changed"] = not is_current(Glue(), statement.database, name, statement.query)
     logger.info("Statement bound", table=result.get("table"), changed=result.get("changed"))
     return result
 

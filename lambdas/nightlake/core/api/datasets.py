@@ -50,7 +50,7 @@ def describe_dataset(found: Served, pinned: Pinned | None) -> dict[str, Any]:
     """The dataset with its columns, its primary key and the last days that are published."""
     table = _table(found, pinned)
     partitions = table.partitions if table else ()
-    columns = found.dataset.columns if found.dataset else _data_columns(table)
+    columns = (*found.dataset.columns, *_drift_columns(found.dataset, table)) if found.dataset else _data_columns(table)
     return _summary(found, pinned) | {
         "columns": [_column(column) for column in columns],
         "primary_key": list(found.dataset.primary_key) if found.dataset else [],
@@ -92,12 +92,19 @@ def _data_columns(table: PublishedTable | None) -> tuple[Column, ...]:
     return tuple(column for column in table.columns if column.name not in hidden) if table else ()
 
 
+def _drift_columns(dataset: Dataset, table: PublishedTable | None) -> tuple[Column, ...]:
+    """What is published and no contract declares."""
+    declared = {column.name for column in dataset.columns}
+    return tuple(column for column in table.columns if column.drift and column.name not in declared) if table else ()
+
+
 def _column(column: Column) -> dict[str, Any]:
     return {
         "name": column.name,
         "type": column.type,
         "required": column.required,
         "private": column.private,
+        "drift": column.drift,
         "description": column.description,
     }
 
