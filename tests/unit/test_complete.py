@@ -118,7 +118,7 @@ def test_the_verdicts_of_audits_are_part_of_the_record(night: Night) -> None:
         subject="across",
         date=DAY,
         run_id=RUN,
-        query_id="q",
+        query_ids=("q",),
         counts=(Count(rule="customers", broken=2, checked=9),),
         warnings=(warning,),
     )
@@ -141,12 +141,12 @@ def test_sources_that_were_given_up_are_recorded_with_their_errors(night: Night)
     problem = Finding(rule="row_count", where="the delivery", reason="there are no rows")
     rejected = validation.model_copy(update={"status": "rejected", "problems": (problem,)})
     night.lake.put_model(layout.validation("sales", DAY, RUN, "transactions"), rejected)
-    error = '{"Error": "SourceNotReadyError", "Cause": "no file"}'
-    cause = (
-        f'[{{"dataset": "transactions", "status": "rejected", "alerted": true, "attempt": 4, "error": {error}}}, '
-        f'{{"dataset": "products", "status": "rejected", "alerted": true, "attempt": 2, "error": {error}}}]'
-    )
-    record = night.end(outcome="failed", error={"Error": "SourceRejectedError", "Cause": cause})
+    error = {"Error": "SourceNotReadyError", "Cause": "no file"}
+    ends = [
+        {"dataset": "transactions", "status": "rejected", "alerted": True, "attempt": 4, "error": error},
+        {"dataset": "products", "status": "rejected", "alerted": True, "attempt": 2, "error": error},
+    ]
+    record = night.end(outcome="failed", sources=ends, error={"Error": "DuplicateKeysError", "Cause": "two rows"})
     transactions, products = record.sources
     assert (transactions.status, transactions.attempt, transactions.problems) == ("rejected", 4, (problem,))
     assert products.error is not None

@@ -64,6 +64,19 @@ def test_the_staging_table_reads_all_rows_of_the_run_under_its_business_date(
     assert catalog.partitions("served", "late") == {}
 
 
+def test_a_source_that_the_night_goes_on_without_has_no_rows_of_an_earlier_run(
+    lake: MemoryObjects, catalog: MemoryCatalog, sealed: Seal
+) -> None:
+    sealed(late(lake), land(lake, "daily", DAY, "r1", {"daily": [(DAY, "old")]}))
+    before = seal(
+        lake, catalog, SHOP, staging_database=DATABASES.staging, day=DAY, run_id="r2", validations=[late(lake)]
+    )
+    assert [table.table for table in before] == ["late"]
+    assert catalog.partitions("staging", "daily") == {("2026", "01", "02"): "s3://lake/data/shop/daily/run=r2/"}
+    assert [*lake.list("data/shop/daily/run=r2/")] == []
+    assert lake.find_model(layout.sealed_table("shop", DAY, "r2", "daily"), SealedTable) is None
+
+
 def test_a_column_that_is_new_in_the_contract_comes_into_the_staging_table(
     lake: MemoryObjects, catalog: MemoryCatalog, sealed: Seal
 ) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from nightlake.core import layout
 
 TRIGGER = {"scheduled_time": "2026-11-21T03:00:00Z"}
 BAD = "transactions"
@@ -187,3 +188,16 @@ def test_a_source_that_may_be_missing_does_not_stop_the_night(night: Any) -> Non
     assert sealed["validations"] == ["verdict/products", "verdict/customers"]
     (alert,) = night.alerts()
     assert "the night goes on without it" in alert["Message"]
+
+
+def test_a_source_that_was_given_up_is_in_the_record_of_a_night_that_fails_later(night: Any) -> None:
+    sources = [each.model_copy(update={"required": each.dataset != BAD}) for each in night.pipeline.sources]
+    night.redeploy(night.pipeline.model_copy(update={"sources": tuple(sources)}))
+    night.function.fail("plan", "SourceNotReadyError", when=of(BAD))
+    night.function.fail("publish", "SealedFilesChangedError")
+    ended = night.run(date="2026-11-20")
+    assert (ended.status, ended.error) == ("FAILED", "SealedFilesChangedError")
+    (record,) = night.objects(layout.records("sales")).values()
+    told = {source["dataset"]: source["error"] for source in record["sources"]}
+    assert told[BAD]["Error"] == "SourceNotReadyError"
+    assert record["error"]["Error"] == "SealedFilesChangedError"

@@ -3,12 +3,12 @@
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout, lock
 from nightlake.core.catalog import Catalog
 from nightlake.core.dates import parse_date, parse_instant, run_id
-from nightlake.core.errors import InvalidDateError, SourceRejectedError
+from nightlake.core.errors import InvalidDateError
 from nightlake.core.history import find_head
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.run_record import (
@@ -62,7 +62,7 @@ def complete(
         started_at=end.started_at,
         ended_at=now.isoformat(timespec="milliseconds"),
         contract_hash=pipeline.contract_hash,
-        sources=tuple(sources(pipeline, day, run, _branches(end), lake=lake, raw=raw, now=now)) if day else (),
+        sources=tuple(sources(pipeline, day, run, end.sources, lake=lake, raw=raw, now=now)) if day else (),
         audits=tuple(audits(lake, pipeline, day, run)) if day else (),
         tables=tuple(sealed_tables(lake, pipeline, day, run)) if day else (),
         snapshot=published(head[0].kept, run) if head else None,
@@ -77,16 +77,6 @@ def complete(
     for lock_key in _locks(lake, pipeline.name, day):
         lock.release(lake, lock_key, end.execution_id)
     return record, key
-
-
-def _branches(end: End) -> tuple[SourceEnd, ...]:
-    """How the sources' branches ended; where the night was given up for them, its error tells it."""
-    if end.error is None or end.error.error != SourceRejectedError.__name__:
-        return end.sources
-    try:
-        return TypeAdapter(tuple[SourceEnd, ...]).validate_json(end.error.cause)
-    except ValidationError:
-        return end.sources  # Seal raises the same name with a sentence
 
 
 def _day(text: str) -> date | None:

@@ -33,11 +33,19 @@ def keep_refused(receipts: Sequence[Receipt], prefix: str, quarantine: Store, *,
 
 def _keep(quarantine: Store, key: str, file: QuarantineFile, lines: int) -> None:
     with suppress(ObjectNotFoundError, PreconditionFailedError):  # that the file is gone is a finding already
-        quarantine.copy(quarantine.bucket, file.key, key, source_etag=file.etag)
         if lines:
-            with TemporaryFile() as counted, TemporaryFile() as moved:
-                counted.writelines(quarantine.stream(key))
-                counted.seek(0)
-                move_lines(counted, lines, moved)
-                moved.seek(0)
-                quarantine.put(key, moved)
+            _move(quarantine, key, file, lines)
+        else:
+            quarantine.copy(quarantine.bucket, file.key, key, source_etag=file.etag)
+
+
+def _move(quarantine: Store, key: str, file: QuarantineFile, lines: int) -> None:
+    found = quarantine.head(file.key)
+    if found is None or found.etag != file.etag:
+        return
+    with TemporaryFile() as counted, TemporaryFile() as moved:
+        counted.writelines(quarantine.stream(file.key))
+        counted.seek(0)
+        move_lines(counted, lines, moved)
+        moved.seek(0)
+        quarantine.put(key, moved)

@@ -50,7 +50,8 @@ class Run(BaseModel):
     """The run as every later state knows it; `year`, `month` and `day` are the partition values of `date`.
 
     `scheduled_at` is None when a person named the date. `merges`, `views` and `reports` are names of SQL files, in
-    the order in which they run. `duplicate`: the trigger came twice, and this execution has nothing to do.
+    the order in which they run. `sources` will say how each source's branch ended. `duplicate`: the trigger came twice,
+    and this execution has nothing to do.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +70,7 @@ class Run(BaseModel):
     merges: tuple[str, ...]
     views: tuple[str, ...]
     reports: tuple[str, ...]
+    sources: tuple[()] = ()
 
 
 def prepare(

@@ -36,18 +36,21 @@ def seal(
 ) -> list[SealedTable]:
     """Seal every table of the sources whose validations (keys) are given: one SealedTable each, also without rows.
 
-    Raises SourceRejectedError when a validation is not good, StagedFileChangedError, SealedFilesChangedError or
+    The staging tables of the others, which the night goes on without, read nothing from here on. Raises
+    SourceRejectedError when a validation is not good, StagedFileChangedError, SealedFilesChangedError or
     ProjectionError.
     """
     datasets = {dataset.name: dataset for dataset in pipeline.datasets}
     sources = {source.dataset: source for source in pipeline.sources}
     sealed: list[SealedTable] = []
+    absent = dict(datasets)
     for key in validations:
         validation = store.get_model(key, Validation)
         if validation.status != "good":
             raise SourceRejectedError(
                 f"Source '{validation.dataset}' was rejected (s3://{store.bucket}/{key}): it is not published"
             )
+        del absent[validation.dataset]
         receipts = each(lambda receipt: store.get_model(receipt, Receipt), validation.receipts, workers=workers)
         files = [file for receipt in receipts for file in receipt.files]
         for table in tables(evolved(datasets[validation.dataset], sources[validation.dataset], receipts)):
@@ -64,6 +67,11 @@ def seal(
                     files=[file for file in files if file.table == table.name],
                     workers=workers,
                 )
+            )
+    for dataset in absent.values():
+        for table in tables(dataset):
+            _read_sealed(
+                store, catalog, pipeline, staging_database=staging_database, day=day, run_id=run_id, table=table
             )
     return sealed
 
@@ -108,9 +116,17 @@ def seal_table(
         files=tuple(_sealed(file, found[key], contribution=day) for key, file in sorted(wanted.items())),
     )
     store.put_model(layout.sealed_table(pipeline.name, day, run_id, table.name), sealed)
-    conform(catalog, staging_database, table, empty_location(store.bucket, pipeline, table))
-    catalog.point_partition(staging_database, table.name, layout.partition_values(day), f"s3://{store.bucket}/{prefix}")
+    _read_sealed(store, catalog, pipeline, staging_database=staging_database, day=day, run_id=run_id, table=table)
     return sealed
+
+
+def _read_sealed(
+    store: Store, catalog: Catalog, pipeline: Pipeline, *, staging_database: str, day: date, run_id: str, table: Table
+) -> None:
+    """Let the staging database's table read for this day what the run has sealed of it, and nothing else."""
+    location = f"s3://{store.bucket}/{layout.sealed(pipeline.name, table.name, run_id)}"
+    conform(catalog, staging_database, table, empty_location(store.bucket, pipeline, table))
+    catalog.point_partition(staging_database, table.name, layout.partition_values(day), location)
 
 
 def summary(sealed: Iterable[SealedTable]) -> list[dict[str, Any]]:
