@@ -7,6 +7,7 @@ from cli import (
     check,
     collect_garbage,
     convert,
+    cost,
     deploy,
     doctor,
     down,
@@ -31,7 +32,7 @@ app = typer.Typer(
 for command in (
     up.up, deploy.deploy, seed.seed, run.run, quality.quality, query.query, backfill.backfill, snapshots.snapshots,
     rollback.rollback, replay.replay, collect_garbage.gc, status.status, check.check,
-    infer.infer, convert.convert, doctor.doctor, down.down,
+    infer.infer, convert.convert, cost.cost, doctor.doctor, down.down,
 ):  # fmt: skip
     app.command()(command)
 
