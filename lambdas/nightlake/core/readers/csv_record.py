@@ -120,9 +120,8 @@ def read_record(data: bytes, at: int, dialect: Dialect, fields: int | None, *, f
 
 def raw_text(data: bytes, record: Record, dialect: Dialect) -> str:
     r"""The text of a record without its line end, wrong bytes as `\xff`; of one that is too long, its beginning."""
-    if record.unended:
-        return data[record.start : record.start + _RAW_BYTES].decode(dialect.encoding, "backslashreplace")
-    text = data[record.start : record.end].decode(dialect.encoding, "backslashreplace")
+    end = min(record.end, record.start + _RAW_BYTES) if record.unended else record.end
+    text = data[record.start : end].decode(dialect.encoding, "backslashreplace")
     return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -73,17 +73,17 @@ def _text(line: bytes, encoding: str) -> tuple[str, bool]:
         return line.decode(encoding, WRONG_BYTES), False
 
 
-def texts(pieces: Iterable[bytes], encoding: str, *, where: str) -> Iterator[str]:
-    """The pieces of a whole object as text, wrong bytes as lone surrogates, without its byte order mark.
+def texts(pieces: Iterable[bytes], encoding: str, *, where: str, final: bool = True) -> Iterator[str]:
+    """The pieces of an object as text, wrong bytes as lone surrogates, without its byte order mark.
 
-    Raises EncodingError for UTF-16 that is not.
+    `final`: whether they are all of it. Raises EncodingError for UTF-16 that is not.
     """
     name = "utf-8-sig" if encoding == "utf-8" else encoding
     decoder = codecs.getincrementaldecoder(name)("strict" if encoding == UTF_16 else WRONG_BYTES)
     try:
         for piece in pieces:
             yield decoder.decode(piece)
-        yield decoder.decode(b"", final=True)
+        yield decoder.decode(b"", final=final)
     except UnicodeError as error:
         raise EncodingError(
             f"{where} is not written in {encoding} ({error}); deliver it so, or declare its encoding"
