@@ -16,7 +16,7 @@ from nightlake.core.source import Source
 from nightlake.core.table import RESERVED_COLUMNS
 
 MAX_DRIFT_COLUMNS: Final = 100  # of one table
-_DESCRIPTION: Final = "{} of the delivery, which the contract does not declare."
+_DESCRIPTION: Final = "{!r} of the delivery, which the contract does not declare."
 
 
 def drift_columns(names: Iterable[str], dataset: Dataset) -> dict[str, Column]:
