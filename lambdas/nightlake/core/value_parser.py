@@ -18,7 +18,8 @@ from nightlake.core.source import EPOCHS, AnySource, CsvSource, TextSource
 BLANKS: Final = " \t"  # around anything but text they mean nothing
 _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 _NANOSECONDS = re.compile(r"(?<=[.,][0-9]{6})([0-9]{1,3})(?![0-9])")  # what strptime cannot take
-_YEARS: Final = "out of the years 1 to 9999 in UTC"
+OUT_OF_YEARS: Final = "out of the years 1 to 9999 in UTC"
+TOO_FINE: Final = "finer than the milliseconds that a timestamp holds"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HALF_MILLISECOND: Final = 500
 _WIDE = Context(prec=2 * MAX_PRECISION)
@@ -160,13 +161,13 @@ class ValueParser:
         if not excess:
             return instant
         if not self.reading.round_digits:
-            raise ValueError("finer than the milliseconds that a timestamp holds")
+            raise ValueError(TOO_FINE)
         self.rounded += 1
         try:
             floor = instant - timedelta(microseconds=instant.microsecond % 1000)
             return floor + timedelta(milliseconds=int(excess >= _HALF_MILLISECOND))
         except OverflowError:
-            raise ValueError(_YEARS) from None
+            raise ValueError(OUT_OF_YEARS) from None
 
     def _nested(self, kind: ColumnType, value: object) -> Any:
         if isinstance(value, str):
@@ -290,7 +291,7 @@ def _since_1970(text: str, ticks: int) -> tuple[datetime, Decimal]:
         whole = microseconds.to_integral_value(ROUND_FLOOR)
         return _EPOCH + timedelta(microseconds=int(whole)), exact.subtract(microseconds, whole)
     except ArithmeticError:
-        raise ValueError(_YEARS) from None
+        raise ValueError(OUT_OF_YEARS) from None
 
 
 def to_utc(moment: datetime, zone: str) -> datetime:
@@ -308,7 +309,7 @@ def to_utc(moment: datetime, zone: str) -> datetime:
         if instant.astimezone(place).replace(tzinfo=None) != moment:
             raise ValueError(f"a time that the clocks of {zone} skip")
     except OverflowError:
-        raise ValueError(_YEARS) from None
+        raise ValueError(OUT_OF_YEARS) from None
     return instant.replace(tzinfo=None)
 
 
