@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from nightlake.core.across import across_query
+from nightlake.core.across_parts import Part
 from nightlake.core.audit import audit_query
 from nightlake.core.contract import load_pipelines
 from nightlake.core.define_table import Databases
@@ -99,7 +100,8 @@ def night(pipeline: Pipeline) -> Iterator[str]:
             attempts=[MergeAttempt(merge=merge, table=f"{merge}__0a", location="x/") for merge in pipeline.merge],
         ).query
 
-    yield bound("across", "across", across_query(pipeline))
+    for part in (Part(), Part(part=3, parts=4)):
+        yield bound("across", "across", across_query(pipeline, part))
     for place, kind in KINDS.items():
         if kind != "audit":
             yield from (bound(kind, name, text) for name, text in texts[place].items())

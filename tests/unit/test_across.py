@@ -8,6 +8,7 @@ import pytest
 from athena_lake import athena_lake
 from athena_shop import DATABASES, Shop
 from nightlake.core.across import across_query, duplicates_query, missing_query
+from nightlake.core.across_parts import KEYS_OF_A_QUERY, MAX_PARTS, Part, across_parts
 from nightlake.core.pipeline import Column, Dataset, Pipeline, Relationship, Rule
 from nightlake.core.statement import RunDay, render
 
@@ -33,18 +34,29 @@ PEOPLE = Dataset(
         Relationship(id="pair", columns=("id", "copies"), to="places", to_columns=("person", "place"), severity="fail"),
     ),
 )
+SPOTS = Dataset(
+    name="spots",
+    columns=(Column(name="at", type="double"),),
+    rules=(Rule(id="spots.at", metric="duplicateValues", severity="warn", columns=("at",)),),
+)
 PLACES = Dataset(name="places", columns=(Column(name="person", type="int"), Column(name="place", type="string")))
 
 
 @pytest.fixture
 def shop(sales: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     with athena_lake(tmp_path, monkeypatch) as lake:
-        yield Shop(lake, sales.model_copy(update={"datasets": (PEOPLE, PLACES), "merge": ()}))
+        yield Shop(lake, sales.model_copy(update={"datasets": (PEOPLE, PLACES, SPOTS), "merge": ()}))
 
 
-def counted(shop: Shop) -> dict[str, tuple[int, int]]:
+def counted(shop: Shop, parts: int = 1) -> dict[str, tuple[int, int]]:
+    """By rule, the rows that break it and those that were looked at, over all parts."""
+    found = [asked(shop, Part(part=part, parts=parts)) for part in range(parts)]
+    return {rule: (sum(each[rule][0] for each in found), sum(each[rule][1] for each in found)) for rule in found[0]}
+
+
+def asked(shop: Shop, part: Part) -> dict[str, tuple[int, int]]:
     statement = render(
-        across_query(shop.pipeline),
+        across_query(shop.pipeline, part),
         kind="across",
         name="across",
         run=RunDay(date=date.fromisoformat(DAY), run_id="run"),
@@ -90,13 +102,46 @@ def test_rows_that_repeat_another_are_counted_and_nulls_repeat_nothing(shop: Sho
         "people.both": (1, 6),
         "manager": (2, 6),
         "pair": (2, 6),
+        "spots.at": (0, 0),
     }
+
+
+@pytest.mark.parametrize("parts", [2, 8])
+def test_the_parts_add_up_to_the_whole(shop: Shop, parts: int) -> None:
+    keys = [*range(40), *range(0, 40, 3), None]
+    land(shop, *((key, f"c{key % 2}" if key else None, key and key + 1, f"{key}@a") for key in keys))
+    assert counted(shop, parts) == counted(shop)
+    looked_at = [asked(shop, Part(part=part, parts=parts))["people.primary_key"][1] for part in range(parts)]
+    assert sum(looked_at) == len(keys)
+    assert 0 < max(looked_at) < len(keys)
+
+
+def test_equal_floats_that_are_written_otherwise_meet_in_one_part(shop: Shop) -> None:
+    shop.land(DAY, spots=[{"at": 0.0}, {"at": -0.0}, {"at": 1.5}])
+    assert counted(shop, 8)["spots.at"] == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts"),
+    [
+        ({}, 1),
+        ({"people": KEYS_OF_A_QUERY // 5}, 1),
+        ({"people": KEYS_OF_A_QUERY // 5, "places": 1}, 2),
+        ({"people": KEYS_OF_A_QUERY}, 8),
+        ({"people": 10**15}, MAX_PARTS),
+    ],
+)
+def test_no_part_has_more_keys_than_a_query_can_hold(sales: Pipeline, rows: dict[str, int], parts: int) -> None:
+    found = across_parts(sales.model_copy(update={"datasets": (PEOPLE, PLACES)}), rows)
+    assert found == tuple(Part(part=part, parts=parts) for part in range(parts))
 
 
 def test_only_rows_of_the_runs_day_are_looked_at(shop: Shop) -> None:
     land(shop, (1, "a", 1, "x@a"))
     land(shop, (1, "a", 7, "x@a"), day="2017-06-11")
-    assert counted(shop) == dict.fromkeys(
+    found = counted(shop)
+    assert found.pop("spots.at") == (0, 0)
+    assert found == dict.fromkeys(
         ("people.primary_key", "people.it's", "people.email.unique", "people.both", "manager", "pair"), (0, 1)
     )
 

@@ -15,7 +15,7 @@ from nightlake.core.snapshot import SealedTable
 from nightlake.core.verdict import Count, Verdict
 
 DAY = date(2017, 6, 12)
-REQUEST = Request(pipeline="sales", date=DAY, run_id="r1", query_id="q1")
+REQUEST = Request(pipeline="sales", date=DAY, run_id="r1", query_ids=("q1", "q2"))
 COLUMNS = tuple(ResultColumn(name=name, type="varchar") for name in ("rule", "broken", "checked"))
 KEY = "transactions.primary_key"
 CUSTOMER = "transactions.customer_id.customers"
@@ -38,7 +38,7 @@ class Night:
     def judge(self, broken: dict[str, int] | None = None) -> dict[str, Any]:
         rows = tuple((rule, count, 3_000) for rule, count in (COUNTS | (broken or {})).items())
         result = QueryResult(columns=COLUMNS, rows=rows)
-        return audit_across(REQUEST, self.pipeline, result, lake=self.lake, staging_database="staging")
+        return audit_across(REQUEST, self.pipeline, [result], lake=self.lake, staging_database="staging")
 
     @property
     def verdict(self) -> Verdict:
@@ -67,7 +67,7 @@ def night(sales: Pipeline) -> Night:
 def test_a_night_without_a_breach_says_what_was_checked(night: Night) -> None:
     assert night.judge() == {"verdict": layout.across_audit("sales", DAY, "r1"), "checks": 5, "warnings": 0}
     assert night.verdict.counts[0] == Count(rule=KEY, broken=0, checked=3_000)
-    assert (night.verdict.subject, night.verdict.query_id) == ("across", "q1")
+    assert (night.verdict.subject, night.verdict.query_ids) == ("across", ("q1", "q2"))
 
 
 def test_repeated_keys_fail_with_the_rule_the_count_and_a_query(night: Night) -> None:

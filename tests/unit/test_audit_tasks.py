@@ -75,6 +75,10 @@ def test_a_source_that_delivered_nothing_is_rejected_with_what_the_alert_says(
         "reused": 0,
         "validation": layout.validation("sales", DAY, "r1", "transactions"),
         "error": None,
+        "delivery": "d",
+        "shards": None,
+        "shard_file": None,
+        "plan": None,
     }
     assert verdict["error"]["Error"] == "transactions.row_count"
     assert verdict["error"]["Cause"].startswith("transactions: 0 rows, must be greater than 0 (A chain of stores")
@@ -95,11 +99,11 @@ def test_repeated_keys_end_the_night_by_name(aws: None, lambda_context: Any, sal
     ]
     columns = ("rule", "broken", "checked")
     query = answered(columns, *((rule, 0, 10) for rule in rules))
-    answer = audit_across.handler(RUN | {"query_id": query}, lambda_context)
+    answer = audit_across.handler(RUN | {"query_ids": [query]}, lambda_context)
     assert answer == {"verdict": layout.across_audit("sales", DAY, "r1"), "checks": 5, "warnings": 0}
     query = answered(columns, *((rule, int("products" in rule), 10) for rule in rules))
     with pytest.raises(DuplicateKeysError, match=r"products\.primary_key: .* 1 of 10 rows"):
-        audit_across.handler(RUN | {"query_id": query}, lambda_context)
+        audit_across.handler(RUN | {"query_ids": [query]}, lambda_context)
 
 
 def test_a_merge_is_audited_then_sealed(

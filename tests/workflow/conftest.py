@@ -115,7 +115,7 @@ ANSWERS: dict[str, Answer] = {
     "plan": plan,
     "convert": lambda _event: {"fingerprint": "f", "rows": 5, "quarantined": 0, "reused": False},
     "validate": validate,
-    "seal": lambda _event: {"tables": []},
+    "seal": lambda _event: {"tables": [], "parts": [{"part": 0, "parts": 2}, {"part": 1, "parts": 2}]},
     "statement": statement,
     "audit_across": lambda _event: {},
     "audit_merge": lambda _event: {},

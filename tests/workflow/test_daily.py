@@ -42,7 +42,7 @@ def test_a_night_goes_through_its_states_in_order(night: Any) -> None:
     states = night.run(**TRIGGER).states
     outermost = [
         *("Begin", "Prepare", "IsDuplicate", "EnsureTables", "IngestSources", "AreAllSourcesGood", "Seal"),
-        *("DefineAcross", "RunAcross", "AuditAcross", "Merge", "AuditMerges", "Publish", "CreateViews"),
+        *("CheckAcross", "AuditAcross", "Merge", "AuditMerges", "Publish", "CreateViews"),
         *("BuildReports", "Complete", "Succeeded"),
     ]
     assert [state for state in states if state in outermost] == outermost
@@ -59,12 +59,12 @@ def test_each_task_is_told_what_its_handler_asks_for(night: Any) -> None:
         "validate": [{**known, "dataset": name, "attempt": 1} for name in names],
         "seal": [{**known, "validations": [f"verdict/{name}" for name in names]}],
         "statement": [
-            {**known, "kind": "across"},
+            *({**known, "kind": "across", "part": {"part": part, "parts": 2}} for part in (0, 1)),
             *({**known, "kind": kind, "name": merge} for kind in ("merge", "audit")),
             *({**known, "kind": "view", "name": name} for name in run["views"]),
             *({**known, "kind": "report", "name": name} for name in run["reports"]),
         ],
-        "audit_across": [{**known, "query_id": "id of across None"}],
+        "audit_across": [{**known, "query_ids": ["id of across None"] * 2}],
         "audit_merge": [{**known, "merge": merge, "query_id": f"id of audit {merge}"}],
         "publish": [{**known, "contract_hash": run["contract_hash"]}],
         "report": [

@@ -1,13 +1,15 @@
 """Keys and relationships of a run: what no single shard can see is asked of Athena."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
 from typing import Final
 
 from sqlglot import exp
 
-from nightlake.core import layout
+from nightlake.core import column_type, layout
+from nightlake.core.across_parts import Part
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
 from nightlake.core.source_rules import queried_rules
 from nightlake.core.table import PARTITION_KEYS, tables
@@ -26,15 +28,18 @@ class _Scope:
 
     day: date = date(2000, 1, 1)
     database: str | None = None
+    part: Part = field(default_factory=Part)
 
 
-def across_query(pipeline: Pipeline) -> str:
+def across_query(pipeline: Pipeline, part: Part) -> str:
     """One SELECT of `rule`, `broken` (rows) and `checked` (rows): a row per rule that looks at more than one row.
 
     Rules `duplicateValues` count the rows that repeat an earlier one, relationships the rows whose values are not
-    found; a NULL neither repeats nor is missing. Tables are unqualified, the business date is 2000-01-01.
+    found; a NULL neither repeats nor is missing. Tables are unqualified, the business date is 2000-01-01. The counts
+    are those of the part; those of all parts add up to the whole.
     """
-    checks = [*_duplicates(pipeline), *_relationships(pipeline)]
+    scope = _Scope(part=part)
+    checks = [*_duplicates(pipeline, scope), *_relationships(pipeline, scope)]
     return union_all(checks) if checks else "SELECT '' AS rule, 0 AS broken, 0 AS checked WHERE false"
 
 
@@ -60,21 +65,21 @@ def _named(keys: Sequence[exp.Column], columns: Sequence[str]) -> list[exp.Expr]
     return [exp.alias_(expression, name, quoted=True) for expression, name in named]
 
 
-def _duplicates(pipeline: Pipeline) -> Iterator[exp.Select]:
+def _duplicates(pipeline: Pipeline, scope: _Scope) -> Iterator[exp.Select]:
     for dataset in pipeline.datasets:
         for rule in queried_rules(dataset):
             repeated = exp.Case().when(_all_given(_keys(rule.columns)), exp.column("copies") - 1).else_("0")
             check = _check(rule.id, exp.Sum(this=repeated), exp.Sum(this=exp.column("copies")))
-            yield check.from_(_copies(rule, dataset, _Scope()).subquery("g"))
+            yield check.from_(_copies(rule, dataset, scope).subquery("g"))
 
 
-def _relationships(pipeline: Pipeline) -> Iterator[exp.Select]:
+def _relationships(pipeline: Pipeline, scope: _Scope) -> Iterator[exp.Select]:
     datasets = {dataset.name: dataset for dataset in pipeline.datasets}
     for dataset in pipeline.datasets:
         for relationship in dataset.relationships:
             broken = exp.Sum(this=exp.Case().when(_is_missing(relationship), "1").else_("0"))
             check = _check(relationship.id, broken, _ROWS)
-            yield _matched(check, relationship, dataset, datasets[relationship.to], _Scope())
+            yield _matched(check, relationship, dataset, datasets[relationship.to], scope)
 
 
 def _check(rule: str, broken: exp.Expression, checked: exp.Expression) -> exp.Select:
@@ -135,7 +140,21 @@ def _rows(dataset: Dataset, columns: Sequence[str], scope: _Scope) -> exp.Select
     for index, table in enumerate(others, start=1):
         query = query.join(table, on=[_column(index, name).eq(_column(0, name)) for name in ("_source", "_position")])
     days = dict(zip(PARTITION_KEYS, layout.partition_values(scope.day), strict=True))
-    return query.where(*(_column(index, key).eq(day) for index in range(len(needed)) for key, day in days.items()))
+    query = query.where(*(_column(index, key).eq(day) for index in range(len(needed)) for key, day in days.items()))
+    if scope.part.parts == 1:
+        return query
+    types = {column.name: column_type.parse(column.type).name for column in dataset.columns}
+    exact = [_column(homes[name], name) for name in columns if types[name] not in ("float", "double")]
+    return query.where(_hash(exact, scope.part.parts).eq(exp.Literal.number(scope.part.part)))
+
+
+def _hash(columns: Sequence[exp.Column], parts: int) -> exp.Expr:
+    """The part that a key belongs to, equal for equal keys of whatever width: 0.0 and -0.0 are, and differ as text."""
+    empty = exp.Literal.string("")
+    texts: list[exp.Expr] = [exp.func("coalesce", exp.cast(column, "varchar"), empty) for column in columns]
+    text = reduce(lambda left, right: exp.DPipe(this=left, expression=right), texts or [empty])
+    code = exp.Anonymous(this="crc32", expressions=[exp.Anonymous(this="to_utf8", expressions=[text])])
+    return exp.Anonymous(this="mod", expressions=[code, exp.Literal.number(parts)])
 
 
 def _column(table: int, name: str) -> exp.Column:

@@ -1,8 +1,9 @@
 """Judges the keys and relationships of a run by what Athena counted."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any, NamedTuple
 
 from nightlake.core import layout
@@ -18,23 +19,23 @@ from nightlake.core.verdict import Count, Verdict, in_words
 
 
 class Request(Frozen):
-    """What the state machine asks: the verdict on the answer of `query_id`, the query of kind `across`."""
+    """What the state machine asks: the verdict on the answers of `query_ids`, the queries of kind `across`."""
 
     pipeline: str
     date: date
     run_id: str
-    query_id: str
+    query_ids: tuple[str, ...]
 
 
 def audit_across(
-    request: Request, pipeline: Pipeline, answer: QueryResult, *, lake: Store, staging_database: str
+    request: Request, pipeline: Pipeline, answers: Iterable[QueryResult], *, lake: Store, staging_database: str
 ) -> dict[str, Any]:
     """Write the verdict and answer `{verdict, checks, warnings}`: its key, and how many there are.
 
     Sources that this run did not seal are not judged: what is left of an earlier run says nothing about this one.
     Raises DuplicateKeysError or RelationshipBrokenError when a rule of severity fail is broken.
     """
-    counts = {str(each["rule"]): (int(str(each["broken"])), int(str(each["checked"]))) for each in answer.records()}
+    counts = _added(answers)
     sealed = {
         dataset.name
         for dataset in pipeline.datasets
@@ -48,7 +49,7 @@ def audit_across(
         subject="across",
         date=request.date,
         run_id=request.run_id,
-        query_id=request.query_id,
+        query_ids=request.query_ids,
         counts=tuple(Count(rule=rule, broken=broken, checked=checked) for rule, (broken, checked) in counts.items()),
         problems=tuple(each.finding for each in found if each.finding and each.fails),
         warnings=tuple(each.finding for each in found if each.finding and not each.fails),
@@ -61,6 +62,15 @@ def audit_across(
     if verdict.problems:
         raise RelationshipBrokenError(text)
     return {"verdict": key, "checks": len(counts), "warnings": len(verdict.warnings)}
+
+
+def _added(answers: Iterable[QueryResult]) -> dict[str, tuple[int, int]]:
+    """By rule, the rows that break it and those that were checked: each answer has the counts of its part."""
+    counts: dict[str, tuple[int, int]] = {}
+    for each in chain.from_iterable(answer.records() for answer in answers):
+        broken, checked = counts.get(str(each["rule"]), (0, 0))
+        counts[str(each["rule"])] = broken + int(str(each["broken"])), checked + int(str(each["checked"]))
+    return counts
 
 
 class _Judged(NamedTuple):

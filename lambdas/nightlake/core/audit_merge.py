@@ -84,7 +84,7 @@ def audit_merge(
         subject=request.merge,
         date=request.date,
         run_id=request.run_id,
-        query_id=request.query_id,
+        query_ids=(request.query_id,),
         counts=tuple(Count(rule=audit, broken=count, checked=total) for audit, count in found.items()),
         problems=tuple(problems),
     )

@@ -20,12 +20,12 @@ class Count(Frozen):
 
 
 class Verdict(Frozen):
-    """The audit across all sources, or of the merge `subject`; `query_id` is the Athena query that counted."""
+    """The audit across all sources, or of the merge `subject`; `query_ids` are the Athena queries that counted."""
 
     subject: str
     date: date
     run_id: str
-    query_id: str
+    query_ids: tuple[str, ...]
     counts: tuple[Count, ...]
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()

@@ -15,17 +15,18 @@ from nightlake.handlers.task import logger, task
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Event: `{pipeline, date, run_id, query_id}`, the query being that of kind `across`.
+    """Event: `{pipeline, date, run_id, query_ids}`, the queries being those of kind `across`.
 
     Result: `{verdict, checks, warnings}`. Raises DuplicateKeysError, RelationshipBrokenError,
     QueryResultUnreadableError, PipelineNotDeployedError or InvalidDateError.
     """
-    request = Request.model_validate({**event, "date": parse_date(event["date"])})
+    told = {"date": parse_date(event["date"]), "query_ids": tuple(event["query_ids"])}
+    request = Request.model_validate(event | told)
     logger.append_keys(pipeline=request.pipeline, date=event["date"], run_id=request.run_id)
     result = audit_across(
         request,
         pipeline(request.pipeline),
-        Athena().result(request.query_id),
+        map(Athena().result, request.query_ids),
         lake=Objects(settings().lake_bucket),
         staging_database=settings().staging_database,
     )

@@ -1,5 +1,6 @@
 """Task Statement: the text of one Athena query, bound to the run."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.core import layout
 from nightlake.core.across import across_query
+from nightlake.core.across_parts import Part
 from nightlake.core.audit import audit_query
 from nightlake.core.dates import parse_date
 from nightlake.core.errors import StatementError
@@ -23,7 +25,7 @@ from nightlake.handlers.task import logger, task
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Event: `{pipeline, kind, name, date, run_id}`; `name` is the merge of an audit, and left out of kind `across`.
+    """Event: `{pipeline, kind, name, date, run_id}`; `name` is the merge of an audit. `across` has a `part` instead.
 
     Result: `{name, query, database}`; of a merge also `table` (in the staging database) and `location` (a key prefix
     of the lake bucket), new each time; of a view also `changed`, whether the query has to run at all.
@@ -40,7 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     attempts = [lake.find_model(pointer(merge), MergeAttempt) for merge in contract.merge]
     statement = render(
-        _text(contract.name, kind, name),
+        _text(event, kind, name),
         kind=kind,
         name=name,
         run=run,
@@ -61,10 +63,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return result
 
 
-def _text(pipeline_name: str, kind: Kind, name: str) -> str:
+def _text(event: Mapping[str, Any], kind: Kind, name: str) -> str:
     """The text that is bound; the checks are made of the contract and the audits. Raises StatementError."""
+    pipeline_name = event["pipeline"]
     if kind == "across":
-        return across_query(pipeline(pipeline_name))
+        return across_query(pipeline(pipeline_name), Part.model_validate(event["part"]))
     if kind == "audit":
         return audit_query(name, statements(pipeline_name, "audits"))
     folder = next(folder for folder, each in KINDS.items() if each == kind)
