@@ -1,16 +1,19 @@
 """What raw values become: the cast of whole columns equals the parser of single values, whose word is given here."""
 
-from datetime import date, datetime
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core.cast import cast
-from nightlake.core.column_type import PLAIN, parse
+from nightlake.core.column_type import INTEGER_BITS, PLAIN, parse
 from nightlake.core.table import arrow_type
+from nightlake.core.typed_column import Cast
 from nightlake.core.value_parser import Reading, ValueParser
 
 at = datetime.fromisoformat
@@ -186,44 +189,125 @@ def test_a_column_of_a_typed_file_keeps_its_values_or_loses_them_by_name(
     assert done.values.type == arrow_type(parse(kind))
 
 
-DIGITS = st.text("0123456789", max_size=21)
-SIGNS, POINTS = st.sampled_from(["", "-", "+", " "]), st.sampled_from(["", ".", "e", "e-"])
-NUMBERS = st.builds("".join, st.tuples(SIGNS, DIGITS, POINTS, DIGITS))
-CLOCKS = st.datetimes(at("1880-01-01"), at("2100-01-01")).map(
-    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+DIGITS = st.text("0123456789", max_size=21) | st.text("09", max_size=40)
+SIGNS = st.sampled_from(["", "", "-", "+", " ", "0x", "--"])
+POINTS = st.sampled_from(["", ".", ".", "e", "e-", "E+", ",", "'", " ", "\u00a0", ".."])
+NUMBERS = st.builds("".join, st.tuples(SIGNS, DIGITS, POINTS, DIGITS)) | st.builds(
+    "".join, st.tuples(SIGNS, st.text("0123456789", max_size=3), st.sampled_from(",.' \u00a0"), DIGITS, POINTS, DIGITS)
 )
+GROUPED = st.builds(
+    lambda number, between, point: f"{number:,}".replace(".", "p").replace(",", between).replace("p", point),
+    st.decimals(-(10**9), 10**9, places=2) | st.integers(-(10**12), 10**12),
+    st.sampled_from(",.' \u00a0"),
+    st.sampled_from(".,"),
+)
+FAR = st.floats(width=64).map(repr) | st.integers(-(10**25), 10**25).map(str) | st.floats(width=32).map(repr)
+CLOCKS = st.datetimes(timezones=st.just(UTC) | st.timezones())
 FORMATS = [
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
     "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M",
     "%Y%m%d%H%M%S",
+    "%Y%m%d",
     "%d.%m.%y %H:%M:%S",
     "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%H:%M:%S,%f %d.%m.%Y",
+    "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%d",
     "%j %Y",
+    "%d %b %Y",
 ]
-MOMENTS = st.builds(lambda moment, text: moment.strftime(text), CLOCKS, st.sampled_from(FORMATS))
-ODD_MOMENTS = ("2017-02-29 00:00:00", "1900-02-29", "0000-01-01", "2017-6-1 1:2:3", "24/13/2017 24:00")
-WORDS = st.sampled_from(("true", "False", "T", "yes", "N", "1", "0", "on", "", *ODD_MOMENTS))
-TEXTS = st.none() | NUMBERS | MOMENTS | WORDS | st.text(max_size=5)
-OF_JSON = TEXTS | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
-DECIMALS = ("decimal(12,2)", "decimal(2,2)", "decimal(38,0)", "decimal(38,38)")
-KINDS = st.sampled_from((*PLAIN, *DECIMALS))
-
-
-@given(
-    raw=st.lists(TEXTS, max_size=30) | st.lists(OF_JSON, max_size=30),
-    kind=KINDS,
-    formats=st.lists(st.sampled_from(FORMATS), min_size=1, max_size=4, unique=True).map(tuple),
-    zone=st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe"]),
-    round_digits=st.booleans(),
+FRACTIONS = st.sampled_from(["", "", "0", "000", "5", "499", "500", "5000", "9" * 9])
+MOMENTS = st.builds(
+    lambda moment, text, more: (moment.strftime(text) + more).replace("+0000", "Z" if more else "+00:00"),
+    CLOCKS,
+    st.sampled_from(FORMATS),
+    FRACTIONS,
 )
-def test_a_column_is_cast_as_each_of_its_values_is_parsed(
-    raw: list[object], kind: str, formats: tuple[str, ...], zone: str, round_digits: bool
-) -> None:
-    reading = Reading(formats, formats, zone, round_digits)
+SHORT_MOMENTS = MOMENTS.map(lambda text: re.sub(r"\b0(\d)", r"\1", text))
+ODD_MOMENTS = (
+    "2017-02-29 00:00:00",
+    "1900-02-29",
+    "0000-01-01",
+    "0000-12-31T23:59:59",
+    "0001-01-01 00:00:00",
+    "9999-12-31 23:59:59",
+    "9999-12-31 23:59:59.9996",
+    "2017-6-1 1:2:3",
+    "24/13/2017 24:00",
+    "2017-06-12t10:00:00",
+    "2017-06-12  10:00:00",
+    "2017-06-12 10:00",
+    "2017-06-12 10:00:60",
+    "2017-06-12T10:00:00+24:00",
+    "2017-06-12T10:00:00+23:59",
+    "2017-06-12T10:00:00+05:30:15.5",
+    "2017-10-29 02:30:00",
+    "2017-03-26 02:30:00",
+    "1497225600.0005",
+    "-62135596800",
+    "-62135596801",
+    "253402300799999",
+    "253402300800000",
+    "1e3",
+    "1e999999999",
+)
+WORDS = st.sampled_from(
+    ("true", "False", "T", "yes", "N", "1", "0", "on", "", "J", "NaN", "-inf", "+Infinity", "nan(1)", "0X1f", "n/a")
+    + ODD_MOMENTS
+)
+TEXTS = st.none() | NUMBERS | GROUPED | FAR | MOMENTS | SHORT_MOMENTS | WORDS | st.text(max_size=5)
+OF_JSON = TEXTS | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
+DECIMALS = ("decimal(12,2)", "decimal(2,2)", "decimal(3,2)", "decimal(38,0)", "decimal(38,1)", "decimal(38,38)")
+KINDS = st.sampled_from((*PLAIN, *DECIMALS))
+OF_KIND = {
+    **dict.fromkeys((*INTEGER_BITS, "float", "double", *DECIMALS), NUMBERS | GROUPED | FAR),
+    **dict.fromkeys(("date", "timestamp"), MOMENTS | SHORT_MOMENTS | st.sampled_from(ODD_MOMENTS)),
+}
+ZONES = ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Africa/Monrovia"]
+
+
+@st.composite
+def readings(draw: st.DrawFn, formats: Sequence[str] = FORMATS) -> Reading:
+    several = st.lists(st.sampled_from(formats), min_size=1, max_size=4, unique=True).map(tuple)
+    point = draw(st.sampled_from(".,"))
+    return Reading(
+        timestamp_formats=draw(several | st.sampled_from([("epoch_seconds",), ("%Y%m%d", "epoch_milliseconds")])),
+        date_formats=draw(several),
+        timezone=draw(st.sampled_from(ZONES)),
+        round_digits=draw(st.booleans()),
+        non_finite=draw(st.sampled_from(["refuse", "null", "keep"])),
+        decimal_separator=point,
+        thousands_separator=draw(st.sampled_from([each for each in ("", *",.' \u00a0") if each != point])),
+        true_values=draw(st.sampled_from([("true", "1"), ("j",)])),
+        nulls=draw(st.sampled_from([(), ("n/a", "0")])),
+    )
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> tuple[str, list[object]]:
+    """A type and values that are mostly meant for it."""
+    kind = draw(KINDS)
+    meant = OF_KIND.get(kind, WORDS)
+    some: st.SearchStrategy[object] = draw(st.sampled_from([meant, st.none() | meant, TEXTS, OF_JSON]))
+    return kind, draw(st.lists(some, max_size=30))
+
+
+@settings(max_examples=300, deadline=None)
+@given(column=columns(), reading=readings())
+def test_a_column_is_cast_as_each_of_its_values_is_parsed(column: tuple[str, list[object]], reading: Reading) -> None:
+    kind, raw = column
     done = cast(raw, parse(kind), reading)
+    assert_parsed(done, raw, kind, reading)
+    if all(value is None or isinstance(value, str) for value in raw):
+        texts = pa.array(["x", *raw], pa.string())
+        assert_parsed(cast(texts.slice(1), parse(kind), reading), raw, kind, reading)
+
+
+def assert_parsed(done: Cast, raw: Sequence[object], kind: str, reading: Reading) -> None:
     values, refused, rounded = [], {}, []
     for row, value in enumerate(raw):
         parser = ValueParser(reading)
@@ -232,6 +316,9 @@ def test_a_column_is_cast_as_each_of_its_values_is_parsed(
         except ValueError as error:
             values.append(None)
             refused[row] = str(error)
-        rounded += [row] * parser.rounded
-    assert done.values.equals(pa.array(values, arrow_type(parse(kind))))
+        else:
+            rounded += [row] * parser.rounded
+    wanted = pa.array(values, arrow_type(parse(kind)))
+    assert done.values.type == wanted.type
+    assert repr(done.values.to_pylist()) == repr(wanted.to_pylist())  # NaN is NaN, and -0.0 is not 0.0
     assert (done.refused, done.rounded) == (refused, tuple(rounded))
