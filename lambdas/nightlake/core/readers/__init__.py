@@ -6,7 +6,7 @@ from dataclasses import replace
 from nightlake.core.pipeline import Dataset
 from nightlake.core.readers.batch import Batch
 from nightlake.core.readers.codec import TEXT_LIMIT, decompress
-from nightlake.core.readers.csv import read_csv
+from nightlake.core.readers.csv_fast import read_csv_fast
 from nightlake.core.readers.json import read_json
 from nightlake.core.readers.jsonl import read_jsonl
 from nightlake.core.readers.parquet import read_parquet
@@ -39,7 +39,7 @@ def read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> I
 def _read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> Iterator[Batch]:
     match source:
         case CsvSource():
-            return read_csv(shard, source, dataset, stream)
+            return read_csv_fast(shard, source, dataset, stream)
         case JsonLinesSource():
             return read_jsonl(shard, source, dataset, stream)
         case JsonSource():

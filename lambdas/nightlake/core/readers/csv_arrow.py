@@ -1,0 +1,97 @@
+"""Clean delimited text to columns of strings by Arrow; and what is not clean enough for it."""
+
+import codecs
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from nightlake.core.readers.csv_record import Dialect
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ONE_BLOCK: Final = (1 << 31) - 1
+# Where it compares eight bytes at once, Arrow may overlook a delimiter after a NUL.
+# Source: _mm_cmpistrc in https://github.com/apache/arrow/blob/main/cpp/src/arrow/csv/lexing_internal.h
+_NUL: Final = re.compile(rb"\0[^\r\n]*")
+_LINE_END: Final = re.compile(rb"[\r\n]")
+
+
+def unfit_places(text: bytes, encoding: str) -> list[int]:
+    """At least one byte of every line that has bytes which are no text of the encoding, or a NUL."""
+    places = [found.start() for found in _NUL.finditer(text)] if b"\0" in text else []
+    at: int | None = None if text.isascii() or _is_text(text, encoding) else 0
+    while at is not None:
+        try:
+            codecs.decode(memoryview(text)[at:], encoding)
+            break
+        except UnicodeDecodeError as error:
+            places.append(at + error.start)
+            line_end = _LINE_END.search(text, places[-1])
+            at = line_end and line_end.end()
+    return places
+
+
+def _is_text(text: bytes, encoding: str) -> bool:
+    """Whether Arrow, which is faster than Python, already knows that all bytes are text."""
+    import pyarrow as pa
+
+    if encoding != "utf-8":
+        return encoding == "latin-1"
+    offsets = pa.array([0, len(text)], pa.int32()).buffers()[1]
+    try:
+        pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(text)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+class RowParser:
+    """Parses records of one dialect, of whose `fields` fields some are `wanted`."""
+
+    def __init__(self, dialect: Dialect, nulls: Sequence[str], *, fields: int, wanted: Sequence[int]) -> None:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        names = [str(field) for field in range(fields)]
+        self._wanted = [names[field] for field in sorted(set(wanted))]
+        self._encoding = dialect.encoding
+        self._quote = dialect.quote
+        self._wrong: list[int] = []
+        self._reading = csv.ReadOptions(use_threads=False, block_size=_ONE_BLOCK, column_names=names)
+        self._parsing: dict[str, Any] = {
+            "delimiter": dialect.delimiter.decode(),
+            "double_quote": not dialect.escaped_in_plain,
+            "escape_char": "\\" if dialect.escaped_in_plain else False,
+            "invalid_row_handler": self._skip,
+        }
+        self._converting = csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(self._wanted, pa.string()),
+            include_columns=self._wanted,
+            null_values=list(nulls),
+            strings_can_be_null=True,
+        )
+
+    def parse(self, text: bytes) -> "tuple[pa.Table, list[int]]":
+        """A table with every wanted field under its number, and which records (from 0) have another number of fields.
+
+        The text has no blank lines. Raises ArrowInvalid.
+        """
+        import pyarrow as pa
+        from pyarrow import csv
+
+        self._wrong = []
+        if not text:
+            return pa.table({name: pa.array([], pa.string()) for name in self._wanted}), []
+        if self._encoding != "utf-8" and not text.isascii():
+            text = text.decode(self._encoding).encode()
+        if text.startswith(codecs.BOM_UTF8):
+            text = codecs.BOM_UTF8 + text  # Arrow takes one off; after an object's beginning it is text
+        quote = self._quote.decode() if self._quote and self._quote in text else False
+        parsing = csv.ParseOptions(quote_char=quote, **self._parsing)
+        return csv.read_csv(pa.BufferReader(text), self._reading, parsing, self._converting), self._wrong
+
+    def _skip(self, row: Any) -> str:
+        self._wrong.append(row.number - 1)
+        return "skip"
