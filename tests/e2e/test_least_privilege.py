@@ -48,6 +48,9 @@ RARE = {
     ("convert", "s3:ListBucket", "-raw-"): (
         "test_convert_task.py::test_a_version_that_was_deleted_after_the_plan_fails_by_name"
     ),
+    ("convert", "s3:PutObject", "/failures/"): (
+        "test_convert_task.py::test_a_version_that_was_deleted_after_the_plan_fails_by_name"
+    ),
     ("publish", "s3:GetObject", "/data/*"): (
         "test_publish.py::test_late_rows_join_their_day_and_a_delivery_sent_again_replaces_only_its_own"
     ),

@@ -93,7 +93,6 @@ class Shop:
             start=0,
             end=info.size,
             header=None if header is None else tuple(header),
-            line=1,
             fingerprint=info.etag,
         )
 

@@ -45,8 +45,6 @@ def shard(environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> 
             "start": 0,
             "end": len(body),
             "header": HEADER.split(","),
-            "records": 3,
-            "line": 1,
             "fingerprint": "f" * 40,
         }
 

@@ -1,9 +1,11 @@
 """Plan waits for a day, cuts it, refuses by name what no reader could take, and reuses what was converted."""
 
+import bz2
 import gzip
 import io
 import json
-from collections.abc import Callable
+import lzma
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,7 +19,6 @@ from moto import mock_aws
 from nightlake.core import layout
 from nightlake.core.errors import (
     CompressedObjectError,
-    CsvTruncatedError,
     EncodingError,
     HeaderMismatchError,
     JsonSyntaxError,
@@ -28,7 +29,7 @@ from nightlake.core.errors import (
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.plan import Planned, Request, plan
 from nightlake.core.shard import Plan, Receipt, Shard, StagedFile
-from nightlake.core.source import ParquetSource, S3Source
+from nightlake.core.source import JsonLinesSource, ParquetSource, S3Source
 from nightlake.handlers.plan import handler
 
 DAY = date(2017, 6, 12)
@@ -83,6 +84,14 @@ class Night:
             }
         )
 
+    def format(self, dataset: str, kind: type[JsonLinesSource | ParquetSource], **fields: Any) -> None:
+        """Let the source be of another format, else as it is."""
+        (old,) = (source for source in self.pipeline.sources if source.dataset == dataset)
+        kept = {name: getattr(old, name) for name in S3Source.model_fields if name != "from_"}
+        others = tuple(source for source in self.pipeline.sources if source.dataset != dataset)
+        source = kind.model_validate({**kept, "from": "s3", "columns": {}, **fields})
+        self.pipeline = self.pipeline.model_copy(update={"sources": (*others, source)})
+
     def shards(self, planned: Planned) -> list[Shard]:
         """The lines of the shard file."""
         assert planned.shard_file is not None
@@ -107,18 +116,18 @@ def night(sales: Pipeline) -> Night:
 
 def test_a_file_is_cut_into_shards_that_cover_it_and_carry_its_header(night: Night) -> None:
     body = (HEADER + ROW * 6000).encode()
+    night.source("transactions", shard_bytes=100_000)
     night.raw.put(SALES, body)
     night.raw.put(SALES.replace("a.csv", "b.csv"), HEADER.encode())
     planned = night("transactions")
     shards = night.shards(planned)
     assert (planned.ready, planned.changed, planned.shards, planned.total, planned.reused) == (True, True, 4, 4, 0)
-    assert [shard.index for shard in shards] == [0, 1, 2, 3]
-    assert [(shard.start, shard.end) for shard in shards[1:3]] == [
-        (shards[0].end, shards[1].end),
-        (shards[1].end, len(body)),
+    assert [(shard.index, shard.start, shard.end, shard.exact) for shard in shards] == [
+        (0, 0, 100_000, True),
+        (1, 100_000, 200_000, False),
+        (2, 200_000, len(body), False),
+        (3, 0, len(HEADER), True),
     ]
-    assert sum(shard.records or 0 for shard in shards) == 6002
-    assert shards[1].line == (shards[0].records or 0) + 1
     assert {shard.header for shard in shards} == {tuple(HEADER.strip().split(","))}
     assert len({shard.fingerprint for shard in shards}) == 4
     assert planned.plan is not None
@@ -126,7 +135,73 @@ def test_a_file_is_cut_into_shards_that_cover_it_and_carry_its_header(night: Nig
     assert (whole.shards, whole.delivery, len(whole.objects)) == (tuple(shards), planned.delivery, 2)
 
 
+@pytest.mark.parametrize(("rows", "ends"), [(100, [100]), (124, [124]), (125, [100, 125]), (224, [100, 224])])
+def test_a_small_rest_goes_to_the_shard_before_it(night: Night, rows: int, ends: list[int]) -> None:
+    night.source("customers", header=False, shard_bytes=100_000)
+    night.raw.put("sales/customers/2017/06/12/a.csv", b"x" * (rows * 1_000))
+    assert [shard.end // 1_000 for shard in night.shards(night("customers"))] == ends
+
+
+def test_json_lines_are_cut_like_delimited_text(night: Night) -> None:
+    night.format("products", JsonLinesSource, format="jsonl", shard_bytes=100_000)
+    night.raw.put(PRODUCTS, b'{"product_id": 1}\n' * 10_000)
+    shards = night.shards(night("products"))
+    assert [(shard.start, shard.end, shard.header) for shard in shards] == [
+        (0, 100_000, None),
+        (100_000, 180_000, None),
+    ]
+
+
+class Counted(MemoryObjects):
+    """A bucket that counts the bytes that are read of its objects."""
+
+    fetched = 0
+
+    def stream(
+        self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
+    ) -> Iterator[bytes]:
+        for piece in super().stream(key, start, end, version_id):
+            self.fetched += len(piece)
+            yield piece
+
+
+@pytest.mark.parametrize("footer_lines", [0, 3])
+def test_of_a_large_object_only_its_ends_are_read(night: Night, footer_lines: int) -> None:
+    night.raw = Counted("raw", now=lambda: NOW)
+    night.source("transactions", shard_bytes=1 << 20, footer_lines=footer_lines)
+    night.raw.put(SALES, (HEADER + ROW * 200_000).encode())
+    shards = night.shards(night("transactions"))
+    assert len(shards) > 5
+    assert {shard.footer for shard in shards} == {footer_lines * len(ROW)}
+    assert night.raw.fetched <= (1 << 20) + (64 << 10)
+
+
+def test_no_cut_falls_into_what_stands_before_the_rows(night: Night) -> None:
+    night.source("transactions", shard_bytes=100_000, skip_lines=1)
+    night.raw.put(SALES, ("-" * 150_000 + "\n" + HEADER + ROW * 6000).encode())
+    assert night.shards(night("transactions"))[1].start == 200_000
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lambda text: pa.compress(text, codec="zstd")])
+def test_a_compressed_object_is_one_shard_with_the_header_of_its_text(night: Night, pack: Any) -> None:
+    night.source("transactions", shard_bytes=100_000)
+    body = bytes(pack((HEADER + "".join(f"{ROW[:-1]}{number}\n" for number in range(300_000))).encode()))
+    night.raw.put(SALES, body)
+    (shard,) = night.shards(night("transactions"))
+    assert (shard.start, shard.end, shard.exact) == (0, len(body), True)
+    assert shard.codec is not None
+    assert shard.header == tuple(HEADER.strip().split(","))
+
+
+def test_text_in_utf_16_is_one_shard(night: Night) -> None:
+    night.source("transactions", shard_bytes=100_000, encoding="utf-16")
+    night.raw.put(SALES, (HEADER + ROW * 6000).encode("utf-16"))
+    (shard,) = night.shards(night("transactions"))
+    assert shard.header == tuple(HEADER.strip().split(","))
+
+
 def test_a_rerun_converts_only_what_has_no_receipt(night: Night) -> None:
+    night.source("transactions", shard_bytes=100_000)
     night.raw.put(SALES, (HEADER + ROW * 6000).encode())
     shards = night.shards(night("transactions"))
     night.convert(shards[0])
@@ -203,8 +278,8 @@ def test_a_short_deadline_is_looked_at_more_often(night: Night) -> None:
         (HEADER.replace("store_id", "Store_ID"), "'store_id' is missing"),
         (HEADER.replace("week", "store_id"), "'store_id' is there twice"),
         ("extra," + HEADER, "'extra' is not declared"),
-        ("", "is empty"),
-        ("\n" + HEADER, "'household_id', .* is missing"),
+        ("", "has no header"),
+        ("\n\n", "has no header"),
     ],
 )
 def test_a_wrong_header_is_told_with_column_and_object(night: Night, header: str, told: str) -> None:
@@ -232,11 +307,10 @@ def test_without_a_header_the_columns_stand_in_the_order_of_the_contract(night: 
 @pytest.mark.parametrize(
     ("key", "body", "error", "told"),
     [
-        (SALES, gzip.compress(b"a"), CompressedObjectError, "gzip"),
-        (PRODUCTS, gzip.compress(b"a"), CompressedObjectError, "gzip"),
+        (SALES, lzma.compress(b"a"), CompressedObjectError, "xz"),
+        (PRODUCTS, lzma.compress(b"a"), CompressedObjectError, "xz"),
         (SALES, HEADER.encode("utf-16"), EncodingError, "is written in utf-16, not utf-8"),
         (SALES, b"household_id,\xe9\n", EncodingError, "does not begin with text in utf-8"),
-        (SALES, (HEADER + '1,"2\n').encode(), CsvTruncatedError, "open in line 2"),
         (PRODUCTS, b'[{"product_id": 1}, {"prod', JsonTruncatedError, "does not end with"),
         (PRODUCTS, b'{"product_id": 1}', JsonSyntaxError, "declare jsonl"),
     ],
@@ -260,15 +334,11 @@ def test_a_mark_of_another_encoding_is_no_text_of_the_first_field(night: Night) 
 def test_a_json_array_is_one_shard_that_only_its_reader_counts(night: Night) -> None:
     night.raw.put(PRODUCTS, b"[]\n")
     (shard,) = night.shards(night("products"))
-    assert (shard.start, shard.end, shard.records, shard.line, shard.header) == (0, 3, None, None, None)
+    assert (shard.start, shard.end, shard.records, shard.header) == (0, 3, None, None)
 
 
 def test_parquet_is_one_shard_counted_by_its_footer(night: Night) -> None:
-    fields: S3Source = next(source for source in night.pipeline.sources if source.dataset == "products")
-    kept = {name: getattr(fields, name) for name in S3Source.model_fields if name != "from_"}
-    source = ParquetSource.model_validate({**kept, "from": "s3", "format": "parquet", "columns": {}})
-    others = tuple(source for source in night.pipeline.sources if source.dataset != "products")
-    night.pipeline = night.pipeline.model_copy(update={"sources": (*others, source)})
+    night.format("products", ParquetSource, format="parquet")
     dataset = next(dataset for dataset in night.pipeline.datasets if dataset.name == "products")
     columns = {column.name: ["1", "2"] for column in dataset.columns}
     sink = io.BytesIO()
@@ -309,6 +379,6 @@ def test_the_task_plans_what_lies_in_the_buckets(
         s3.put_object(Bucket="raw", Key=SALES, Body=(HEADER + ROW * 6000).encode())
         result = handler(event, lambda_context)
         lines = s3.get_object(Bucket="lake", Key=result["shard_file"])["Body"].read().splitlines()
-    assert (result["ready"], result["shards"], len(lines)) == (True, 3, 3)
+    assert (result["ready"], result["shards"], len(lines)) == (True, 2, 2)
     assert json.loads(lines[0])["object"]["key"] == SALES
     assert log()[-1]["message"] == "Source planned"

@@ -1,30 +1,26 @@
-"""Cuts one object into the pieces that become shards, and refuses at once what no reader could take."""
+"""Cuts one object into the pieces that become shards, and refuses at once what no reader could take.
+
+Only the first and last bytes of an object are read, so that the cuts fall anywhere: in records, in quotes, in a line
+end. What a piece then really covers is for its worker to find out, and for `core.chain` to prove.
+"""
 
 import codecs
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
-from nightlake.core.errors import CompressedObjectError, EncodingError, HeaderMismatchError
+from nightlake.core.errors import CompressedObjectError, EncodingError
 from nightlake.core.header import check_header, source_names
 from nightlake.core.pipeline import Dataset
-from nightlake.core.readers.csv import first_record
+from nightlake.core.readers import codec
+from nightlake.core.readers.csv_head import HEAD_BYTES, TAIL_BYTES, find_head, footer_bytes
 from nightlake.core.readers.json import check_ends
 from nightlake.core.readers.parquet import open_parquet
 from nightlake.core.readers.text import UTF_16
-from nightlake.core.scanner import scan
-from nightlake.core.shard import SourceObject
-from nightlake.core.source import AnySource, CsvSource, JsonLinesSource, JsonSource, TextSource
+from nightlake.core.shard import Codec, SourceObject
+from nightlake.core.source import AnySource, CsvSource, JsonSource, TextSource
 
-_HEAD_BYTES: Final = 1 << 20  # no header is longer
-_TAIL_BYTES: Final = 1 << 10
-_COMPRESSED: Final = {
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "zip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\xfd7zXZ\x00": "xz",
-    b"BZh91AY&SY": "bzip2",
-}
 _MARKS: Final = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: UTF_16, codecs.BOM_UTF16_BE: UTF_16}
 
 Stream = Callable[[int, int], Iterator[bytes]]
@@ -36,57 +32,89 @@ class Piece:
 
     start: int
     end: int
+    footer: int = 0
     records: int | None = None
-    line: int | None = None
+    codec: Codec | None = None
     header: tuple[str, ...] | None = None
 
 
-def cut(item: SourceObject, source: AnySource, dataset: Dataset, stream: Stream) -> Iterator[Piece]:
+def cut(item: SourceObject, source: AnySource, dataset: Dataset, stream: Stream) -> tuple[Piece, ...]:
     """The pieces of an object: many of CSV and JSON Lines, none of an empty object of lines, one of any other.
 
-    Raises HeaderMismatchError, EncodingError, CompressedObjectError, CsvTruncatedError, JsonTruncatedError,
-    JsonSyntaxError or ParquetUnreadableError.
+    At most HEAD_BYTES and TAIL_BYTES of it are read, or the footer of Parquet. Raises HeaderMismatchError,
+    EncodingError, CompressedObjectError, JsonTruncatedError, JsonSyntaxError or ParquetUnreadableError.
     """
-    head = b"".join(stream(0, min(item.size, _HEAD_BYTES)))
-    _check_head(head, source, item.key)
-    header: tuple[str, ...] | None = None
-    match source:
-        case CsvSource():
-            header = _csv_header(head, source, dataset, item.key)
-        case JsonLinesSource():
-            pass
-        case JsonSource():
-            if source.encoding != UTF_16:
-                check_ends(head, b"".join(stream(max(0, item.size - _TAIL_BYTES), item.size)), where=item.key)
-            yield Piece(0, item.size)
-            return
-        case _:
-            footer = open_parquet(item, stream)
-            check_header(footer.schema_arrow.names, source, dataset, where=item.key)
-            yield Piece(0, item.size, records=footer.metadata.num_rows)
-            return
-    for span in scan(stream(0, item.size), source, size=item.size, where=item.key):
-        yield Piece(span.start, span.end, span.records, span.line, header)
-
-
-def _check_head(head: bytes, source: AnySource, where: str) -> None:
-    for magic, name in _COMPRESSED.items():
-        if head.startswith(magic):
-            raise CompressedObjectError(f"{where} is compressed ({name}); deliver it uncompressed")
+    head = b"".join(stream(0, min(item.size, HEAD_BYTES)))
+    codec.check(head, source, item.size, where=item.key)
     if not isinstance(source, TextSource):
-        return
+        file = open_parquet(item, stream)
+        names = tuple(file.schema_arrow.names)
+        check_header(names, source, dataset, where=item.key)
+        return (Piece(0, item.size, records=file.metadata.num_rows, header=names),)
+    packed = codec.detect(head)
+    text = head if packed is None else _unpacked(head, packed, where=item.key)
+    _check_mark(text, source, where=item.key)
+    is_plain = packed is None and source.encoding != UTF_16
+
+    def tail() -> bytes:
+        return b"".join(stream(max(0, item.size - TAIL_BYTES), item.size))
+
+    match source:
+        case JsonSource():
+            if is_plain:
+                check_ends(head, tail(), where=item.key)
+            return (Piece(0, item.size, codec=packed),)
+        case CsvSource():
+            found = find_head(text, source, final=packed is None and len(head) == item.size, where=item.key)
+            whole = Piece(0, item.size, codec=packed, header=_header(found.names, source, dataset, where=item.key))
+            footer = 0
+            if is_plain and source.footer_lines:
+                footer = footer_bytes(tail(), source, size=item.size, head=found, where=item.key)
+            return _cut(replace(whole, footer=footer), found.end, source.shard_bytes if is_plain else None)
+        case _:
+            whole = Piece(0, item.size, codec=packed)
+            return _cut(whole, 0, source.shard_bytes if is_plain else None)
+
+
+def _cut(whole: Piece, begin: int, shard_bytes: int | None) -> tuple[Piece, ...]:
+    """The pieces of `whole`, which is cut behind byte `begin` at multiples of `shard_bytes`; none of nothing."""
+    if whole.end == 0:
+        return ()
+    if shard_bytes is None:
+        return (whole,)
+    data_end = whole.end - whole.footer
+    last = data_end - max(1, shard_bytes // 4)  # a small rest is not worth a worker
+    cuts = [at for at in range(shard_bytes, last + 1, shard_bytes) if at > begin]
+    return tuple(replace(whole, start=start, end=end) for start, end in pairwise((0, *cuts, whole.end)))
+
+
+def _unpacked(head: bytes, packed: Codec, *, where: str) -> bytes:
+    """The text that the first bytes of a compressed object hold; at most HEAD_BYTES.
+
+    Raises CompressedObjectError when that is none.
+    """
+    text = b""
+    try:
+        for piece in codec.decompress([head], packed, where=where):
+            text += piece
+            if len(text) >= HEAD_BYTES:
+                break
+    except CompressedObjectError:  # of course it is cut off
+        if not text:
+            raise
+    return text[:HEAD_BYTES]
+
+
+def _check_mark(text: bytes, source: TextSource, *, where: str) -> None:
     for mark, encoding in _MARKS.items():
-        if head.startswith(mark) and source.encoding != encoding:
+        if text.startswith(mark) and source.encoding != encoding:
             raise EncodingError(
                 f"{where} is written in {encoding}, not {source.encoding}; deliver it so, or declare {encoding}"
             )
 
 
-def _csv_header(head: bytes, source: CsvSource, dataset: Dataset, where: str) -> tuple[str, ...]:
-    if not source.header:
+def _header(names: tuple[str, ...] | None, source: CsvSource, dataset: Dataset, *, where: str) -> tuple[str, ...]:
+    if names is None:
         return tuple(source_names(source, dataset).values())
-    if not head:
-        raise HeaderMismatchError(f"{where} is empty; deliver at least its header")
-    header = first_record(source, [head], where=where)
-    check_header(header, source, dataset, where=where)
-    return tuple(header)
+    check_header(names, source, dataset, where=where)
+    return names

@@ -63,10 +63,6 @@ class CompressedObjectError(NightlakeError):
     """Raised when an object is compressed as no reader takes it, too large for that, damaged or cut off. Mend it."""
 
 
-class CsvTruncatedError(NightlakeError):
-    """Raised when a CSV object ends inside quotes: it is cut off, or a quote is not closed. Mend the delivery."""
-
-
 class JsonTruncatedError(NightlakeError):
     """Raised when a JSON array ends in the middle. Deliver the whole object."""
 

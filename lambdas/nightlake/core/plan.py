@@ -72,8 +72,8 @@ def plan(
     """Plan one attempt; what is written has the same names for every retry of it.
 
     Raises SourceNotReadyError after the deadline, or what makes an object unreadable: HeaderMismatchError,
-    EncodingError, CompressedObjectError, CsvTruncatedError, JsonTruncatedError, JsonSyntaxError,
-    ParquetUnreadableError, SourceChangedError.
+    EncodingError, CompressedObjectError, JsonTruncatedError, JsonSyntaxError, ParquetUnreadableError,
+    SourceChangedError.
     """
     source = next(source for source in pipeline.sources if source.dataset == request.dataset)
     dataset = next(dataset for dataset in pipeline.datasets if dataset.name == request.dataset)
@@ -82,9 +82,8 @@ def plan(
         return Planned(wait_seconds=_wait(request, source, delivery, now))
     if delivery.digest == request.previous:
         return Planned(ready=True, delivery=delivery.digest)
-    pieces = [
-        (item, piece) for item in delivery.objects for piece in cut(item, source, dataset, partial(_stream, raw, item))
-    ]
+    cuts = each(lambda item: cut(item, source, dataset, partial(_stream, raw, item)), delivery.objects, workers=workers)
+    pieces = [(item, piece) for item, found in zip(delivery.objects, cuts, strict=True) for piece in found]
     shards = tuple(
         Shard(
             pipeline=request.pipeline,
@@ -94,14 +93,16 @@ def plan(
             object=item,
             start=piece.start,
             end=piece.end,
+            exact=piece.start == 0,
+            footer=piece.footer,
+            codec=piece.codec,
             header=piece.header,
             records=piece.records,
-            line=piece.line,
             fingerprint=fingerprint(
                 item,
                 piece.start,
                 piece.end,
-                exact=True,
+                exact=piece.start == 0,
                 contract_hash=pipeline.contract_hash,
                 code_version=code_version,
             ),

@@ -44,7 +44,6 @@ class Shard(Frozen):
     codec: Codec | None = None
     header: tuple[str, ...] | None = None
     records: int | None = None
-    line: int | None = None
     fingerprint: str
 
 

@@ -18,8 +18,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: a `core.plan.Request`; result: a `core.plan.Planned`.
 
     Raises PipelineNotDeployedError, SourceNotReadyError, SourceChangedError, or what says that an object cannot be
-    read: HeaderMismatchError, EncodingError, CompressedObjectError, CsvTruncatedError, JsonTruncatedError,
-    JsonSyntaxError, ParquetUnreadableError.
+    read: HeaderMismatchError, EncodingError, CompressedObjectError, JsonTruncatedError, JsonSyntaxError,
+    ParquetUnreadableError.
     """
     request = Request.model_validate(event)
     logger.append_keys(
