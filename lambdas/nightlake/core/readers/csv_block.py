@@ -6,7 +6,7 @@ for the reference. Else the reference reads all of them.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, overload
 
 from nightlake.core.header import source_names
 from nightlake.core.pipeline import Dataset
@@ -63,12 +63,11 @@ class _Records:
     goes_on: bool
 
 
-@dataclass(frozen=True)
-class Found:
-    """The records of a block up to its byte `stop`; the last one `goes_on` there when it is longer than any may be."""
+class Found(NamedTuple):
+    """The records of the first `length` bytes of a block; the last `goes_on` there if it is longer than any may be."""
 
     batch: Batch
-    stop: int
+    length: int
     goes_on: bool
 
 
@@ -91,10 +90,7 @@ class BlockReader:
         )
 
     def read(self, block: Block, last: int) -> Found:
-        """The records that begin at byte `last` of the block or before, as far as it tells them.
-
-        None, when it ends before its first record does, which is not final then and shorter than any may be.
-        """
+        """The records that begin at byte `last` of the block or before, as far as it tells them: perhaps none."""
         unfit = unfit_places(block.text, self._dialect.encoding)
         everything = range(len(block.text))
         attempts = iter(((unfit, None), (unfit, self._fields), (everything, None)))

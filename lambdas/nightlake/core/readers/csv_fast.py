@@ -13,7 +13,8 @@ from nightlake.core.pipeline import Dataset
 from nightlake.core.readers.batch import Batch
 from nightlake.core.readers.csv import read_csv
 from nightlake.core.readers.csv_block import Block, BlockReader
-from nightlake.core.readers.csv_text import ShardText, Stream, open_text
+from nightlake.core.readers.csv_head import Head
+from nightlake.core.readers.csv_text import Stream, open_text
 from nightlake.core.shard import Shard
 from nightlake.core.source import CsvSource
 
@@ -30,30 +31,24 @@ def read_csv_fast(
     text = open_text(shard, source, stream)
     window = text.window
     reader = BlockReader(source, dataset, shard.header)
-    yield _before_rows(text, reader)
-    line = 1 + text.head.lines
-    while not window.ended and window.offset <= text.last:
+    start, head, line = text.start, text.head, 1 + text.head.lines
+    more = True
+    while more:
         while len(window.data) - window.at < block_bytes and not window.final:
             window.grow()
-        start = window.offset
-        block = Block(window.data[window.at :], start if text.has_offsets else None, line, window.final)
-        found = reader.read(block, text.last - start)
-        window.at += found.stop
-        if found.goes_on:
+        block = Block(window.data[window.at :], window.offset if text.has_offsets else None, line, window.final)
+        batch, length, goes_on = reader.read(block, text.last - window.offset)
+        window.at += length
+        if goes_on:
             window.skip_line()
-        if window.offset == start:
+        more = not window.ended and window.offset <= text.last
+        if more and length == 0:
             window.grow()
             continue
-        line += found.batch.lines
-        yield found.batch if text.whole else replace(found.batch, start=start, stop=window.offset)
-
-
-def _before_rows(text: ShardText, reader: BlockReader) -> Batch:
-    """What stands before the first row, as a batch."""
-    head = text.head
-    nothing = reader.read(Block(b"", None, 1, final=True), 0).batch
-    batch = replace(nothing, header=head.header, skipped=head.skipped, lines=head.lines)
-    return batch if text.whole else replace(batch, start=text.start, stop=text.window.offset)
+        line += batch.lines
+        batch = replace(batch, header=head.header, skipped=head.skipped + batch.skipped, lines=head.lines + batch.lines)
+        yield batch if text.whole else replace(batch, start=start, stop=window.offset)
+        start, head = window.offset, Head(end=0, lines=0, skipped=0)
 
 
 def _is_fast(source: CsvSource) -> bool:
