@@ -34,7 +34,8 @@ def read_csv_fast(
     start, head, line = text.start, text.head, 1 + text.head.lines
     more = True
     while more:
-        while len(window.data) - window.at < block_bytes and not window.final:
+        wanted = min(block_bytes, text.last + 1 - window.offset)
+        while len(window.data) - window.at < wanted and not window.final:
             window.grow()
         block = Block(window.data[window.at :], window.offset if text.has_offsets else None, line, window.final)
         batch, length, goes_on = reader.read(block, text.last - window.offset)

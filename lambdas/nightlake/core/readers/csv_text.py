@@ -2,16 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import Final
 
 from nightlake.core.readers.boundary import first_record
 from nightlake.core.readers.csv_head import Head, read_head, without_footer
 from nightlake.core.readers.text import UTF_16, end_of_line, texts
 from nightlake.core.shard import Shard
 from nightlake.core.source import CsvSource
-
-_BEYOND: Final = 1 << 16  # bytes fetched at once after the shard's end, for its last record
 
 Stream = Callable[[int, int], Iterator[bytes]]
 
@@ -82,8 +78,7 @@ def open_text(shard: Shard, source: CsvSource, stream: Stream) -> ShardText:
     """
     is_wide = source.encoding == UTF_16
     whole = is_wide or shard.codec is not None
-    pieces = _whole_pieces(shard, source, stream) if whole else _pieces(shard, stream)
-    window = Window(pieces, shard.start)
+    window = Window(_pieces(shard, source, stream, whole=whole), shard.start)
     if not shard.exact:
         _skip_to_first_record(window, source, len(shard.header or ()))
     start, head = window.offset, Head(end=0, lines=0, skipped=0)
@@ -93,23 +88,13 @@ def open_text(shard: Shard, source: CsvSource, stream: Stream) -> ShardText:
     return ShardText(window, start, head, 4 * shard.end if whole else shard.end, whole, not is_wide)
 
 
-def _pieces(shard: Shard, stream: Stream) -> Iterator[bytes]:
-    """The shard's bytes, and those after it as long as they are asked for, up to the footer."""
-    size = shard.object.size - shard.footer
-    beyond = range(min(shard.end, size), size, _BEYOND)
-    return chain(
-        stream(shard.start, min(shard.end, size)),
-        chain.from_iterable(stream(at, min(at + _BEYOND, size)) for at in beyond),
-    )
-
-
-def _whole_pieces(shard: Shard, source: CsvSource, stream: Stream) -> Iterator[bytes]:
-    """The text without its footer, as UTF-8 where it is UTF-16."""
+def _pieces(shard: Shard, source: CsvSource, stream: Stream, *, whole: bool) -> Iterator[bytes]:
+    """The text from the shard's start on, as UTF-8 where it is UTF-16, up to the footer."""
     where = shard.object.key
     pieces = stream(shard.start, shard.object.size - shard.footer)
     if source.encoding == UTF_16:
         pieces = (text.encode() for text in texts(pieces, UTF_16, where=where))
-    return without_footer(pieces, source, where=where)
+    return without_footer(pieces, source, where=where) if whole else pieces
 
 
 def _skip_to_first_record(window: Window, source: CsvSource, fields: int) -> None:
