@@ -162,6 +162,18 @@ def test_all_days_are_read_with_the_column_that_one_of_them_brought(nights: Nigh
     }
 
 
+def test_a_table_takes_only_so_many_columns_that_nobody_declared(nights: Nights) -> None:
+    many = [f"c{number}" for number in range(60)]
+    nights(DAYS[0], f"id,amount,sold_at,{','.join(many)}\n1,1.00,,{','.join(many)}\n")
+    again = nights(DAYS[1], f"id,amount,sold_at,{','.join(many)}\n2,1.00,,{','.join(many)}\n")
+    assert (again.status, len(again.warnings)) == ("good", 1)
+    others = [f"d{number}" for number in range(60)]
+    refused = nights(DAYS[2], f"id,amount,sold_at,{','.join(others)}\n3,1.00,,{','.join(others)}\n")
+    (problem,) = refused.problems
+    assert problem.rule == "orders.extra_columns"
+    assert problem.reason.startswith("orders has 60 columns that the contract does not declare, and at most 100 may")
+
+
 def test_the_runs_own_rows_have_it_for_merges_on_every_day(nights: Nights) -> None:
     three_days(nights)
     query = "SELECT id, loyalty_points FROM orders WHERE year = '2017' AND month = '06' AND day = '{}'"

@@ -1,10 +1,9 @@
 """A header is what its source takes, or is refused with every name at fault and what to do about it."""
 
-import re
 from typing import Any
 
 import pytest
-from nightlake.core.drift import drift_name
+from nightlake.core.drift import drift_names
 from nightlake.core.errors import HeaderMismatchError
 from nightlake.core.header import check_header
 from shop_shard import ORDERS, csv_source
@@ -63,9 +62,7 @@ def test_an_object_without_any_declared_column_is_refused_where_all_may_be_null(
     [
         (["Email"], "'Email' would be the column 'email', as 'email' is: rename it, or declare it"),
         (["Tip %", "tip"], "'tip' would be the column 'tip', as 'Tip %' is"),
-        ([""], "'' makes no column"),
-        (["%"], "'%' makes no column"),
-        (["x" * 200], "makes no column .* longer than 128 characters"),
+        (["x" * 200, "x" * 300], "would be the column"),
         (
             [f"c{number}" for number in range(101)],
             r"more than 100 columns are not declared \('c0', 'c1', 'c2' \.\.\.\)",
@@ -78,18 +75,12 @@ def test_evolve_refuses_by_name_what_can_not_become_a_column(extra: list[str], t
     check([*WHOLE, *extra], on_drift="ignore")
 
 
-@pytest.mark.parametrize(
-    ("name", "column"),
-    [
-        ("tip", "tip"),
-        ("Loyalty Points (€)", "loyalty_points"),
-        ("Größe", "grosse"),
-        ("2024", "_2024"),
-        ("order", "order_"),
-        ("Year", "year_"),
-        ("_run_id", "run_id"),
-    ],
-)
-def test_a_name_becomes_an_identifier(name: str, column: str) -> None:
-    assert drift_name(name) == column
-    assert re.fullmatch("[a-z_][a-z0-9_]*", column)
+def test_a_name_becomes_an_identifier_as_in_a_proposal() -> None:
+    becoming = {
+        "tip": "tip",
+        "Loyalty Points (€)": "loyalty_points",
+        "2024": "_2024",
+        "order": "order_",
+        "Year": "year_",
+    }
+    assert drift_names(becoming) == becoming

@@ -11,7 +11,6 @@ from nightlake.core.published_day import PublishedDay
 from nightlake.core.rule_result import RuleResult, not_checked, result
 from nightlake.core.shard import Finding, Receipt
 from nightlake.core.source import AnySource
-from nightlake.core.source_drift import drift_problems, drift_warnings
 
 
 def queried_rules(dataset: Dataset) -> tuple[Rule, ...]:
@@ -39,8 +38,7 @@ class SourceRules:
     refused: str
 
     def problems(self) -> Iterator[Finding]:
-        """What rejects the source: undeclared columns, too many refused rows, broken rules of severity fail."""
-        yield from drift_problems(self.dataset, self.source, self.receipts, self.delivered)
+        """What rejects the source: too many refused rows, broken rules of severity fail."""
         share = f"{self._refused:,} of {self._total:,} rows ({percent(self._refused, self._total)} %) were refused"
         most = ", ".join(f"{rule} {rows:,}" for rule, rows in self._refusals.most_common(3)) or "no named rule"
         for name, limit in self._exceeded():
@@ -49,12 +47,11 @@ class SourceRules:
         yield from self._broken("fail")
 
     def warnings(self) -> Iterator[Finding]:
-        """What a person should know of a good source: refused rows, undeclared columns, rules of severity warn."""
+        """What a person should know of a good source: refused rows, rules of severity warn."""
         yield from self._broken("warn")
         for rule, rows in self._refusals.most_common():
             reason = f"{rows:,} of {self._total:,} rows ({percent(rows, self._total)} %) broke it and were refused"
             yield Finding(rule=rule, where=self.refused, reason=reason)
-        yield from drift_warnings(self.dataset, self.source, self.receipts, self.delivered)
 
     @cached_property
     def results(self) -> tuple[RuleResult, ...]:

@@ -20,6 +20,7 @@ from nightlake.core.plan import put_shards
 from nightlake.core.published_day import PublishedDay, published_before
 from nightlake.core.shard import Finding, Plan, Receipt, Shard, ShardFailure, Validation
 from nightlake.core.source import AnySource
+from nightlake.core.source_drift import SourceDrift
 from nightlake.core.source_rules import SourceRules, compares_days
 from nightlake.core.store import Store
 from nightlake.core.table import tables
@@ -81,17 +82,19 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
     given = [receipt for receipt in receipts if receipt is not None]
     imbalances = [*_imbalances(request, plan, receipts, pipeline, places)]
     _keep_refused(request, given, places)
+    delivered = _delivered(plan, source, places.raw_bucket)
+    drift = SourceDrift(dataset, source, given, delivered)
     rules = SourceRules(
         dataset=dataset,
         source=source,
         receipts=given,
         before=_before(request, dataset, places.lake),
-        delivered=_delivered(plan, source, places.raw_bucket),
+        delivered=delivered,
         refused=f"s3://{places.quarantine.bucket}/"
         f"{layout.quarantined_rows(pipeline.name, request.run_id, dataset.name)} "
         f"(table {places.quarantine_database}.{pipeline.name}, partition {layout.day_path(request.date)})",
     )
-    problems = [*imbalances, *rules.problems()]
+    problems = [*imbalances, *drift.problems(places.lake, pipeline.name), *rules.problems()]
     validation = Validation(
         dataset=dataset.name,
         date=request.date,
@@ -101,7 +104,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
         delivery=plan.delivery if len(given) == len(receipts) else None,
         status="rejected" if problems else "good",
         problems=bounded(problems, _MAX_FINDINGS),
-        warnings=bounded(rules.warnings(), _MAX_FINDINGS),
+        warnings=bounded(chain(rules.warnings(), drift.warnings()), _MAX_FINDINGS),
         rules=rules.results,
         objects=len(plan.objects),
         bytes=sum(source_object.size for source_object in plan.objects),
