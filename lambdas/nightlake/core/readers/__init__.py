@@ -8,7 +8,7 @@ from nightlake.core.readers.batch import Batch
 from nightlake.core.readers.codec import TEXT_LIMIT, decompress
 from nightlake.core.readers.csv_fast import read_csv_fast
 from nightlake.core.readers.json import read_json
-from nightlake.core.readers.jsonl import read_jsonl
+from nightlake.core.readers.json_fast import read_jsonl_fast
 from nightlake.core.readers.parquet import read_parquet
 from nightlake.core.shard import Shard
 from nightlake.core.source import AnySource, CsvSource, JsonLinesSource, JsonSource
@@ -41,7 +41,7 @@ def _read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> 
         case CsvSource():
             return read_csv_fast(shard, source, dataset, stream)
         case JsonLinesSource():
-            return read_jsonl(shard, source, dataset, stream)
+            return read_jsonl_fast(shard, source, dataset, stream)
         case JsonSource():
             return read_json(shard, source, dataset, stream)
         case _:

@@ -26,7 +26,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some thousand records of a shard, in their order.
+    """Some thousand records of a shard, in their order; a fast reader gives those that it could not read later.
 
     `columns` has the raw values of every column of the contract: from CSV text (a sequence, or a pyarrow array of
     strings), None for a declared spelling of NULL; from JSON Python values, fractions as Decimal with all their digits,

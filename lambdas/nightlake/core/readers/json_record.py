@@ -50,7 +50,7 @@ def check(value: object, raw: str) -> Object:
         raise DefectError("encoding", "has bytes that are not in the declared encoding")
     if not isinstance(value, dict):
         raise DefectError("json.object", "is no JSON object")
-    if _SURROGATE.search(raw):
+    if "\\u" in raw and _SURROGATE.search(raw):
         try:
             json.dumps(value, ensure_ascii=False, default=str).encode()
         except UnicodeEncodeError:
@@ -63,15 +63,18 @@ def columns_of(source: Source, dataset: Dataset) -> Callable[[list[Object]], dic
     names = source_names(source, dataset)
 
     def to_columns(rows: list[Object]) -> dict[str, list[Any]]:
-        return {column: [_find(row, name) for row in rows] for column, name in names.items()}
+        return {
+            column: [_find(row, name) for row in rows] if "." in name else [row.get(name) for row in rows]
+            for column, name in names.items()
+        }
 
     return to_columns
 
 
 def _find(row: Object, name: str) -> Any:
     """The value of that name, else at that dotted path."""
-    if name in row or "." not in name:
-        return row.get(name)
+    if name in row:
+        return row[name]
     value: Any = row
     for step in name.split("."):
         if not isinstance(value, dict):
