@@ -102,6 +102,10 @@ def _tried(data: bytes, final: bool, dataset: str, names: Collection[str], **sai
     """How good a delimiter is with the quotes that suit it best: the share of records that are alike, their fields."""
     tries = []
     for quoting in _QUOTING:
+        if quoting.get("quote") == "'" and not re.search(
+            rb"(?:^|[\r\n]|%b)'" % re.escape(said["delimiter"]).encode(), data
+        ):
+            continue
         source = csv_source(dataset, **said, **quoting)
         found = [*islice(records(data, source, final=final), _LOOKED_AT_RECORDS)]
         widths = Counter(len(record.fields) for record in found if record.kind == "row")
@@ -128,8 +132,8 @@ def _with_header(source: CsvSource, found: Sequence[Record], width: int, names: 
 
 def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], names: Collection[str]) -> bool:
     """Whether the first record names the columns: it has known names, or no values where the others have some."""
-    if names:
-        return any(name in names or column_name(name) in names for name in first)
+    if any(name in names or column_name(name) in names for name in first):
+        return True
     if any(_VALUE.fullmatch(field) for field in first if field):
         return False
     return not any(field in {row[place] for row in others} for place, field in enumerate(first) if field)

@@ -20,6 +20,11 @@ class Excerpt:
     whole: bool
 
     @property
+    def ended(self) -> bool:
+        """Whether the last part ends where the object ends."""
+        return self.whole or len(self.parts) > 1
+
+    @property
     def head(self) -> bytes:
         return self.parts[0]
 

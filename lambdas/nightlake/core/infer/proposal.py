@@ -87,9 +87,10 @@ def propose_source(dataset: Dataset, size: int, stream: Stream, *, where: str) -
         for column in dataset.columns
         if column.type != "string" and called[column.name] in guesses
     }
-    if _has_names(source):
-        source = source.model_copy(update={"columns": _renamed(called.items())})
-    return _with(source, typed.values())
+    changes: dict[str, Any] = {"columns": _renamed(called.items())} if _has_names(source) else {}
+    if any(name not in guesses and name not in called.values() for name in sample.columns):
+        changes["on_drift"] = "ignore"  # as it is proposed where no type holds a column
+    return _with(source.model_copy(update=changes), typed.values())
 
 
 def _read(

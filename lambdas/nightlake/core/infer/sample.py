@@ -1,6 +1,7 @@
 """The rows of an excerpt, by the names that the file has for its columns."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ from nightlake.core.readers import json_record
 from nightlake.core.source import CsvSource
 
 _MOST: Final = 0.9
+_LINE_END: Final = re.compile("\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def csv_sample(excerpt: Excerpt, source: CsvSource) -> Sample:
     for number, part in enumerate(excerpt.parts):
         data = as_bytes(part, source.encoding)
         data = _after_lines(data, source.skip_lines if number == 0 else 1)
-        found = [each for each in records(data, source, final=excerpt.whole) if each.kind != "skipped"]
+        final = excerpt.ended and number == len(excerpt.parts) - 1
+        found = [each for each in records(data, source, final=final) if each.kind != "skipped"]
         if number == 0 and found:
             names = found[0].fields if source.header else _numbered(found)
             found = found[1:] if source.header else found
@@ -65,17 +68,18 @@ def _after_lines(data: bytes, lines: int) -> bytes:
 def json_sample(excerpt: Excerpt, encoding: str, *, lines: bool) -> Sample:
     """The objects of JSON Lines or of an array."""
     texts = [decoded(part, encoding) for part in excerpt.parts]
-    found = [*(_lines(texts, whole=excerpt.whole) if lines else _elements(texts[0]))]
+    found = [*(_lines(texts, ended=excerpt.ended) if lines else _elements(texts[0]))]
     objects = [value for value in found if isinstance(value, dict)]
     names = dict.fromkeys(name for value in objects for name in value)
     columns = {name: [value.get(name) for value in objects] for name in names}
     return Sample(columns, len(objects), excerpt.whole and len(objects) == len(found), len(found) - len(objects))
 
 
-def _lines(texts: list[str], *, whole: bool) -> Iterator[object]:
+def _lines(texts: list[str], *, ended: bool) -> Iterator[object]:
     for number, text in enumerate(texts):
-        lines = text.splitlines() if whole else text[: text.rfind("\n") + 1].splitlines()
-        for line in lines[number > 0 :]:
+        lines = _LINE_END.split(text)
+        last = len(lines) if ended and number == len(texts) - 1 else -1
+        for line in lines[number > 0 : last]:
             if line.strip():
                 try:
                     yield json_record.EXACT.decode(line)

@@ -14,8 +14,9 @@ NULL_WORDS: Final = frozenset(
     ("\\N", "NULL", "null", "Null", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None", "none", "nil", "-", "?", ".")
 )
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_DECIMAL: Final = re.compile(r"-?(?P<whole>0|[1-9][0-9]*)?(?:\.(?P<fraction>[0-9]*))?")
-_FLOAT: Final = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DECIMAL: Final = re.compile(r"[+-]?(?P<whole>0|[1-9][0-9]*)?(?:\.(?P<fraction>[0-9]*))?")
+# Digits behind a plus are a phone number.
+_FLOAT: Final = re.compile(r"(?!\+[0-9]*$)[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _POLES: Final = ({"true", "false"}, {"t", "f"}, {"yes", "no"}, {"y", "n"})
 _BIGINT_DIGITS: Final = 18
 _CODE: Final = 10_000
