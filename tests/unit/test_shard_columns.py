@@ -1,5 +1,6 @@
 """What comes beside the contract, or does not come, in every format: left out, NULL, or columns of text."""
 
+import csv
 import io
 import json
 from decimal import Decimal
@@ -8,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nightlake.core.errors import HeaderMismatchError
 from nightlake.core.shard import Receipt
 from nightlake.core.source import AnySource, JsonLinesSource, JsonSource, ParquetSource, Ready
@@ -30,8 +33,8 @@ def json_source(form: str = "jsonl", **options: Any) -> AnySource:
 
 
 def columns(shop: Shop, receipt: Receipt, table: str = "orders") -> dict[str, list[Any]]:
-    """The rows of a table without the run's columns."""
-    staged = shop.staged(receipt, table)
+    """The rows of a table in the order of their ids, without the run's columns."""
+    staged = shop.staged(receipt, table).sort_by("id")
     return {name: staged[name].to_pylist() for name in staged.column_names if not name.startswith("_")}
 
 
@@ -98,7 +101,7 @@ def test_a_field_that_comes_late_in_an_object_is_null_before() -> None:
     rows = [{"id": number, **({"late": "here"} if number > 24_000 else {})} for number in range(1, 25_001)]
     shop = Shop(json_source(on_drift="evolve"), PUBLIC)
     receipt = shop.convert(shop.land("\n".join(map(json.dumps, rows)), header=None))
-    assert shop.staged(receipt)["late"].to_pylist() == [None] * 24_000 + ["here"] * 1_000
+    assert columns(shop, receipt)["late"] == [None] * 24_000 + ["here"] * 1_000
 
 
 def test_objects_with_ever_new_fields_are_refused_by_name_not_by_memory() -> None:
@@ -135,3 +138,57 @@ def test_new_columns_of_parquet_are_text_whatever_their_type() -> None:
         ["x", None],
     ]
     assert found["raw"][1] is not None
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=8)
+NAMES = ["id", "email", "amount", "tip", "Eye Colour"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.permutations(NAMES), st.integers(0, 5), st.lists(st.tuples(TEXT, TEXT), max_size=5))
+def test_columns_of_delimited_text_come_in_any_order_and_number(
+    order: list[str], left_out: int, rows: list[tuple[str, str]]
+) -> None:
+    header = ["id", *[name for name in order[left_out:] if name != "id"]]
+    written = io.StringIO(newline="")
+    writer = csv.DictWriter(written, header, extrasaction="ignore", quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    given_rows = [
+        {"id": number, "email": email, "amount": "1.50", "tip": tip, "Eye Colour": email}
+        for number, (email, tip) in enumerate(rows)
+    ]
+    writer.writerows(given_rows)
+    shop = Shop(csv_source(on_drift="evolve"), PUBLIC)
+    receipt = shop.convert(shop.land(written.getvalue(), header=header))
+    assert (receipt.rows, receipt.quarantined) == (len(rows), 0)
+    assert set(receipt.extra_columns) == {"tip", "Eye Colour"} & set(header)
+    if rows:
+        found = columns(shop, receipt)
+        for name, column in (("email", "email"), ("tip", "tip"), ("Eye Colour", "eye_colour")):
+            values = [str(row[name]) or None if name in header else None for row in given_rows]
+            assert found.get(column, [None] * len(rows)) == values
+            assert (column in found) == (name in header or column == "email")
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {}, optional={"email": TEXT, "tip": TEXT, "n": st.integers() | st.none(), "o": st.lists(st.booleans())}
+        ),
+        max_size=20,
+    )
+)
+def test_fields_of_json_come_and_go_from_record_to_record(rows: list[dict[str, Any]]) -> None:
+    body = "\n".join(json.dumps({"id": number, **row}) for number, row in enumerate(rows))
+    shop = Shop(json_source(on_drift="evolve"), PUBLIC)
+    receipt = shop.convert(shop.land(body, header=None))
+    assert (receipt.rows, receipt.quarantined) == (len(rows), 0)
+    came = {name for row in rows for name in row} - {"email"}
+    assert set(receipt.extra_columns) == came
+    if rows:
+        found = columns(shop, receipt)
+        assert found["email"] == [row.get("email") for row in rows]
+        for name in came:
+            values = [row.get(name) for row in rows]
+            assert found[name] == [value if value is None or name == "tip" else json.dumps(value) for value in values]
