@@ -136,4 +136,7 @@ def _told(column: Column, raw: Any, row: int) -> str:
     if column.private:
         return f"{column.name} {MASK}"
     value = raw[row]
-    return f"{column.name} {_short.repr(value.as_py() if hasattr(value, 'as_py') else value)}"
+    try:
+        return f"{column.name} {_short.repr(value.as_py() if hasattr(value, 'as_py') else value)}"
+    except (OverflowError, ValueError):  # a moment that Python does not have
+        return f"{column.name} {value.type}"

@@ -5,10 +5,11 @@ import io
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from nightlake.core.header import extra_names, source_names
 from nightlake.core.pipeline import Dataset
+from nightlake.core.readers.csv_record import dialect_of, read_record
 from nightlake.core.readers.json_record import declared_names
 from nightlake.core.source import AnySource, CsvSource
 
@@ -32,7 +33,10 @@ class Mask:
         """The text of a record that could be read, its private values masked."""
         if not self._private:
             return raw
-        return self._delimited(raw, self.source) if isinstance(self.source, CsvSource) else self._object(raw)
+        try:
+            return self._delimited(raw, self.source) if isinstance(self.source, CsvSource) else self._object(raw)
+        except (ValueError, RecursionError, csv.Error):
+            return WITHHELD  # rather than show what is not understood
 
     @cached_property
     def _private(self) -> list[str]:
@@ -40,20 +44,31 @@ class Mask:
         return [names[column.name] for column in self.dataset.columns if column.private]
 
     def _delimited(self, raw: str, source: CsvSource) -> str:
-        (fields,) = csv.reader(io.StringIO(raw, newline=""), delimiter=source.delimiter, strict=True)
-        for name in (*self._private, *extra_names(self.header, self.source, self.dataset)):
-            if name in self.header:
-                fields[self.header.index(name)] = MASK
+        dialect = dialect_of(source)
+        record = read_record(raw.encode(dialect.encoding), 0, dialect, len(self.header), final=True)
+        if record is None or record.kind != "row":
+            raise ValueError("is not the record that it was")
+        hidden = {*self._private, *extra_names(self.header, self.source, self.dataset)}
         text = io.StringIO(newline="")
         line_end = "\r\n"  # csv quotes the fields that have one of these
-        csv.writer(text, delimiter=source.delimiter, lineterminator=line_end).writerow(fields)
+        csv.writer(
+            text,
+            delimiter=source.delimiter,
+            quotechar=source.quote,
+            quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
+            doublequote=source.escape == "doubled",
+            escapechar="\\" if source.escape == "backslash" else None,
+            lineterminator=line_end,
+        ).writerow(MASK if name in hidden else field for name, field in zip(self.header, record.fields, strict=True))
         return text.getvalue().removesuffix(line_end)
 
     def _object(self, raw: str) -> str:
         record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits
+        if not isinstance(record, dict):
+            raise ValueError("is not the record that it was")  # noqa: TRY004 (caught with what json raises)
         for name in self._private:
             *path, last = name.split(".")
-            part = record
+            part: Any = record
             for step in path:
                 part = part.get(step) if isinstance(part, dict) else None
             for place, key in ((record, name), (part, last)):  # a name may have dots of its own
