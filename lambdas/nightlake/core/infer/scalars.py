@@ -139,9 +139,8 @@ def _decimal(whole: int, scale: int) -> ColumnType | None:
 
 def _nearly(texts: Counter[str]) -> str:
     """What nearly all texts are."""
-    numbers = [text for text in texts if _FLOAT.fullmatch(text)]
-    others = texts.total() - sum(texts[text] for text in numbers)
+    odd = [text for text in texts if not _FLOAT.fullmatch(text)]
+    others = sum(texts[text] for text in odd)
     if 0 < others <= texts.total() // _REPEATED:
-        odd = next(text for text in texts if text not in set(numbers))
-        return f"nearly all are numbers; {others} are not, such as {odd[:40]!r}"
+        return f"nearly all are numbers; {others} are not, such as {odd[0][:40]!r}"
     return ""
