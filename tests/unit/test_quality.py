@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core.column_type import parse
 from nightlake.core.pipeline import Metric, Rule, ValidValues
@@ -96,6 +96,7 @@ def test_a_rule_says_what_it_demands() -> None:
 NUMBERS = st.lists(st.none() | st.decimals(-20, 20, places=2, allow_nan=False), max_size=12)
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(["decimal(12,2)", "decimal(30,2)", "double", "int", "timestamp"]),
     raw=NUMBERS,
@@ -116,6 +117,7 @@ def test_limits_are_what_python_says(kind: str, raw: list[Decimal | None], name:
     assert rows(kind, values, **{name: text}) == wrong
 
 
+@settings(deadline=None)
 @given(raw=st.lists(st.none() | st.text("ab1", max_size=3), max_size=12), copies=st.sampled_from([1, 300]))
 def test_rules_of_texts_are_what_python_says(raw: list[str | None], copies: int) -> None:
     values = raw * copies + [str(number) for number in range(100)] * (copies == 1)  # few distinct texts, or many
