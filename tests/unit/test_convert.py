@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_objects import MemoryObjects
 from nightlake.core import shard_output
 from nightlake.core.errors import BalanceError, SourceChangedError
 from nightlake.core.pipeline import Column
@@ -217,12 +218,12 @@ def test_a_typed_file_is_converted_like_a_text() -> None:
     assert "secret" not in row["raw"]
 
 
-@pytest.mark.parametrize("body", ["", "id,email,amount,sold_at\n"])
-def test_nothing_becomes_nothing_and_is_accounted_for(body: str) -> None:
-    shop = Shop()
+@pytest.mark.parametrize(("body", "header"), [("", False), ("id,email,amount,sold_at\n", True)])
+def test_nothing_becomes_nothing_and_is_accounted_for(body: str, header: bool) -> None:
+    shop = Shop(source=csv_source(header=header))
     receipt = shop.convert(shop.land(body))
     assert (receipt.records, receipt.rows, receipt.files, receipt.quarantine) == (receipt.header, 0, (), None)
-    assert receipt.header == bool(body)
+    assert (receipt.header, receipt.begin, receipt.stop) == (header, 0, len(body))
 
 
 def test_a_day_of_bad_rows_only_is_all_in_quarantine() -> None:
@@ -235,7 +236,7 @@ def test_a_day_of_bad_rows_only_is_all_in_quarantine() -> None:
 
 def test_null_bytes_and_very_long_fields_are_text_like_any_other() -> None:
     shop = Shop()
-    mail = "\0@" + "ü" * 1_000_000
+    mail = "\0@" + "ü" * 500_000
     receipt = shop.convert(shop.land(f"id,email,amount,sold_at\n1,{mail},1,\n"))
     assert shop.staged(receipt, "orders_private")["email"].to_pylist() == [mail]
 
@@ -275,6 +276,13 @@ def test_a_receipt_whose_files_have_expired_is_replaced(bucket: str) -> None:
     assert second.run_id == "run-2"
     assert shop.convert(shard, run_id="run-3", attempt="attempt-3") == second
     assert shop.staged(second).num_rows == 2
+
+
+def test_a_receipt_whose_files_will_soon_expire_is_replaced() -> None:
+    shop = Shop(lake=MemoryObjects("lake", now=lambda: datetime(2017, 6, 7, 2, 59, tzinfo=UTC)))
+    shard = shop.land(TWO_ROWS)
+    shop.convert(shard)
+    assert shop.convert(shard, run_id="run-2", attempt="attempt-2").run_id == "run-2"
 
 
 def test_a_planned_version_that_is_gone_is_named() -> None:

@@ -8,7 +8,7 @@ the object's true records, by induction. One that does not is converted again, e
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final
 
 from nightlake.core.shard import Finding, Plan, Receipt, Shard, SourceObject, fingerprint
 
@@ -16,11 +16,11 @@ ROUNDS: Final = 4
 # In the last round one worker reads all that is not proved; at 30 MB/s these bytes take ten of its fifteen minutes.
 REST_BYTES: Final = 16 << 30
 
-Given = TypeVar("Given", Receipt, Receipt | None)
+Link = tuple[Shard, Receipt]
 
 
-def unjoined(plan: Plan, receipts: Sequence[Receipt | None], raw_bucket: str) -> Iterator[Finding]:
-    """Where the shards of the plan do not join, or do not cover an object; a missing receipt says nothing."""
+def unjoined(plan: Plan, receipts: Sequence[Receipt], raw_bucket: str) -> Iterator[Finding]:
+    """Where the shards of the plan do not join, or do not cover an object; there is a receipt of each."""
     links = _by_object(plan.shards, receipts)
     for unplanned in links.keys() - set(plan.objects):
         reason = "is converted, but is not of this delivery"
@@ -59,43 +59,44 @@ def recut(
     return None if shards == plan.shards else plan.model_copy(update={"round": plan.round + 1, "shards": shards})
 
 
-def _by_object(shards: Sequence[Shard], receipts: Sequence[Given]) -> Mapping[SourceObject, list[tuple[Shard, Given]]]:
-    links: defaultdict[SourceObject, list[tuple[Shard, Given]]] = defaultdict(list)
+def _by_object(shards: Sequence[Shard], receipts: Sequence[Receipt]) -> Mapping[SourceObject, list[Link]]:
+    links: defaultdict[SourceObject, list[Link]] = defaultdict(list)
     for shard, receipt in zip(shards, receipts, strict=True):
         links[shard.object].append((shard, receipt))
     return links
 
 
-def _breaks(source: SourceObject, links: Sequence[tuple[Shard, Receipt | None]]) -> Iterator[str]:
+def _breaks(source: SourceObject, links: Sequence[Link]) -> Iterator[str]:
     """What is wrong with the cover of one object."""
     if not links:
         if source.size:
             yield f"has {source.size:,} bytes that no shard reads"
         return
-    shard, receipt = links[0]
-    if len(links) == 1 and (receipt is None or receipt.begin is None):
-        if (shard.start, shard.end) != (0, source.size):
-            yield f"has {source.size:,} bytes, its one shard reads {shard.start:,} to {shard.end:,}"
+    last, receipt = links[-1]
+    if len(links) == 1 and receipt.begin is None:
+        if (last.start, last.end) != (0, source.size):
+            yield f"has {source.size:,} bytes, its one shard reads {last.start:,} to {last.end:,}"
         return
     at: int | None = 0
     for _, receipt in links:
-        if receipt is None:
-            at = None
-            continue
-        if at is not None and receipt.begin != at:
+        if receipt.begin is None or receipt.begin != at:
             yield (
-                f"records end at byte {at:,}, the next shard read from byte {receipt.begin} on; "
+                f"records end at byte {_told(at)}, the next shard read from byte {_told(receipt.begin)} on; "
                 "declare `multiline: false` if no record goes over line ends, or deliver smaller objects"
             )
         at = receipt.stop
-    end = source.size - links[-1][0].footer
-    if at not in (None, end):
-        yield f"the last record ends at byte {at:,}, the data at byte {end:,}"
+    end = source.size - last.footer
+    if at != end:
+        yield f"the last record ends at byte {_told(at)}, the data at byte {end:,}"
+
+
+def _told(byte: int | None) -> str:
+    return "(unknown)" if byte is None else f"{byte:,}"
 
 
 def _cuts(
     source: SourceObject,
-    links: Sequence[tuple[Shard, Receipt]],
+    links: Sequence[Link],
     rest_bytes: int | None,
     again: Callable[[Shard, int, int], Shard],
 ) -> Iterator[Shard]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Final
 
@@ -10,7 +11,7 @@ from nightlake.core.errors import SourceChangedError
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.prefetch import prefetch
 from nightlake.core.readers import read
-from nightlake.core.shard import Receipt, Shard, ShardFailure
+from nightlake.core.shard import REUSABLE_FOR, Receipt, Shard, ShardFailure
 from nightlake.core.shard_output import Attempt, ShardOutput
 from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
 
@@ -28,7 +29,7 @@ def convert(
     """
     key = layout.receipt(shard.pipeline, shard.dataset, shard.fingerprint)
     earlier = staging.find_model(key, Receipt)
-    if earlier is not None and _stands(earlier[0], staging, quarantine):
+    if earlier is not None and _stands(earlier[0], staging, quarantine, now=attempt.at):
         return earlier[0]
     with TemporaryFile() as spill:
         output = ShardOutput(
@@ -55,13 +56,13 @@ def note_failure(shard: Shard, run_id: str, error: Exception, lake: Store) -> No
         lake.put_model(key, note)
 
 
-def _stands(receipt: Receipt, staging: Store, quarantine: Store) -> bool:
-    """Whether every file that the receipt names is still what it was: staging expires."""
+def _stands(receipt: Receipt, staging: Store, quarantine: Store, *, now: datetime) -> bool:
+    """Whether every file that the receipt names is still what it was, and will be for the night: staging expires."""
     files = [(staging, file.key, file.etag) for file in receipt.files]
     if receipt.quarantine is not None:
         files.append((quarantine, receipt.quarantine.key, receipt.quarantine.etag))
     found = [(store.head(key), etag) for store, key, etag in files]
-    return all(info is not None and info.etag == etag for info, etag in found)
+    return all(info is not None and info.etag == etag and info.modified + REUSABLE_FOR > now for info, etag in found)
 
 
 def _stream(shard: Shard, raw: Store) -> Callable[[int, int], Iterator[bytes]]:

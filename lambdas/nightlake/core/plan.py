@@ -14,12 +14,10 @@ from nightlake.core.delivery import Delivery, find_delivery
 from nightlake.core.errors import SourceChangedError, SourceNotReadyError
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.shard import Plan, Receipt, Shard, SourceObject, fingerprint
+from nightlake.core.shard import REUSABLE_FOR, Plan, Receipt, Shard, SourceObject, fingerprint
 from nightlake.core.source import S3Source
 from nightlake.core.store import ObjectNotFoundError, Store
 
-# Staging objects live for 7 days; what was converted before must outlive this night.
-_REUSE_FOR: Final = timedelta(days=6)
 _LOOKS: Final = 24
 _MAX_WAIT_SECONDS: Final = 300
 _MIN_WAIT_SECONDS: Final = 5
@@ -177,7 +175,7 @@ def _reusable(shard: Shard, *, lake: Store, now: datetime) -> bool:
         return False
     files = lake.get_model(receipt_key, Receipt).files
     oldest = min(info.modified for info in staged.values())
-    if oldest + _REUSE_FOR > now and all(file.key in staged and staged[file.key].etag == file.etag for file in files):
+    if oldest + REUSABLE_FOR > now and all(file.key in staged and staged[file.key].etag == file.etag for file in files):
         return True
     lake.delete([receipt_key])
     return False

@@ -1,13 +1,16 @@
 """A shard is the unit of work: what Plan cuts, what Convert answers with a receipt, what Validate judges."""
 
 import hashlib
-from datetime import date
-from typing import Literal
+from datetime import date, timedelta
+from typing import Final, Literal
 
 from nightlake.core.frozen import Frozen
 from nightlake.core.rule_result import RuleResult
 
 Codec = Literal["gzip", "zstd", "bzip2"]
+
+# Staging objects live for 7 days; what was converted before must outlive the night that takes it.
+REUSABLE_FOR: Final = timedelta(days=6)
 
 
 class SourceObject(Frozen):

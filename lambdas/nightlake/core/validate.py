@@ -170,9 +170,10 @@ def _imbalances(
 ) -> Iterator[Finding]:
     dataset, source = _declared(request, pipeline)
     given = [receipt for receipt in receipts if receipt is not None]
-    yield from unjoined(plan, receipts, places.raw_bucket)
     lost = [shard for shard, receipt in zip(plan.shards, receipts, strict=True) if receipt is None]
     yield from each(lambda shard: _unconverted(shard, request.run_id, places), lost, workers=places.workers)
+    if not lost:
+        yield from unjoined(plan, given, places.raw_bucket)
     for shard, receipt in zip(plan.shards, receipts, strict=True):
         if receipt is not None:
             yield from unbalanced(shard, receipt, dataset, places.raw_bucket)
