@@ -1,4 +1,4 @@
-"""A cut falls inside quotes, between lines that look like rows: the night finds out, and publishes the true rows."""
+"""Shards of a night that are cut wrong, or cannot be read at all: one is mended in the night, the other named."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from local.aws import Endpoint
 
 pytestmark = pytest.mark.e2e
 
-DAY = date(2017, 8, 7)
+DAY, UNREADABLE = date(2017, 8, 7), date(2017, 8, 8)
 SHARD_BYTES = 131_072  # as pipelines/sales declares it
 BEFORE, INSIDE = 100_000, 80_000
 
@@ -69,3 +69,22 @@ def test_a_cut_inside_quotes_is_found_and_mended_in_the_night(
     (refused,) = pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=kept["Key"])["Body"].read())).to_pylist()
     assert (refused["offset"], refused["line"]) == (at, body.count(b"\n", 0, at) + 1)
     assert refused["rules"] == ["transactions.sales_value.type"]
+
+
+def test_a_shard_that_cannot_be_read_is_named_and_its_sisters_are_not_converted_twice(
+    nightlake: Any, cloud: Endpoint, outputs: dict[str, str]
+) -> None:
+    s3 = cloud.client("s3")
+    assert nightlake("seed", "sales", "--from", UNREADABLE.isoformat()).returncode == 0
+    bad = {"Bucket": outputs["RawBucket"], "Key": f"sales/products/{UNREADABLE:%Y/%m/%d}/bad.json"}
+    s3.put_object(**bad, Body=b'[{"product_id": 1} {"product_id": 2}]')
+    answer = json.loads(nightlake("run", "sales", "--date", UNREADABLE.isoformat(), "--json").stdout)
+    assert (answer["status"], answer["error"]) == ("FAILED", "SourceRejectedError")
+    (rejected,) = answer["rejected"]
+    assert (rejected["dataset"], rejected["error"]) == ("products", "JsonSyntaxError")
+    assert bad["Key"] in rejected["cause"]
+
+    s3.delete_object(**bad)
+    healed = json.loads(nightlake("run", "sales", "--date", UNREADABLE.isoformat(), "--json").stdout)
+    assert healed["status"] == "SUCCEEDED", healed
+    assert all(source["reused"] == source["shards"] for source in healed["sources"])
