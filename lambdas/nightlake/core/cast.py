@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _UNREADABLE: Final = object()  # a value of no type
+_FEW: Final = 64  # texts are parsed sooner than numpy and Arrow are set up for them
 
 Step = Callable[["pa.StringArray", ColumnType, Reading], Cast]
 
@@ -32,12 +33,14 @@ def cast(values: "Sequence[object] | pa.Array | pa.ChunkedArray", kind: ColumnTy
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if not isinstance(values, pa.Array):
+        if reading.nulls:
+            values = [None if value in reading.nulls else value for value in values]
         texts = None if kind.is_nested else _as_texts(values, reading)
         return _cast_each(values, kind, reading) if texts is None else _cast_texts(texts, kind, reading)
     if types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if types.is_string(values.type) or types.is_large_string(values.type) or types.is_string_view(values.type):
-        return _cast_texts(values.cast(pa.string()), kind, reading)
+        return _cast_texts(_without_nulls(values.cast(pa.string()), reading), kind, reading)
     return cast_arrow(values, kind, reading) or cast(_python_values(values), kind, reading)
 
 
@@ -70,28 +73,36 @@ def _as_texts(values: Sequence[object], reading: Reading) -> "pa.StringArray | N
         return None
 
 
-def _cast_texts(texts: "pa.StringArray", kind: ColumnType, reading: Reading) -> Cast:
-    import numpy as np
+def _without_nulls(texts: "pa.StringArray", reading: Reading) -> "pa.StringArray":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if reading.nulls:
-        texts = pc.if_else(pc.is_in(texts, pa.array(reading.nulls, pa.string())), None, texts)
-    if kind.name == "string":
-        return Cast(texts)
-    done, rows = Cast(pa.nulls(len(texts), arrow_type(kind))), np.arange(len(texts))
-    for step in _steps(kind):
-        found = step(texts, kind, reading)
-        done = done.merged(rows, found)
-        if found.values.null_count == texts.null_count:
-            break
-        left = np.flatnonzero(valid(texts) & ~valid(found.values))
-        rows, texts = rows[left], texts.take(pa.array(left))
-    return done
+    if not reading.nulls:
+        return texts
+    return pc.if_else(pc.is_in(texts, pa.array(reading.nulls, pa.string())), None, texts)
+
+
+def _cast_texts(texts: "pa.StringArray", kind: ColumnType, reading: Reading) -> Cast:
+    return Cast(texts) if kind.name == "string" else _decide(texts, kind, reading, _steps(kind))
+
+
+def _decide(texts: "pa.StringArray", kind: ColumnType, reading: Reading, steps: Sequence[Step]) -> Cast:
+    """What the first step makes of the texts, and the others of those that it leaves null."""
+    import numpy as np
+    import pyarrow as pa
+
+    first, *others = steps
+    done = first(texts, kind, reading)
+    if not others or done.values.null_count == texts.null_count:
+        return done
+    left = np.flatnonzero(valid(texts) & ~valid(done.values))
+    if len(left) < _FEW:
+        others = others[-1:]
+    return done.merged(left, _decide(texts.take(pa.array(left)), kind, reading, others))
 
 
 def _steps(kind: ColumnType) -> tuple[Step, ...]:
-    """What is tried in turn on the texts that are left; each leaves null what it cannot decide, the last refuses it."""
+    """What is tried in turn; each leaves null what it cannot decide, the last refuses it."""
     if kind.name in FLOATS:
         return cast_plain, _cast_distinct
     if kind.is_number:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from nightlake.core.cast_moments import DAY, FIRST, LAST
-from nightlake.core.column_type import ColumnType
+from nightlake.core.column_type import MAX_PRECISION, ColumnType
 from nightlake.core.table import arrow_type
 from nightlake.core.typed_column import Cast
 from nightlake.core.value_parser import OUT_OF_YEARS, TOO_FINE, Reading
@@ -11,6 +11,7 @@ from nightlake.core.value_parser import OUT_OF_YEARS, TOO_FINE, Reading
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_INTEGER_DIGITS: Final = 20  # of the widest integer
 _PER_MILLISECOND: Final = {"us": 1_000, "ns": 1_000_000}
 
 
@@ -24,7 +25,7 @@ def cast_arrow(values: "pa.Array", kind: ColumnType, reading: Reading) -> Cast |
         return _cast_floats(values, kind, reading)
     if types.is_timestamp(source) and types.is_timestamp(target):
         return _cast_timestamps(values, reading)
-    if not (_is_exact(source) and _is_exact(target)) and not _is_known(values, target, reading):
+    if not _are_exact(source, target) and not _is_known(values, target, reading):
         return None
     try:
         return Cast(values.cast(target))
@@ -32,10 +33,17 @@ def cast_arrow(values: "pa.Array", kind: ColumnType, reading: Reading) -> Cast |
         return None
 
 
-def _is_exact(kind: "pa.DataType") -> bool:
+def _are_exact(source: "pa.DataType", target: "pa.DataType") -> bool:
+    """Whether both are exact numbers, and of a source whose digits always fit: else Arrow may wrap them around."""
     from pyarrow import types
 
-    return bool(types.is_integer(kind) or types.is_decimal(kind))
+    if types.is_decimal(source):
+        whole = source.precision - source.scale
+    elif types.is_integer(source):
+        whole = _INTEGER_DIGITS
+    else:
+        return False
+    return bool(types.is_integer(target) or (types.is_decimal(target) and whole + target.scale <= MAX_PRECISION))
 
 
 def _is_known(values: "pa.Array", target: "pa.DataType", reading: Reading) -> bool:

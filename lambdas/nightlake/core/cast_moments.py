@@ -1,5 +1,6 @@
 """Texts to dates and timestamps, many at once: what the value parser would say of them, or nothing."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -9,13 +10,17 @@ from nightlake.core.cast_numbers import cast_plain
 from nightlake.core.column_type import ColumnType
 from nightlake.core.moment_layout import Layout, layouts
 from nightlake.core.source import EPOCHS
-from nightlake.core.text_column import content, offsets, valid
+from nightlake.core.text_column import content, made_of, offsets, only, valid
 from nightlake.core.typed_column import Cast
 from nightlake.core.value_parser import BLANKS, Reading
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+    # Which texts are moments, their milliseconds since 1970 (in UTC where the text names a zone, else on the clocks of
+    # the source), and nanoseconds beyond.
+    _Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = 86_400_000  # milliseconds
@@ -32,7 +37,8 @@ def cast_moments(texts: "pa.StringArray", kind: ColumnType, reading: Reading) ->
     formats = reading.date_formats if kind.name == "date" else reading.timestamp_formats
     if formats and formats[0] in EPOCHS:
         return Cast(_since_1970(texts, 1000 // EPOCHS[formats[0]]))
-    return _read(texts, layouts(formats), kind, reading)
+    known = layouts(formats)
+    return _cast_whole(texts, known, kind, reading) or _read(texts, known, kind, reading)
 
 
 def cast_unpadded(texts: "pa.StringArray", kind: ColumnType, reading: Reading) -> Cast:
@@ -42,6 +48,29 @@ def cast_unpadded(texts: "pa.StringArray", kind: ColumnType, reading: Reading) -
     formats = reading.date_formats if kind.name == "date" else reading.timestamp_formats
     padded = pc.replace_substring_regex(pc.utf8_trim(texts, BLANKS), r"\b([0-9])\b", r"0\1")
     return _read(padded, layouts(formats, padded=True), kind, reading)
+
+
+def _cast_whole(texts: "pa.StringArray", known: tuple[Layout, ...], kind: ColumnType, reading: Reading) -> Cast | None:
+    """The column, if all of its texts are alike and Arrow reads them as they are meant."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    widths, held = np.diff(offsets(texts))[valid(texts)], content(texts)
+    if not len(widths) or (kind.name == "timestamp" and reading.timezone != "UTC"):
+        return None
+    width = int(widths[0])
+    if not width or len(held) != width * len(widths) or (widths != width).any():
+        return None
+    target, first = (pa.date32(), FIRST // DAY) if kind.name == "date" else (pa.timestamp("ms"), FIRST)
+    columns = held.reshape(-1, width).T
+    for layout in known:
+        is_meant = layout.is_iso and layout.width == width
+        if is_meant and all((columns[at] == byte).all() for at, byte in layout.iso_literals):
+            with suppress(pa.ArrowInvalid):
+                values = texts.cast(target)
+                return Cast(values) if pc.min(values).value >= first else None  # Arrow knows a year 0
+    return None
 
 
 def _since_1970(texts: "pa.StringArray", unit: int) -> "pa.Array":
@@ -57,6 +86,7 @@ def _read(texts: "pa.StringArray", known: tuple[Layout, ...], kind: ColumnType, 
     import numpy as np
     import pyarrow as pa
 
+    held, starts = content(texts), offsets(texts)[:-1]
     lengths = np.minimum(np.diff(offsets(texts)), _WIDEST)
     todo = valid(texts)
     present = np.bincount(lengths[todo], minlength=_WIDEST + 1)
@@ -65,8 +95,11 @@ def _read(texts: "pa.StringArray", known: tuple[Layout, ...], kind: ColumnType, 
         if not present[layout.width]:
             continue
         rows = np.flatnonzero(todo & (lengths == layout.width))
-        part = texts if len(rows) == len(texts) else texts.take(pa.array(rows))
-        good, local, finer = _parse(part, layout)
+        for at, byte in layout.iso_literals:
+            rows = rows[held[starts[rows] + at] == byte]
+        if not len(rows):
+            continue
+        good, local, finer = (_by_arrow(texts, rows) if layout.is_iso else None) or _compute(texts, rows, layout)
         if kind.name == "timestamp":
             good, local, rounded[rows] = _stored(good, local, finer, layout, reading)
         rows = rows[good]
@@ -95,30 +128,31 @@ def _stored(
     return good, local, good & lost
 
 
-def _parse(texts: "pa.StringArray", layout: Layout) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    """Texts of this width and none missing: which are of the layout, their milliseconds, and nanoseconds beyond.
+def _by_arrow(texts: "pa.StringArray", rows: "np.ndarray") -> "_Moments | None":
+    """What Arrow says of these rows; None where it takes offence at more than letters."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    Milliseconds are since 1970, in UTC where the layout names a zone, else on the clocks of the source.
-    """
+    mask = np.zeros(len(texts), bool)
+    mask[rows] = True
+    for part in (only(texts, mask), made_of(only(texts, mask), ":", "T")):
+        with suppress(pa.ArrowInvalid):
+            found = part.cast(pa.timestamp("ms"))
+            local = pc.fill_null(found.view(pa.int64()), FIRST - 1).to_numpy()[rows]
+            return local >= FIRST, local, np.zeros(1, np.int64)  # Arrow knows a year 0
+    return None
+
+
+def _compute(texts: "pa.StringArray", rows: "np.ndarray", layout: Layout) -> "_Moments":
     import numpy as np
     import pyarrow as pa
 
-    columns = content(texts).reshape(-1, layout.width).T
-    places, bytes_ = np.array(layout.literals, np.uint8).reshape(-1, 2).T
-    good = (columns[places] == bytes_[:, None]).all(axis=0)
-    if layout.is_iso and good.all():
-        try:
-            moments = texts.cast(pa.timestamp("ms")).view(pa.int64()).to_numpy()
-        except pa.ArrowInvalid:
-            pass
-        else:  # Arrow knows a year 0
-            return moments >= FIRST, moments, np.zeros_like(moments)
-    return _compute(np.ascontiguousarray(columns), layout, good)
-
-
-def _compute(columns: "np.ndarray", layout: Layout, good: "np.ndarray") -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
-    import numpy as np
-
+    part = texts if len(rows) == len(texts) else texts.take(pa.array(rows))
+    columns = np.ascontiguousarray(content(part).reshape(-1, layout.width).T)
+    good = np.ones(len(rows), bool)
+    for at, byte in layout.literals:
+        good &= columns[at] == byte
     digits = columns - np.uint8(ord("0"))
 
     def field(name: str, below: int = 10**9) -> "np.ndarray":

@@ -32,6 +32,11 @@ class Layout:
     zone: str
     is_iso: bool
 
+    @property
+    def iso_literals(self) -> tuple[tuple[int, int], ...]:
+        """What is left to check where Arrow reads the texts: it takes a blank for a T."""
+        return self.literals[2:3] if self.is_iso else ()
+
 
 @dataclass(frozen=True)
 class _Format:

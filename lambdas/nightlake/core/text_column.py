@@ -26,36 +26,50 @@ def content(texts: "pa.StringArray") -> "np.ndarray":
 
 def valid(texts: "pa.Array") -> "np.ndarray":
     """Which values are there."""
+    import numpy as np
     import pyarrow.compute as pc
 
+    if not texts.null_count:
+        return np.ones(len(texts), bool)
     return pc.is_valid(texts).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def only(texts: "pa.StringArray", rows: "pa.BooleanArray") -> "pa.StringArray":
-    """The texts of these rows, null in all others; no text is copied."""
+def only(texts: "pa.StringArray", rows: "np.ndarray") -> "pa.StringArray":
+    """The texts where `rows` is true, null in all others; no text is copied."""
+    import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    there = pc.and_(pc.is_valid(texts), pc.fill_null(rows, False))
+    bits = np.packbits(rows & valid(texts), bitorder="little")
     _, places, held = texts.buffers()
-    places = places.slice(texts.offset * 4)
-    return pa.StringArray.from_buffers(len(texts), places, held, there.buffers()[1])
+    return pa.StringArray.from_buffers(len(texts), places.slice(texts.offset * 4), held, pa.py_buffer(bits))
 
 
 def matching(texts: "pa.StringArray", pattern: str) -> "pa.StringArray":
     """The texts that a regular expression of RE2 matches, null for all others."""
     import pyarrow.compute as pc
 
-    return only(texts, pc.match_substring_regex(texts, f"^(?:{pattern})$"))
+    found = pc.fill_null(pc.match_substring_regex(texts, f"^(?:{pattern})$"), False)
+    return only(texts, found.to_numpy(zero_copy_only=False))
 
 
-def made_of(texts: "pa.StringArray", allowed: bytes) -> "pa.StringArray":
-    """The texts that hold none but these bytes, null for all others."""
+def made_of(texts: "pa.StringArray", most: str, others: str = "") -> "pa.StringArray":
+    """The texts of characters up to this one of ASCII, or one of the others; null for all others."""
     import numpy as np
-    import pyarrow as pa
 
-    strange = np.ones(256, bool)
-    strange[list(allowed)] = False
+    held = content(texts)
+    strange = held > ord(most)
+    for other in others:
+        strange &= held != ord(other)
+    places = np.flatnonzero(strange)
+    if not len(places):
+        return texts
     rows = np.ones(len(texts), bool)
-    rows[np.searchsorted(offsets(texts)[1:], np.flatnonzero(strange[content(texts)]), side="right")] = False
-    return only(texts, pa.array(rows))
+    rows[rows_of(texts, places)] = False
+    return only(texts, rows)
+
+
+def rows_of(texts: "pa.StringArray", places: "np.ndarray") -> "np.ndarray":
+    """The rows that bytes of the content belong to."""
+    import numpy as np
+
+    return np.searchsorted(offsets(texts)[1:], places, side="right")

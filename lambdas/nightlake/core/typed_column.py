@@ -22,8 +22,6 @@ class Cast:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if len(rows) == len(self.values):
-            return other
         mask = np.zeros(len(self.values), bool)
         mask[rows] = True
         values = pc.replace_with_mask(self.values, pa.array(mask), other.values)
