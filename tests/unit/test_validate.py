@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ from nightlake.core.shard import (
     StagedFile,
     Validation,
 )
+from nightlake.core.snapshot import Head, Partition, PublishedTable, Snapshot
 from nightlake.core.table import Table, arrow_schema, table_input, tables
 from nightlake.core.validate import Places, Request, Unproved, answer, validate, verdict_key
 
@@ -537,6 +538,44 @@ def test_rules_that_no_single_row_breaks_are_counted_over_all_shards(night: Nigh
         ("customers.age.missing", "3 of 28 rows (10.71 %), must be 4")
     ]
     assert validation.problems[0].where == f"s3://raw/{FIRST.key} and 1 more"
+
+
+def test_a_day_is_compared_with_what_head_has_of_the_day_before(night: Night) -> None:
+    change = Rule(
+        id="customers.change",
+        metric="rowCountChange",
+        severity="fail",
+        operator="mustBeLessOrEqualTo",
+        operands=(100,),
+        unit="percent",
+    )
+    night.demand(change)
+    first = night.judge()
+    assert (first.status, [(each.rule, each.verdict) for each in first.rules][:1]) == (
+        "good",
+        [("customers.change", "not checked")],
+    )
+    day = DAY - timedelta(days=1)
+    partition = Partition(
+        day=day, location="l", manifest="m", files=1, rows=13, bytes=9, run_id="r0", contributions=(day,)
+    )
+    table = PublishedTable(table="customers", private=False, columns=(), partitions=(partition,))
+    snapshot = Snapshot(
+        pipeline="sales",
+        number=1,
+        parent=None,
+        run_id="r0",
+        date=day,
+        contract_hash="c",
+        created_at="now",
+        tables=(table,),
+    )
+    night.lake.put_model("snapshot", snapshot)
+    night.lake.put_model(layout.head("sales"), Head(pipeline="sales", snapshot=1, key="snapshot", latest=1))
+    second = night.judge()
+    (problem,) = second.problems
+    assert (problem.rule, second.rules[0].verdict, second.rules[0].rows) == ("customers.change", "broken", 28)
+    assert "28 rows, before 13: a change of +115.38 %" in problem.reason
 
 
 def test_a_day_without_objects_is_judged_by_its_rules_alone(night: Night) -> None:
