@@ -73,24 +73,33 @@ class RowParser:
             strings_can_be_null=True,
         )
 
-    def parse(self, text: bytes) -> "tuple[pa.Table, list[int]]":
+    def parse(self, text: bytes, spans: Sequence[slice]) -> "tuple[pa.Table, list[int]]":
         """A table with every wanted field under its number, and which records (from 0) have another number of fields.
 
-        The text has no blank lines. Raises ArrowInvalid.
+        Blank lines between the records of these parts of the text count as none. Raises ArrowInvalid.
         """
         import pyarrow as pa
         from pyarrow import csv
 
         self._wrong = []
-        if not text:
+        if not spans:
             return pa.table({name: pa.array([], pa.string()) for name in self._wanted}), []
-        if self._encoding != "utf-8" and not text.isascii():
-            text = text.decode(self._encoding).encode()
-        if text.startswith(codecs.BOM_UTF8):
-            text = codecs.BOM_UTF8 + text  # Arrow takes one off; after an object's beginning it is text
         quote = self._quote.decode() if self._quote and self._quote in text else False
         parsing = csv.ParseOptions(quote_char=quote, **self._parsing)
-        return csv.read_csv(pa.BufferReader(text), self._reading, parsing, self._converting), self._wrong
+        source = pa.BufferReader(self._in_utf_8(text, spans))
+        return csv.read_csv(source, self._reading, parsing, self._converting), self._wrong
+
+    def _in_utf_8(self, text: bytes, spans: Sequence[slice]) -> "pa.Buffer":
+        import pyarrow as pa
+
+        if self._encoding != "utf-8" and not text.isascii():
+            return pa.py_buffer(b"".join(text[span] for span in spans).decode(self._encoding).encode())
+        if text.startswith(codecs.BOM_UTF8, spans[0].start):
+            # Arrow takes one off, but after an object's beginning it is text
+            return pa.py_buffer(codecs.BOM_UTF8 + b"".join(text[span] for span in spans))
+        if len(spans) == 1:
+            return pa.py_buffer(text).slice(spans[0].start, spans[0].stop - spans[0].start)
+        return pa.py_buffer(b"".join(text[span] for span in spans))
 
     def _skip(self, row: Any) -> str:
         self._wrong.append(row.number - 1)

@@ -4,7 +4,7 @@ The proof that both agree: Arrow finds as many records as were counted clean, an
 for the reference. Else the reference reads all of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, overload
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-_LINE_ENDS: Final = b"\r\n"
+_LF: Final = 0x0A
+_CR: Final = 0x0D
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class BlockReader:
         others: list[Record] = []
         while at <= last and at < len(text):
             ends, is_hard = structure.clean(at)
-            ends = ends[: np.searchsorted(ends, last, side="right") + 1]
+            ends = ends[: ends.searchsorted(last, side="right") + 1]
             if len(ends):
                 clean.append((np.concatenate(([at], ends[:-1])), ends))
                 spans.append(slice(at, int(ends[-1])))
@@ -130,7 +131,8 @@ class BlockReader:
                 at = line[1] if line else len(text) - text.endswith(b"\r")
         none = np.empty(0, np.int64)
         starts, ends = (np.concatenate(places) for places in zip((none, none), *clean, strict=True))
-        is_blank = np.isin(np.frombuffer(text, np.uint8)[starts], list(_LINE_ENDS))
+        first = np.frombuffer(text, np.uint8)[starts]
+        is_blank = (first == _LF) | (first == _CR)
         blank = int(np.count_nonzero(is_blank))
         if blank:
             starts, ends = starts[~is_blank], ends[~is_blank]
@@ -145,7 +147,7 @@ class BlockReader:
         import pyarrow as pa
 
         try:
-            table, wrong = self._parser.parse(b"".join(text[span] for span in records.spans))
+            table, wrong = self._parser.parse(text, records.spans if len(records.starts) else [])
         except pa.ArrowInvalid:
             return None
         if table.num_rows + len(wrong) != len(records.starts):
@@ -157,7 +159,7 @@ class BlockReader:
                 return None
             records.starts, records.ends = np.delete(records.starts, wrong), np.delete(records.ends, wrong)
             records.others = sorted([*records.others, *others], key=lambda record: record.start)
-        return {column: table.column(str(field)).combine_chunks() for column, field in self._columns.items()}
+        return {column: _array(table.column(str(field))) for column, field in self._columns.items()}
 
     def _reread(self, text: bytes, start: int, end: int) -> Record | None:
         """The record as the reference refuses it; None when it does not, or when it has several lines."""
@@ -187,12 +189,12 @@ class BlockReader:
         skipped = sum(record.kind == "skipped" for record in records.others)
         return Batch(
             columns=columns,
-            positions=pa.array(block.line + np.searchsorted(structure.line_ends, starts, side="right")),
+            positions=pa.array(block.line + structure.lines_before(starts)),
             raw=Lazy(len(starts), raw),
             offsets=Lazy(len(starts), lambda row: block.offset(int(starts[row]))),
-            refused=[self._refused(block, structure, record) for record in records.others if record.kind == "refused"],
+            refused=[*self._refused(block, structure, records.others)],
             skipped=records.blank + skipped,
-            lines=structure.lines_before(records.stop) + records.goes_on,
+            lines=int(structure.line_ends.searchsorted(records.stop, side="right")) + records.goes_on,
         )
 
     def _values(self, rows: Sequence[Record], field: int) -> "pa.Array":
@@ -201,10 +203,17 @@ class BlockReader:
         values = (record.fields[field] for record in rows)
         return pa.array([None if value in self._nulls else value for value in values], pa.string())
 
-    def _refused(self, block: Block, structure: Structure, record: Record) -> Refused:
-        rules, reasons = zip(*record.defects, strict=True)
-        line = block.line + structure.lines_before(record.start)
-        return Refused(line, rules, reasons, raw_text(block.text, record, self._dialect), block.offset(record.start))
+    def _refused(self, block: Block, structure: Structure, others: Sequence[Record]) -> Iterator[Refused]:
+        refused = [record for record in others if record.kind == "refused"]
+        lines = block.line + structure.line_ends.searchsorted([record.start for record in refused], side="right")
+        for record, line in zip(refused, lines.tolist(), strict=True):
+            rules, reasons = zip(*record.defects, strict=True)
+            raw = raw_text(block.text, record, self._dialect)
+            yield Refused(line, rules, reasons, raw, block.offset(record.start))
+
+
+def _array(column: "pa.ChunkedArray") -> "pa.Array":
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 class Lazy(Sequence[Item]):

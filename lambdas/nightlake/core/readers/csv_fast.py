@@ -34,9 +34,9 @@ def read_csv_fast(
     start, head, line = text.start, text.head, 1 + text.head.lines
     more = True
     while more:
-        wanted = min(block_bytes, text.last + 1 - window.offset)
-        while len(window.data) - window.at < wanted and not window.final:
-            window.grow()
+        missing = min(block_bytes, text.last + 1 - window.offset) - (len(window.data) - window.at)
+        if missing > 0:
+            window.grow(missing)
         block = Block(window.data[window.at :], window.offset if text.has_offsets else None, line, window.final)
         batch, length, goes_on = reader.read(block, text.last - window.offset)
         window.at += length

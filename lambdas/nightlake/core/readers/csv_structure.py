@@ -60,28 +60,27 @@ class Structure:
         if marks.backslash and b"\\" in text:
             self._take_escaped()
         self.line_ends = self._find_line_ends(text)
-        self._quotes_before = np.searchsorted(self._quotes, self.line_ends)
         self._halves: dict[int, tuple[Places, Places]] = {}
 
     def clean(self, at: int) -> "tuple[Places, bool]":
         """Where the records from `at` on end, up to the first hard one, and whether that follows."""
-        import numpy as np
-
-        half = int(np.searchsorted(self._quotes, at)) & 1
+        half = int(self._quotes.searchsorted(at)) & 1
         if half not in self._halves:
             self._halves[half] = self._read(half)
         ends, hard = self._halves[half]
-        first = np.searchsorted(ends, at, side="right")
-        next_hard = np.searchsorted(hard, at)
+        first = ends.searchsorted(at, side="right")
+        next_hard = hard.searchsorted(at)
         if next_hard == len(hard):
             return ends[first:], False
-        return ends[first : np.searchsorted(ends, hard[next_hard], side="right")], True
+        return ends[first : ends.searchsorted(hard[next_hard], side="right")], True
 
-    def lines_before(self, place: int) -> int:
-        """How many lines end there or before."""
+    def lines_before(self, places: "Places") -> "Places":
+        """How many lines end at each of these places or before it, which begin records."""
         import numpy as np
 
-        return int(np.searchsorted(self.line_ends, place, side="right"))
+        if len(places) == len(self.line_ends):
+            return np.arange(len(places))
+        return self.line_ends.searchsorted(places, side="right")
 
     def _take_escaped(self) -> None:
         """What follows a backslash is text, if it is a quote, a delimiter or a backslash, else its record is hard."""
@@ -116,12 +115,14 @@ class Structure:
         """Where records end, and the places that are hard, when every other quote opens, from the one at `half` on."""
         import numpy as np
 
-        outside = (self._quotes_before & 1) == half
-        ends = self.line_ends[outside]
+        ends, inside = self.line_ends, self.line_ends[:0]
+        if len(self._quotes):
+            is_outside = (self._quotes.searchsorted(self.line_ends) & 1) == half
+            ends, inside = self.line_ends[is_outside], self.line_ends[~is_outside]
         starts = np.concatenate((self.line_ends[:0], [0], ends))[:-1]
         hard = [self._hard, self._misplaced(half), starts[ends - starts > self._marks.max_record_bytes]]
         if not self._marks.multiline:
-            hard.append(self.line_ends[~outside] - 1)
+            hard.append(inside - 1)
         if self._marks.comment is not None:
             hard.append(starts[self._bytes[starts] == self._marks.comment])
         if self._fields is not None:
@@ -134,26 +135,25 @@ class Structure:
 
         opening, closing = self._quotes[half::2], self._quotes[1 - half :: 2]
         last = len(self._bytes) - 1
-        stands = np.empty(len(self._quotes), np.bool_)
-        stands[half::2] = self._may_adjoin(self._bytes[opening - 1]) | (opening == 0)
+        begins = self._may_adjoin(self._bytes.take(opening - 1, mode="wrap")) | (opening == 0)
+        ends = self._may_adjoin(self._bytes.take(closing + 1, mode="clip")) | (closing == last)
         if len(self._escaped):
-            stands[half::2] &= ~np.isin(opening - 1, self._escaped)
-        stands[1 - half :: 2] = self._may_adjoin(self._bytes[np.minimum(closing + 1, last)]) | (closing == last)
+            begins &= ~np.isin(opening - 1, self._escaped)
         if self._final and (len(self._quotes) - half) % 2:
-            stands[-1] = False
-        return self._quotes[~stands]
+            begins[-1] = False
+        return np.sort(np.concatenate((opening[~begins], closing[~ends])), kind="stable")
 
     def _wrong_in_lines(self, starts: "Places", ends: "Places", half: int) -> "Places":
         """Where records of several lines begin that have a wrong number of fields."""
         import numpy as np
 
-        before_end, before_start = (np.searchsorted(self.line_ends, places, side="right") for places in (ends, starts))
+        before_end, before_start = (self.line_ends.searchsorted(places, side="right") for places in (ends, starts))
         lines = before_end - before_start
         starts, ends = starts[lines > 1], ends[lines > 1]
         delimiters = np.flatnonzero(self._bytes == self._marks.delimiter)
-        outside = (np.searchsorted(self._quotes, delimiters) & 1) == half
+        outside = (self._quotes.searchsorted(delimiters) & 1) == half
         delimiters = np.setdiff1d(delimiters[outside], self._escaped, assume_unique=True)
-        fields = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
+        fields = delimiters.searchsorted(ends) - delimiters.searchsorted(starts) + 1
         wrong: Places = starts[fields != self._fields]
         return wrong
 

@@ -36,14 +36,18 @@ class Window:
             self.grow()
         return self.at == len(self.data)
 
-    def grow(self) -> None:
-        """Forget what was read, and get at least as much as is left, so that reading that again stays linear."""
+    def grow(self, least: int = 0) -> None:
+        """Forget what was read, and get `least` bytes more.
+
+        Without that, get more than what is left, so that reading what is left again and again stays linear.
+        """
         gained = [self.data[self.at :]]
-        wanted = 2 * len(gained[0]) + 1
-        while sum(map(len, gained)) < wanted and not self.final:
+        missing = least or len(gained[0]) + 1
+        while missing > 0 and not self.final:
             piece = next(self._pieces, None)
             self.final = piece is None
             gained.append(piece or b"")
+            missing -= len(gained[-1])
         self._before += self.at
         self.data, self.at = b"".join(gained), 0
 
