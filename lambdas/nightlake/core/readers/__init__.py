@@ -7,8 +7,8 @@ from nightlake.core.pipeline import Dataset
 from nightlake.core.readers.batch import Batch
 from nightlake.core.readers.codec import TEXT_LIMIT, decompress
 from nightlake.core.readers.csv_fast import read_csv_fast
-from nightlake.core.readers.json import read_json
 from nightlake.core.readers.json_fast import read_jsonl_fast
+from nightlake.core.readers.json_windows import read_json_fast
 from nightlake.core.readers.parquet import read_parquet
 from nightlake.core.shard import Shard
 from nightlake.core.source import AnySource, CsvSource, JsonLinesSource, JsonSource
@@ -43,6 +43,6 @@ def _read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> 
         case JsonLinesSource():
             return read_jsonl_fast(shard, source, dataset, stream)
         case JsonSource():
-            return read_json(shard, source, dataset, stream)
+            return read_json_fast(shard, source, dataset, stream)
         case _:
             return read_parquet(shard, source, dataset, stream)

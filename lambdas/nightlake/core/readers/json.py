@@ -9,16 +9,17 @@ from nightlake.core.errors import JsonSyntaxError, JsonTruncatedError
 from nightlake.core.pipeline import Dataset
 from nightlake.core.readers import json_record
 from nightlake.core.readers.batch import Batch, Collector, Refused
+from nightlake.core.readers.json_record import DefectError, Object
 from nightlake.core.readers.text import texts, visible
 from nightlake.core.shard import Shard
 from nightlake.core.source import JsonSource
 
-RECORD_LIMIT: Final = 1 << 26
+RECORD_LIMIT: Final = 1 << 24  # characters
 _NO_ARRAY: Final = "{} does not begin with [; deliver one array, or declare jsonl for one object a line"
 _ANY: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
-class _Window:
+class Window:
     """The part of the text that is not yet read; it grows on demand and forgets what was read."""
 
     def __init__(self, pieces: Iterator[str]) -> None:
@@ -26,17 +27,29 @@ class _Window:
         self.text = ""
         self.at = 0
         self.ended = False
+        self._before = 0
+
+    @property
+    def passed(self) -> int:
+        """So many characters were read."""
+        return self._before + self.at
 
     def grow(self) -> None:
         """Get at least as much again as there is: then what is decoded anew with every growth stays linear."""
-        rest = self.text[self.at :]
-        gained = [rest]
-        while sum(map(len, gained[1:])) <= len(rest):
+        self.fill(2 * (len(self.text) - self.at) + 1)
+
+    def fill(self, wanted: int) -> None:
+        """Have so many characters at hand, or all that there are."""
+        if len(self.text) - self.at >= wanted:
+            return
+        gained = [self.text[self.at :]]
+        length = len(gained[0])
+        while length < wanted and not self.ended:
             piece = next(self._pieces, None)
-            if piece is None:
-                self.ended = True
-                break
-            gained.append(piece)
+            self.ended = piece is None
+            gained.append(piece or "")
+            length += len(gained[-1])
+        self._before += self.at
         self.text, self.at = "".join(gained), 0
 
     def at_end(self) -> bool:
@@ -65,66 +78,95 @@ def read_json(
     Raises JsonSyntaxError, JsonTruncatedError, or EncodingError for UTF-16 that is not.
     """
     to_columns = json_record.columns_of(source, dataset)
-    declared = json_record.declared_names(source, dataset)
-    where = shard.object.key
-    window = _Window(texts(stream(shard.start, shard.end), source.encoding, where=where))
+    array = Array(
+        Window(texts(stream(shard.start, shard.end), source.encoding, where=shard.object.key)), shard.object.key
+    )
     collector = Collector(to_columns)
-    for position, (value, raw) in enumerate(_elements(window, where), start=1):
+    while array.more():
         if collector.full:
             yield collector.batch()
             collector = Collector(to_columns)
-        try:
-            if isinstance(value, json_record.DefectError):
-                raise value
-            row = json_record.check(value, raw)
-        except json_record.DefectError as error:
-            text = visible(raw, source.encoding)
-            collector.refused.append(Refused(position, (error.rule,), (error.reason,), text))
-        else:
-            collector.add(row, position, raw)
-            collector.extra_columns.update(row.keys() - declared)
+        collect(array, collector, source, json_record.declared_names(source, dataset))
     yield collector.batch()
 
 
-def _elements(window: _Window, where: str) -> Iterator[tuple[object, str]]:
-    """Every element of the array with its text; a DefectError in place of one that cannot be taken."""
-    if not window.skip("["):
-        if not window.text:
-            raise JsonTruncatedError(f"{where} is empty; deliver a JSON array, [] when there is nothing")
-        raise JsonSyntaxError(_NO_ARRAY.format(where))
-    index = 0
-    ended = window.skip("]")
-    while not ended:
-        index += 1
-        yield _element(window, where, index)
-        ended = window.skip("]")
-        if not ended and not window.skip(","):
-            raise _broken(window, where, f"after record {index} comes no comma and no ]", window.at)
-    if not window.at_end():
-        raise JsonSyntaxError(f"{where} goes on after its array ended; deliver one array and nothing else")
+def collect(array: "Array", into: Collector[Object], source: JsonSource, declared: frozenset[str]) -> None:
+    """Read the next element of the array and say what it is."""
+    value, raw = array.take()
+    try:
+        if isinstance(value, DefectError):
+            raise value
+        row = json_record.check(value, raw)
+    except DefectError as error:
+        refused = Refused(array.index, (error.rule,), (error.reason,), visible(raw, source.encoding))
+        into.refused.append(refused)
+    else:
+        into.add(row, array.index, raw)
+        into.extra_columns.update(row.keys() - declared)
 
 
-def _element(window: _Window, where: str, index: int) -> tuple[object, str]:
-    window.at_end()
-    while True:
-        try:
-            value, end = _decode(window.text, window.at)
-        except (ValueError, RecursionError) as error:
-            if window.ended or len(window.text) - window.at > RECORD_LIMIT:
-                raise _broken(window, where, f"record {index} is not JSON ({error})", _wrong_at(error)) from None
+class Array:
+    """The elements of one array, one after the other; `index` is the number of the last one."""
+
+    def __init__(self, window: Window, where: str) -> None:
+        self.window = window
+        self.index = 0
+        self._where = where
+        self._begun = False
+
+    def more(self) -> bool:
+        """Whether there is another element, and the window is at its first character."""
+        window = self.window
+        if not self._begun:
+            self._begun = True
+            self._begin()
+            ended = window.skip("]")
         else:
-            # a number may go on in the next piece
-            if end < len(window.text) or window.ended:
-                raw = window.text[window.at : end]
-                window.at = end
-                return value, raw
-        window.grow()
+            ended = window.skip("]")
+            if not ended and not window.skip(","):
+                raise self._broken(f"after record {self.index} comes no comma and no ]", window.at)
+        if ended and not window.at_end():
+            raise JsonSyntaxError(f"{self._where} goes on after its array ended; deliver one array and nothing else")
+        if not ended:
+            window.at_end()
+        return not ended
+
+    def _begin(self) -> None:
+        if not self.window.skip("["):
+            if not self.window.text:
+                raise JsonTruncatedError(f"{self._where} is empty; deliver a JSON array, [] when there is nothing")
+            raise JsonSyntaxError(_NO_ARRAY.format(self._where))
+
+    def take(self) -> tuple[object, str]:
+        """The element with its text; a DefectError in place of one that cannot be taken."""
+        self.index += 1
+        window = self.window
+        while True:
+            try:
+                value, end = _decode(window.text, window.at)
+            except (ValueError, RecursionError) as error:
+                if window.ended or len(window.text) - window.at > RECORD_LIMIT:
+                    raise self._broken(f"record {self.index} is not JSON ({error})", _wrong_at(error)) from None
+            else:
+                # a number may go on in the next piece
+                if end < len(window.text) or window.ended:
+                    raw = window.text[window.at : end]
+                    window.at = end
+                    return value, raw
+            window.grow()
+
+    def _broken(self, reason: str, at: int) -> JsonSyntaxError | JsonTruncatedError:
+        """The error for a text that does not go on as it should at `at`; at or beyond its end, it is cut off."""
+        text = self.window.text.rstrip(json_record.WHITESPACE)
+        if self.window.ended and (at >= len(text) or not text.endswith("]")):
+            return JsonTruncatedError(f"{self._where} ends in the middle of its array; deliver the whole object")
+        return JsonSyntaxError(f"{self._where} is not one JSON array of objects: {reason}")
 
 
 def _decode(text: str, start: int) -> tuple[object, int]:
     try:
         return json_record.EXACT.raw_decode(text, start)
-    except json_record.DefectError as defect:
+    except DefectError as defect:
         return defect, _ANY.raw_decode(text, start)[1]
 
 
@@ -133,14 +175,6 @@ def _wrong_at(error: ValueError | RecursionError) -> int:
     if not isinstance(error, json.JSONDecodeError):
         return 0
     return len(error.doc) if error.msg.startswith("Unterminated") else error.pos
-
-
-def _broken(window: _Window, where: str, reason: str, at: int) -> JsonSyntaxError | JsonTruncatedError:
-    """The error for a text that does not go on as it should at `at`; at or beyond its end, it is cut off."""
-    text = window.text.rstrip(json_record.WHITESPACE)
-    if window.ended and (at >= len(text) or not text.endswith("]")):
-        return JsonTruncatedError(f"{where} ends in the middle of its array; deliver the whole object")
-    return JsonSyntaxError(f"{where} is not one JSON array of objects: {reason}")
 
 
 def check_ends(head: bytes, tail: bytes, *, where: str) -> None:

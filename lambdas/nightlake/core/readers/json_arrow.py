@@ -146,14 +146,14 @@ class JsonArrow:
         from pyarrow import json
 
         try:
-            reader = json.open_json(
+            # open_json has less to do, but reads on a thread of its own, and has crashed
+            table = json.read_json(
                 pa.BufferReader(text),
                 read_options=json.ReadOptions(use_threads=False, block_size=len(text) + 1),
                 parse_options=json.ParseOptions(
                     explicit_schema=pa.schema(list(_fields(self._shape).items())), unexpected_field_behavior="error"
                 ),
             )
-            table = reader.read_all()
         except (pa.ArrowException, OSError) as error:
             raise NotParsedError(str(error)) from None
         if table.num_rows != rows or not all(_is_finite(column) for column in table.columns):
