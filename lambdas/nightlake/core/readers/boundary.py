@@ -67,9 +67,9 @@ def _compare(text: bytes, dialect: Dialect, fields: int, *, is_end: bool, is_las
         good[behind] += record.kind == "row"
         bad[behind] += record.kind == "refused"
         at[behind] = record.end
-    best = bad.index(min(bad))
-    others_are_worse = all(bad[best] < count for index, count in enumerate(bad) if index != best)
-    if is_last or (bad[best] == 0 and good[best] > 0 and others_are_worse):
+    worth = [(-refused, rows) for refused, rows in zip(bad, good, strict=True)]
+    best = worth.index(max(worth))
+    if is_last or (bad[best] == 0 and good[best] > 0 and worth.count(worth[best]) == 1):
         return begins[best]
     return None
 
@@ -86,8 +86,9 @@ def _after_record(text: bytes, dialect: Dialect, *, inside: bool, is_end: bool) 
                 return None if line is None else line[1]
         elif token["quote"] or (not inside and text.startswith(dialect.quote, token.start())):
             at = token.start() + len(dialect.quote)
-            # nobody knows what stands before byte 0
-            inside = not inside and (token.start() == 0 or text.endswith(begins_field, 0, token.start()))
+            before = text[max(0, token.start() - len(dialect.delimiter)) : token.start()]
+            # what stands before byte 0 may be a delimiter, or its first half
+            inside = not inside and (before.endswith(begins_field) or dialect.delimiter.endswith(before))
     return len(text) if is_end and not inside else None
 
 
