@@ -436,6 +436,8 @@ def test_what_is_missing_is_refused_where_it_belongs(tmp_path: Path, old: str, n
         ("{ordered_at: meta.created, amount: total}", "[amount]", "item 1 of 'columns' should be `key: value` pairs"),
         ("{ordered_at: meta.created, amount: total}", "{amount: 5}", "5 is no name of 'amount' in the source"),
         ('delimiter: ";"', 'delimiter: "||"', "'||' is no value of 'delimiter': One character between fields."),
+        ('delimiter: ";"', "on_drift: evolve\n    header: false", "without a header no column can be missing or new"),
+        ('delimiter: ";"', "on_drift: maybe", "'maybe'"),
         ('delimiter: ";"', "date_formats: []", "'date_formats' is empty: write at least one"),
         ('delimiter: ";"', "date_formats: '%Y'", "'date_formats' should be a list, such as [a, b], not '%Y'"),
         ('delimiter: ";"', "nulls: ['', 1]", "item 2 of 'nulls' should be a text, in quotes, not 1"),
