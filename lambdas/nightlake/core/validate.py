@@ -75,7 +75,8 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
     plan = places.lake.get_model(request.plan, Plan)
     receipts = _receipts(plan, places)
     while again := _recut(plan, receipts, pipeline, code_version):
-        anew = [shard for shard in again.shards if shard not in plan.shards]
+        known = {shard.fingerprint for shard in plan.shards}
+        anew = [shard for shard in again.shards if shard.fingerprint not in known]
         if anew:
             return _write_round(request, again, anew, places.lake)
         plan, receipts = again, _receipts(again, places)
