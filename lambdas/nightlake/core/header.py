@@ -40,13 +40,15 @@ def _faults(names: Sequence[str], source: Source, dataset: Dataset) -> Iterator[
     wanted = source_names(source, dataset)
     missing = {column.name: wanted[column.name] for column in dataset.columns if wanted[column.name] not in names}
     needed = {column.name for column in dataset.columns if column.required} | {*dataset.primary_key}
-    strict = source.on_drift == "strict"
-    if strict or len(missing) == len(wanted):
+    if len(missing) == len(wanted):
         needed |= missing.keys()
+    strict = source.on_drift == "strict"
     lost = [name for column, name in missing.items() if column in needed]
     if lost:
-        or_null = " (it may be, as NULL, with `on_drift: ignore` or `evolve`)" if strict else ""
-        yield f"{_list(lost)} is missing: deliver it, or map its new name in `columns`{or_null}"
+        yield f"{_list(lost)} is missing: deliver it, or map its new name in `columns`"
+    spared = [name for column, name in missing.items() if column not in needed]
+    if spared and strict:
+        yield f"{_list(spared)} is missing: deliver it, or let it be NULL with `on_drift: ignore` or `evolve`"
     extra = extra_names(names, source, dataset)
     if extra and strict:
         yield f"{_list(extra)} is not declared: add it to the contract, or take it with `on_drift: ignore` or `evolve`"
