@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from nightlake.core.dates import parse_date
-from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
+from nightlake.core.rule_result import RuleResult, not_checked
 from nightlake.core.source import AnySource, LinesSource
+from nightlake.core.source_rules import queried_rules
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
-from rich.table import Table
 from rich.text import Text
 
 from cli.directory import read_range
 from cli.output import FAILED, Json, answer, errors_told, progress
+from cli.quality import rules_table
 
 if TYPE_CHECKING:
     from cli.conversion import Converted
@@ -63,7 +65,7 @@ def convert(
             converted = convert_files(
                 pipeline, files, out, day=day, jobs=jobs, done=lambda shard: bar.advance(task, shard.end - shard.start)
             )
-        facts = _facts(converted, out, size=size, seconds=time.perf_counter() - began)
+        facts = _facts(converted, pipeline.datasets[0], out, size=size, seconds=time.perf_counter() - began)
     answer(facts, view=Group(*_parts(facts)), as_json=as_json, code=0 if facts["status"] == "good" else FAILED)
 
 
@@ -90,7 +92,7 @@ def _bar() -> Progress:
     return Progress(*columns, TimeElapsedColumn(), console=progress, transient=True)
 
 
-def _facts(converted: "Converted", out: Path, *, size: int, seconds: float) -> dict[str, Any]:
+def _facts(converted: "Converted", dataset: Dataset, out: Path, *, size: int, seconds: float) -> dict[str, Any]:
     validation = converted.validation
     files = [file for receipt in converted.receipts for file in receipt.files]
     good = validation.status == "good"
@@ -110,10 +112,17 @@ def _facts(converted: "Converted", out: Path, *, size: int, seconds: float) -> d
         "parquet_files": len(files) if good else 0,
         "parquet_bytes": sum(file.size for file in files) if good else 0,
         "quarantine": str(converted.quarantine) if validation.quarantined else None,
-        "rules": [rule.model_dump() for rule in validation.rules],
+        "rules": [rule.model_dump() for rule in (*validation.rules, *_unchecked(dataset))],
         "problems": [finding.model_dump() for finding in validation.problems],
         "warnings": [finding.model_dump() for finding in validation.warnings],
     }
+
+
+def _unchecked(dataset: Dataset) -> Iterator[RuleResult]:
+    """The rules that a night asks of Athena, once all sources are there."""
+    compared: list[Rule | Relationship] = [*queried_rules(dataset), *dataset.relationships]
+    for rule in compared:
+        yield not_checked(rule, dataset.name, "rows are compared with each other at night, by Athena")
 
 
 def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -124,7 +133,7 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
         f"{facts['shards']} shards, {facts['seconds']} s, {facts['mb_per_second']} MB/s"
     )
     yield f"rows in {facts['rows_in']:,}, out {facts['rows_out']:,}, quarantined {facts['rows_quarantined']:,}"
-    yield _rule_table(facts["rules"])
+    yield rules_table(facts["rules"])
     for kind, style in (("problems", "red"), ("warnings", "yellow")):
         for finding in facts[kind]:
             yield Text(f"{finding['rule']}: {finding['reason']}. Look at: {finding['where']}", style)
@@ -132,15 +141,3 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"{facts['parquet_files']} files of Parquet, {facts['parquet_bytes']:,} bytes, in {facts['out']}")
     if facts["quarantine"]:
         yield Text(f"Refused rows: {facts['quarantine']}")
-
-
-def _rule_table(rules: list[dict[str, Any]]) -> Table:
-    table = Table(box=None)
-    table.add_column("rule", overflow="fold")
-    table.add_column("severity")
-    table.add_column("rows that broke it", justify="right")
-    for rule in rules:
-        table.add_row(
-            rule["rule"], rule["severity"], "not counted" if rule["broken"] is None else f"{rule['broken']:,}"
-        )
-    return table

@@ -106,6 +106,8 @@ def test_refused_rows_lie_in_quarantine_with_their_rules(contract: Path, tmp_pat
     assert (told["status"], told["rows_in"], told["rows_out"], told["rows_quarantined"]) == ("good", 102, 100, 2)
     broken = {rule["rule"]: rule["broken"] for rule in told["rules"]}
     assert broken["orders.amount.minimum"] == 1
+    unchecked = {rule["rule"] for rule in told["rules"] if rule["verdict"] == "not checked"}
+    assert unchecked == {"orders.primary_key"}
     refused = [pq.ParquetFile(path).read() for path in Path(told["quarantine"]).glob("*.parquet")]
     assert sum(table.num_rows for table in refused) == 2
     assert "x@y.z" not in str([table.to_pylist() for table in refused])
