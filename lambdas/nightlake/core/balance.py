@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def unconverted(shard: Shard, failure: ShardFailure | None, raw_bucket: str) -> Finding:
     """Why a shard has no receipt, as far as its conversion could still say it."""
     if failure is None:
-        return _finding("receipt.missing", _place(shard, raw_bucket), "was not converted, and nothing says why")
+        reason = "was not converted: its worker was stopped, or ran out of time or memory"
+        return _finding("receipt.missing", _place(shard, raw_bucket), reason)
     return _finding(failure.error, _place(shard, raw_bucket), failure.cause)
 
 
