@@ -14,6 +14,7 @@ from nightlake.core.api import rows
 from nightlake.core.api.datasets import describe_dataset, find_dataset
 from nightlake.core.api.published import Published
 from nightlake.core.define_table import Databases
+from nightlake.core.errors import UnknownParameterError
 from nightlake.core.history import rollback
 from nightlake.core.lock import Executions, Owner
 from nightlake.core.pipeline import Column, Dataset, Pipeline
@@ -26,7 +27,10 @@ from nightlake.core.seal import seal
 from nightlake.core.shard import Plan, Validation
 from nightlake.core.table import table_input
 from nightlake.core.validate import Places, Request, validate, verdict_key
+from nightlake.core.view import is_current
 from shop_shard import ORDERS, Shop, csv_source
+
+from local.athena.errors import ColumnNotFoundError
 
 DATABASES = Databases(served="db", staging="staging", quarantine="bad")
 DAYS = [date(2017, 6, 12), date(2017, 6, 13), date(2017, 6, 14)]
@@ -179,6 +183,30 @@ def test_the_runs_own_rows_have_it_for_merges_on_every_day(nights: Nights) -> No
     query = "SELECT id, loyalty_points FROM orders WHERE year = '2017' AND month = '06' AND day = '{}'"
     assert nights.athena.rows(query.format(13), database="staging") == [(2, "007")]
     assert nights.athena.rows(query.format(14), database="staging") == [(3, None)]
+
+
+def test_where_columns_are_private_it_is_too(nights: Nights) -> None:
+    nights.shop.dataset = ORDERS
+    nights(DAYS[0], "id,email,amount,sold_at,ssn\n1,a@b,1.00,,078-05-1120\n")
+    assert nights.athena.rows("SELECT id, ssn FROM orders_private") == [(1, "078-05-1120")]
+    with pytest.raises(ColumnNotFoundError, match="ssn"):
+        nights.athena.rows("SELECT ssn FROM orders")
+    with pytest.raises(UnknownParameterError):
+        nights.asked(ssn="078-05-1120")
+
+
+def test_a_view_of_all_columns_is_created_again_when_there_is_another(nights: Nights) -> None:
+    statement = 'CREATE OR REPLACE VIEW "db"."everything" AS SELECT * FROM "db"."orders"'
+    nights(DAYS[0], "id,amount,sold_at\n1,1.00,\n")
+    nights.athena(statement)
+    assert is_current(nights.glue, "db", "everything", statement)
+    nights(DAYS[1], "id,amount,sold_at,tip\n2,2.00,,7\n")
+    assert not is_current(nights.glue, "db", "everything", statement)
+    nights.athena(statement)
+    assert is_current(nights.glue, "db", "everything", statement)
+    nights(DAYS[2], "id,amount,sold_at,tip\n3,3.00,,\n")
+    assert is_current(nights.glue, "db", "everything", statement)
+    assert nights.athena.rows("SELECT id, tip FROM everything ORDER BY id") == [(1, None), (2, "7"), (3, None)]
 
 
 def test_after_a_rollback_queries_that_name_it_still_run(nights: Nights) -> None:
