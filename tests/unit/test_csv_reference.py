@@ -126,14 +126,14 @@ def test_damage_is_refused_by_name_and_takes_no_neighbour_along(case: str, piece
 
 def test_a_line_that_is_too_long_is_refused_alone_and_told_in_short() -> None:
     source = csv_source(header=False, max_record_bytes=8192)
-    huge = b"a" * 8191 + b",b"
+    huge = b"a" * 4095 + "é".encode() * 2048 + b",b"
     fits = b"c" * 8190 + b",d"
     opened = b'"' + b"e\n" * 4500 + b'",f'
     for piece in (7, 1 << 16):
         found = read_batches(b"1,2\n" + huge + b"\r\n" + fits + b"\r\n3,4\n" + opened, source, 2, piece=piece)
         assert [row[1] for row in rows(found)] == ["2", "d", "4"]
         first, second, *others = refused(found)
-        assert (first.rules, first.position, first.offset, first.raw) == (TOO_LONG, 2, 4, "a" * 4096)
+        assert (first.rules, first.position, first.offset, first.raw) == (TOO_LONG, 2, 4, "a" * 4095)
         assert "max_record_bytes" in first.reasons[0]
         assert (second.rules, second.raw) == (QUOTE, '"e')
         assert second.reasons[0].startswith("has quotes that do not close")

@@ -10,6 +10,7 @@ quotes, reading from a later line begins outside of them. Each quote then opens 
 is damage, so that at every line end one of the two is outside: no line is read ahead from twice.
 """
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,17 +62,19 @@ def dialect_of(source: CsvSource) -> Dialect:
     d, q = re.escape(delimiter), re.escape(quote) or _NEVER
     mark, marked = (rb"\\", rb"\\|%b|%b" % (d, q)) if source.escape == "backslash" else (q, q)
     escape = rb"%b(?:%b)" % (mark, marked)
-    in_quotes = rb"[\s\S]" if source.multiline else rb"[^\r\n]"
     ends_plain = d if source.stray_quotes == "keep" else rb"%b|%b" % (d, q)
     escape_in_plain = escape if source.escape == "backslash" else _NEVER
+    # bytes that begin nothing are taken at once
+    nothing = rb"[^\r\n\\%b%b]++" % (re.escape(delimiter[:1]), re.escape(quote[:1]))
+    in_quotes = rb"[\s\S]" if source.multiline else rb"[^\r\n]"
     return Dialect(
         encoding=encoding,
         delimiter=delimiter,
         quote=quote,
         comment=comment,
         limit=source.max_record_bytes,
-        quoted=re.compile(rb"%b((?:%b|(?!%b)%b)*+)%b" % (q, escape, q, in_quotes, q)),
-        plain=re.compile(rb"((?:%b|(?!%b)[^\r\n])*+)" % (escape_in_plain, ends_plain)),
+        quoted=re.compile(rb"%b((?:%b|%b|(?!%b)%b)*+)%b" % (q, nothing, escape, q, in_quotes, q)),
+        plain=re.compile(rb"((?:%b|%b|(?!%b)[^\r\n])*+)" % (nothing, escape_in_plain, ends_plain)),
         escaped=re.compile(rb"%b(%b)" % (mark, marked)),
         escaped_in_plain=source.escape == "backslash",
     )
@@ -120,8 +123,11 @@ def read_record(data: bytes, at: int, dialect: Dialect, fields: int | None, *, f
 
 def raw_text(data: bytes, record: Record, dialect: Dialect) -> str:
     r"""The text of a record without its line end, wrong bytes as `\xff`; of one that is too long, its beginning."""
-    end = min(record.end, record.start + _RAW_BYTES) if record.unended else record.end
-    text = data[record.start : end].decode(dialect.encoding, "backslashreplace")
+    if record.unended:
+        cut = data[record.start : min(record.end, record.start + _RAW_BYTES)]
+        # half a character at the cut is left out
+        return codecs.getincrementaldecoder(dialect.encoding)("backslashreplace").decode(cut)
+    text = data[record.start : record.end].decode(dialect.encoding, "backslashreplace")
     return text.removesuffix("\n").removesuffix("\r")
 
 

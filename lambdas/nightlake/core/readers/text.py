@@ -1,4 +1,4 @@
-"""Bytes of an object to lines and text; how a byte that is no text stays visible."""
+"""Bytes of an object as lines and as text; how a byte that is no text stays visible."""
 
 import codecs
 import re
@@ -12,17 +12,6 @@ UTF_16: Final = "utf-16"
 WRONG_BYTES: Final = "surrogateescape"
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _CR: Final = 0x0D
-
-
-def byte_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines with their ends: LF, CRLF or CR. The last one may have none."""
-    rest = b""
-    for piece in pieces:
-        lines = (rest + piece).splitlines(keepends=True)
-        # a CR may be half of a CRLF
-        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
-        yield from lines
-    yield from rest.splitlines(keepends=True)
 
 
 def end_of_line(data: bytes, at: int, last: int, *, final: bool) -> tuple[int, int] | None:
@@ -46,31 +35,6 @@ def count_lines(data: bytes, start: int, end: int) -> int:
     """How many lines these bytes are; the last one may have no end."""
     ends = data.count(b"\n", start, end) + data.count(b"\r", start, end) - data.count(b"\r\n", start, end)
     return ends + (end > start and data[end - 1] not in b"\r\n")
-
-
-def record_lines(pieces: Iterable[bytes], encoding: str, *, where: str, at_start: bool) -> Iterator[tuple[str, bool]]:
-    """The lines as text, each with whether all of its bytes are text; a byte order mark is left out.
-
-    `at_start`: whether the pieces begin the object. Raises EncodingError for UTF-16, which cannot be read on after a
-    wrong byte.
-    """
-    if encoding == UTF_16:
-        pieces = (text.encode() for text in texts(pieces, encoding, where=where))
-        encoding = "utf-8"
-    lines = byte_lines(pieces)
-    if at_start and encoding == "utf-8":
-        first = next(lines, b"").removeprefix(codecs.BOM_UTF8)
-        if first:
-            yield _text(first, encoding)
-    for line in lines:
-        yield _text(line, encoding)
-
-
-def _text(line: bytes, encoding: str) -> tuple[str, bool]:
-    try:
-        return line.decode(encoding), True
-    except UnicodeDecodeError:
-        return line.decode(encoding, WRONG_BYTES), False
 
 
 def texts(pieces: Iterable[bytes], encoding: str, *, where: str, final: bool = True) -> Iterator[str]:
