@@ -53,3 +53,17 @@ def test_of_many_days_the_largest_is_written_when_all_together_are_too_much() ->
     files.add("a", DAY, ROWS)
     assert [info.key for info in store.list("")] == ["a/2017-06-12/0"]
     assert sum(file.rows for file in files.finish()) == 5000
+
+
+def test_the_rare_rows_of_a_day_do_not_keep_in_memory_what_came_with_them() -> None:
+    store = MemoryObjects()
+    files = StagedFiles(store, key, file_bytes=1_000_000, held_bytes=2_000_000)
+    before, most = pa.total_allocated_bytes(), 0
+    for number in range(100):
+        rows = pa.table({"n": pa.array(range(number * 50_000, (number + 1) * 50_000), pa.int64())})
+        files.add("a", DAY, rows.slice(0, 49_000))
+        files.add("a", DAY + timedelta(1), rows.slice(49_000))
+        del rows
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 4_000_000  # of 40,000,000
+    assert sum(file.rows for file in files.finish()) == 5_000_000

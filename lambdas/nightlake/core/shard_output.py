@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING
 
 from nightlake.core import layout
@@ -91,8 +92,8 @@ class ShardOutput:
         self._stop = batch.stop
 
     def _stage(self, batch: Batch, checked: Checked) -> None:
+        import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         same = pa.repeat(pa.scalar(0, pa.int8()), len(batch.positions))
         of_run = {
@@ -105,22 +106,30 @@ class ShardOutput:
         }
         rows = pa.table(checked.columns | of_run)
         if checked.refused:
-            rows = rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows))), pa.array(list(checked.refused)))))
+            kept = np.ones(len(rows), bool)
+            kept[list(checked.refused)] = False
+            rows = rows.filter(pa.array(kept))
         for day, part in self._by_day(rows):
             for table in tables(self.columns.whole):
                 self._files.add(table.name, day, part.select([column.name for column in table.columns]))
 
     def _by_day(self, rows: "pa.Table") -> "Iterator[tuple[date, pa.Table]]":
+        import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
-        if self.source.partition_by == BUSINESS_DATE:
-            if rows.num_rows:
-                yield self._shard.date, rows
+        if not rows.num_rows:
             return
-        days = rows[self.source.partition_by].cast(pa.date32())
-        for day in pc.unique(days):
-            yield day.as_py(), rows.filter(pc.equal(days, day))
+        if self.source.partition_by == BUSINESS_DATE:
+            yield self._shard.date, rows
+            return
+        days = rows[self.source.partition_by].cast(pa.date32()).combine_chunks()
+        numbers = days.view(pa.int32()).to_numpy()
+        if (numbers != numbers[0]).any():
+            order = np.argsort(numbers, kind="stable")
+            rows, days, numbers = rows.take(pa.array(order)), days.take(pa.array(order)), numbers[order]
+        ends = np.flatnonzero(np.diff(numbers, append=numbers[-1] + 1)) + 1
+        for start, end in pairwise([0, *ends.tolist()]):
+            yield days[start].as_py(), rows.slice(start, end - start)
 
     def finish(self, quarantine: Store) -> Receipt:
         """Write what is still held and say what became of every record. Raises BalanceError."""

@@ -6,6 +6,7 @@ from datetime import date
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
+from nightlake.core.parquet_file import write_parquet
 from nightlake.core.shard import StagedFile
 from nightlake.core.store import Store
 
@@ -42,8 +43,10 @@ class StagedFiles:
         self._sizes[target] += rows.nbytes
         if self._sizes[target] >= self._file_bytes:
             self._write(target)
+            self._let_go()
         elif self._sizes.total() >= self._held_bytes:
             self._write(max(self._sizes, key=self._sizes.__getitem__))
+            self._let_go()
 
     def finish(self) -> tuple[StagedFile, ...]:
         """Write what is left and name all files."""
@@ -51,18 +54,23 @@ class StagedFiles:
             self._write(target)
         return tuple(self._files)
 
+    def _let_go(self) -> None:
+        """Copy what is left: its slices would keep in memory all rows that came together with them."""
+        import pyarrow as pa
+
+        for target, tables in self._held.items():
+            rows = pa.concat_tables(tables, promote_options="default")
+            self._held[target] = [rows.take(pa.arange(0, rows.num_rows))]
+
     def _write(self, target: tuple[str, date]) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         table, day = target
         del self._sizes[target]
         rows = pa.concat_tables(self._held.pop(target), promote_options="default")
         key = self._key(table, day, len(self._files))
         with TemporaryFile() as file:
-            pq.write_table(
-                rows, file, version="2.6", compression="snappy", row_group_size=rows.num_rows, store_schema=False
-            )
+            write_parquet(rows, file)
             size = file.tell()
             file.seek(0)
             etag = self._store.put(key, file)
