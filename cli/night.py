@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from nightlake.core import errors, layout
+from nightlake.core.cost import conversion_bill, load_prices
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
@@ -45,8 +46,20 @@ class Night:
             **record,
             "states": [asdict(state) for state in self.ended.states],
             "quarantine": list(self._refused(outputs)),
+            "cost": self._cost(),
             "api": _api(cloud, outputs, self.record),
         }
+
+    def _cost(self) -> dict[str, Any] | None:
+        """What the conversion used, and what that costs at the prices of the price file; Athena's part is not in it."""
+        if self.record is None:
+            return None
+        bill = conversion_bill(
+            converted=sum(source.shards - source.reused for source in self.record.sources),
+            gb_seconds=sum(source.gb_seconds for source in self.record.sources),
+            prices=load_prices(),
+        )
+        return {"conversion_usd": sum(item.usd for item in bill), "items": [item.model_dump() for item in bill]}
 
     def _rejected(self) -> Iterator[dict[str, str]]:
         """The sources for which the night failed, and why: the state machine tells them in the cause."""

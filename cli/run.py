@@ -54,6 +54,7 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
     for refused in facts["quarantine"]:
         where = f"{refused['rows']:,} refused rows of {refused['dataset']} lie in {refused['location']}"
         yield _plain(f"{where}\n  {refused['command']}")
+    yield from _cost(facts.get("cost"))
     yield from _published(facts)
     if not good:
         yield from _failure(facts)
@@ -92,6 +93,12 @@ def _findings(facts: Mapping[str, Any]) -> Iterator[Text]:
     for dataset, source in judged:
         for late in source.get("late", ()):
             yield _plain(f"{dataset}: {late['key']} {late['what']} after it was planned: run the date again", "yellow")
+
+
+def _cost(cost: Mapping[str, Any] | None) -> Iterator[Text]:
+    if cost:
+        used = ", ".join(f"{item['quantity']:,.6g} {item['unit']}" for item in cost["items"][:3])
+        yield _plain(f"The conversion would cost {cost['conversion_usd']:.6f} USD in AWS: {used}")
 
 
 def _published(facts: Mapping[str, Any]) -> Iterator[Text]:

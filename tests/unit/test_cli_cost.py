@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nightlake.core.cost import Estimate, Night, Prices, Throughput, estimate, load_prices
+from nightlake.core.cost import Estimate, Night, Prices, Throughput, conversion_bill, estimate, load_prices
 from typer.testing import CliRunner
 
 from cli.cost import throughput
@@ -131,3 +131,10 @@ def test_the_measured_throughput_is_read_where_there_is_one(tmp_path: Path) -> N
     )
     file.write_text(json.dumps({"measured_on": "2026-11-21", "machine": "2 cores", "rows": rows[:1]}))
     assert "nowhere" in throughput(file).measured
+
+
+def test_what_a_conversion_came_to_is_priced_by_what_it_used() -> None:
+    items = {item.name: item for item in conversion_bill(converted=4, gb_seconds=10, prices=load_prices())}
+    assert items["Lambda, time"].usd == pytest.approx(10 * 0.0000133334)
+    assert items["Step Functions"].quantity == 8
+    assert sum(item.usd for item in conversion_bill(converted=0, gb_seconds=0, prices=load_prices())) == 0

@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_objects import MemoryObjects
 from nightlake.core import shard_output
+from nightlake.core.convert import Meter, convert
 from nightlake.core.errors import BalanceError, SourceChangedError
 from nightlake.core.pipeline import Column
 from nightlake.core.quarantine import quarantine_table
 from nightlake.core.shard import Receipt, RuleCount
+from nightlake.core.shard_output import Attempt
 from nightlake.core.source import JsonLinesSource, ParquetSource, Ready
 from nightlake.core.staged_files import StagedFiles
 from nightlake.core.table import arrow_schema, tables
@@ -72,6 +74,15 @@ def test_the_receipt_tells_files_and_counts_as_they_are() -> None:
         assert (info.etag, info.size, file.rows, file.day) == (file.etag, file.size, 2, DAY)
         assert file.key.startswith(f"staging/shop/orders/{receipt.shard.fingerprint}/attempt-1/")
     assert shop.lake.get_model(f"staging/shop/orders/{receipt.shard.fingerprint}/receipt.json", Receipt) == receipt
+
+
+def test_the_receipt_says_what_the_conversion_is_billed_for() -> None:
+    shop, clock = Shop(), iter([10.0, 12.5])
+    shard = shop.land(TWO_ROWS)
+    stores = {"raw": shop.raw, "staging": shop.lake, "quarantine": shop.quarantine}
+    attempt = Attempt("run-1", "attempt-1", datetime(2017, 6, 13, tzinfo=UTC))
+    receipt = convert(shard, shop.pipeline, attempt, **stores, meter=Meter(1769, lambda: next(clock)))
+    assert (receipt.seconds, receipt.memory_mb) == (2.5, 1769)
 
 
 def test_files_are_snappy_parquet_in_milliseconds() -> None:

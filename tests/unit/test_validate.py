@@ -601,3 +601,10 @@ def test_any_wrong_number_in_a_receipt_is_found(night: Night, name: str, by: int
     wrong = good.model_copy(update={name: getattr(good, name) + by})
     night.lake.put_model(layout.receipt("sales", "customers", "f1"), wrong)
     assert night.judge().status == "rejected"
+
+
+def test_what_the_conversion_used_of_lambda_counts_this_run_alone(night: Night) -> None:
+    night.convert(0, seconds=2.0, memory_mb=1024)
+    night.convert(1, seconds=1.0, memory_mb=512)
+    night.convert(2, seconds=100.0, memory_mb=1024, run_id="r0")
+    assert night.judge().gb_seconds == 2.5

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Final
@@ -19,14 +20,30 @@ _CAUSE_CHARACTERS: Final = 1_000
 _BEYOND_BYTES: Final = 64 << 10
 
 
+@dataclass(frozen=True)
+class Meter:
+    """What a conversion is billed by: seconds of `clock` while it has `memory_mb`."""
+
+    memory_mb: int
+    clock: Callable[[], float]
+
+
 def convert(
-    shard: Shard, pipeline: Pipeline, attempt: Attempt, *, raw: Store, staging: Store, quarantine: Store
+    shard: Shard,
+    pipeline: Pipeline,
+    attempt: Attempt,
+    *,
+    raw: Store,
+    staging: Store,
+    quarantine: Store,
+    meter: Meter | None = None,
 ) -> Receipt:
     """The receipt of the shard: an earlier one whose files still lie there, else the one of this attempt.
 
     Raises SourceChangedError when the planned version of the object is gone, BalanceError when records were lost, and
     the errors of `readers` for an object that cannot be read at all.
     """
+    began = meter.clock() if meter else 0.0
     key = layout.receipt(shard.pipeline, shard.dataset, shard.fingerprint)
     earlier = staging.find_model(key, Receipt)
     if earlier is not None and _stands(earlier[0], staging, quarantine, now=attempt.at):
@@ -38,6 +55,9 @@ def convert(
         for batch in read(shard, output.columns.source, output.columns.dataset, _stream(shard, raw)):
             output.take(batch)
         receipt = output.finish(quarantine)
+    if meter:
+        seconds = round(meter.clock() - began, 3)
+        receipt = receipt.model_copy(update={"seconds": seconds, "memory_mb": meter.memory_mb})
     try:
         staging.put_model(key, receipt, if_match=None if earlier is None else earlier[1], if_none_match=earlier is None)
     except PreconditionFailedError:

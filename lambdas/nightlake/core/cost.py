@@ -167,6 +167,17 @@ def estimate(night: Night, speed: Throughput, prices: Prices) -> Estimate:
     )
 
 
+def conversion_bill(*, converted: int, gb_seconds: float, prices: Prices) -> tuple[Item, ...]:
+    """What the conversion of so many shards came to, by the GB-seconds that they used."""
+    bill = _Bill(prices)
+    bill.add("Lambda, time", gb_seconds, "GB-seconds", "lambda_gb_second")
+    bill.add("Lambda, requests", converted, "requests", "lambda_request")
+    bill.add("Step Functions", converted * CHILD_TRANSITIONS, "transitions", "transition")
+    bill.add("S3, writing", converted * SHARD_PUTS, "requests", "s3_put")
+    bill.add("S3, reading", converted * SHARD_GETS, "requests", "s3_get")
+    return tuple(bill.items)
+
+
 def _statements(night: Night) -> int:
     """The keys and relationships of all sources, each merge and its audit, each report."""
     return 1 + 2 * night.merges + night.reports

@@ -34,7 +34,8 @@ class LateFile(Frozen):
 class SourceRecord(Frozen):
     """One source in one run; all counts are of its newest validation, zero where it never came so far.
 
-    `rounds` counts how often shards were cut anew because they did not join.
+    `rounds` counts how often shards were cut anew because they did not join; `gb_seconds` is what the conversion of
+    those that were not `reused` used of Lambda.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class SourceRecord(Frozen):
     rows: int = 0
     quarantined: int = 0
     rounded: int = 0
+    gb_seconds: float = 0.0
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     rules: tuple[RuleResult, ...] = ()

@@ -104,7 +104,8 @@ class Receipt(Frozen):
 
     `begin` and `stop` are the bytes of the object that its records really cover (stop exclusive), `lines` how many
     physical lines these are; all None where the format is not cut. `rounded` counts values that were rounded as the
-    source declares; `extra_columns` what the delivery has and the contract has not.
+    source declares; `extra_columns` what the delivery has and the contract has not. `seconds` and `memory_mb` are what
+    the conversion was billed for, 0 where nobody measured.
     """
 
     shard: Shard
@@ -122,6 +123,8 @@ class Receipt(Frozen):
     quarantine: QuarantineFile | None = None
     rules: tuple[RuleCount, ...] = ()
     extra_columns: tuple[str, ...] = ()
+    seconds: float = 0.0
+    memory_mb: int = 0
 
 
 class ShardFailure(Frozen):
@@ -167,4 +170,5 @@ class Validation(Frozen):
     rows: int
     quarantined: int
     rounded: int
+    gb_seconds: float = 0.0
     receipts: tuple[str, ...]

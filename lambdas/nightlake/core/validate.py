@@ -115,6 +115,9 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
         rows=sum(receipt.rows for receipt in given),
         quarantined=sum(receipt.quarantined for receipt in given),
         rounded=sum(receipt.rounded for receipt in given),
+        gb_seconds=sum(
+            receipt.seconds * receipt.memory_mb / 1024 for receipt in given if receipt.run_id == request.run_id
+        ),
         receipts=tuple(_receipt_key(shard) for shard in plan.shards),
     )
     places.lake.put_model(verdict_key(request), validation)

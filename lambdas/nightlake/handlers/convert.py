@@ -1,13 +1,14 @@
 """Task Convert: one shard of a source to Parquet, its bad rows to quarantine."""
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
-from nightlake.core.convert import convert, note_failure
+from nightlake.core.convert import Meter, convert, note_failure
 from nightlake.core.shard import Shard
 from nightlake.core.shard_output import Attempt
 from nightlake.handlers.contracts import pipeline
@@ -34,6 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             raw=Objects(settings().raw_bucket),
             staging=lake,
             quarantine=Objects(settings().quarantine_bucket),
+            meter=Meter(int(context.memory_limit_in_mb), time.monotonic),
         )
     except Exception as error:
         note_failure(shard, run_id, error, lake)
