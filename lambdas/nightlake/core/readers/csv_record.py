@@ -24,6 +24,11 @@ from nightlake.core.source import CsvSource
 _AHEAD: Final = 8
 _RAW_BYTES: Final = 4096
 _NEVER: Final = rb"(?!)"
+_AFTER_QUOTES: Final = "has text after a closing quote: double a quote that is text"
+_STRAY_QUOTE: Final = (
+    "has a quote in a field that does not begin with one: put the field in quotes and double the quote, or declare "
+    "stray_quotes: keep"
+)
 
 Defect = tuple[str, str]
 
@@ -103,9 +108,9 @@ def read_record(data: bytes, at: int, dialect: Dialect, fields: int | None, *, f
     None when more bytes are needed; never where the data is `final`, or has `dialect.enough` bytes from `at` on.
     """
     record = _read_alone(data, at, dialect, fields, final=final)
-    if record is None or record.kind != "refused" or record.lines == 1:
+    if record is None or record.lines == 1 or "csv.fields" not in dict(record.defects):
         return record
-    # Right quotes, but a wrong record over several lines: perhaps a stray quote took good records along.
+    # Over several lines, perhaps a stray quote took good records along.
     first = end_of_line(data, at, len(data), final=final)
     if first is None:
         return None
@@ -190,11 +195,7 @@ def _split(data: bytes, at: int, dialect: Dialect, fields: int | None, *, final:
         elif at == len(data) or data[at] in b"\r\n":
             return _Split(values, count, at)
         elif at < stop:
-            return (
-                "has text after a closing quote: double a quote that is text"
-                if in_quotes
-                else "has a quote in a field that does not begin with one: put the field in quotes and double it"
-            )
+            return _AFTER_QUOTES if in_quotes else _STRAY_QUOTE
         else:
             break
     return f"goes on over lines for more than {dialect.limit:,} bytes: close its quotes"
