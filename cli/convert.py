@@ -19,7 +19,7 @@ from rich.text import Text
 
 from cli.directory import read_range
 from cli.output import FAILED, Json, answer, errors_told, progress
-from cli.quality import rules_table
+from cli.quality import counted, rules_table
 
 if TYPE_CHECKING:
     from cli.conversion import Converted
@@ -133,7 +133,10 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
         f"{facts['shards']} shards, {facts['seconds']} s, {facts['mb_per_second']} MB/s"
     )
     yield f"rows in {facts['rows_in']:,}, out {facts['rows_out']:,}, quarantined {facts['rows_quarantined']:,}"
-    yield rules_table(facts["rules"])
+    yield f"rules: {counted(facts['rules'])}"
+    telling = [rule for rule in facts["rules"] if rule["broken"] or rule["verdict"] != "kept"]
+    if telling:
+        yield rules_table(telling)
     for kind, style in (("problems", "red"), ("warnings", "yellow")):
         for finding in facts[kind]:
             yield Text(f"{finding['rule']}: {finding['reason']}. Look at: {finding['where']}", style)

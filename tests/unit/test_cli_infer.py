@@ -214,6 +214,28 @@ def test_formats_of_one_column_do_not_misread_another(tmp_path: Path) -> None:
     assert converted(tmp_path / "a.csv", tmp_path)["rows_out"] == 10
 
 
+@pytest.mark.parametrize(
+    ("values", "said", "kind"),
+    [
+        (["1,5", "22,75"], {"decimal_separator": ","}, "decimal(12,2)"),
+        (["1.234,50", "7,25"], {"decimal_separator": ",", "thousands_separator": "."}, "decimal(12,2)"),
+        (["1,234.50", "12.25"], {"thousands_separator": ","}, "decimal(12,2)"),
+        (["1 234 567", "12"], {"thousands_separator": " ", "decimal_separator": ","}, "bigint"),
+        (["1,234", "5,678"], {}, None),  # thousands, or thousandths?
+        (["1,2,3", "4,5"], {}, None),
+    ],
+)
+def test_numbers_with_other_separators(
+    tmp_path: Path, values: list[str], said: dict[str, Any], kind: str | None
+) -> None:
+    file = land(tmp_path, "id;n\n" + "".join(f"{number};{value}\n" for number, value in enumerate(values)))
+    source = source_of(file)
+    separators = {key: source[key] for key in source if key.endswith("_separator")}
+    assert separators == said
+    assert proposed(file)["n"].get("physicalType") == kind
+    assert converted(file, tmp_path)["rows_out"] == len(values)
+
+
 @given(st.lists(st.text(max_size=140), max_size=20))
 def test_names_are_identifiers_and_all_different(texts: list[str]) -> None:
     names = column_names(texts)

@@ -14,6 +14,7 @@ from nightlake.core.infer.nested import guess_json
 from nightlake.core.infer.parquet import parquet_sample
 from nightlake.core.infer.sample import Sample, csv_sample, json_sample
 from nightlake.core.infer.scalars import STRING, Guess, guess_text
+from nightlake.core.infer.separators import separated
 from nightlake.core.pipeline import Dataset
 from nightlake.core.source import (
     AnySource,
@@ -121,8 +122,10 @@ def _read(
         if sample.odd > sample.quoted:  # more records are broken by quotes than made by them
             csv = csv.model_copy(update={"quote": None})
             sample = csv_sample(looked_at, csv)
-        texts = {name: guess_text(_present(values, csv.nulls)) for name, values in sample.columns.items()}
-        return csv, sample, texts
+        texts = {name: _present(values, csv.nulls) for name, values in sample.columns.items()}
+        plain = {name: guess_text(counted) for name, counted in texts.items()}
+        said, numbers = separated(texts, plain)
+        return csv.model_copy(update=said), sample, plain | numbers
     model = JsonSource if form == "json" else JsonLinesSource
     sample = json_sample(looked_at, encoding, lines=form == "jsonl")
     found = {name: guess_json(values) for name, values in sample.columns.items() if name}

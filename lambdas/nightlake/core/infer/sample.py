@@ -4,15 +4,22 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from nightlake.core.infer.dialect import as_bytes, decoded, records
 from nightlake.core.infer.excerpt import Excerpt
-from nightlake.core.readers import json_record
 from nightlake.core.source import CsvSource
 
 _MOST: Final = 0.9
 _LINE_END: Final = re.compile("\r\n|\n|\r")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,8 @@ def _lines(texts: list[str], *, ended: bool) -> Iterator[object]:
         for line in lines[number > 0 : last]:
             if line.strip():
                 try:
-                    yield json_record.EXACT.decode(line)
-                except (ValueError, RecursionError, json_record.DefectError):
+                    yield _DECODER.decode(line)
+                except (ValueError, RecursionError):
                     yield None
 
 
@@ -94,7 +101,7 @@ def _elements(text: str) -> Iterator[object]:
         while at < len(text) and text[at] in ", \t\r\n":
             at += 1
         try:
-            value, at = json_record.EXACT.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError, json_record.DefectError):
+            value, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
             return
         yield value
