@@ -83,6 +83,11 @@ def test_a_damaged_array_is_read_the_same_or_fails_the_same(text: str, data: st.
     same(bytes(body), source(format="json"), window, 100)
 
 
+def test_an_element_that_arrow_would_crash_on_is_read_alone() -> None:
+    body = b"[" + b",".join([b"null", *(b'{"i":1}',) * 9] * 40) + b"]"
+    same(body, source(format="json"), 64, 100)
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("nested", [False, True])
 def test_an_array_is_read_in_large_batches_however_it_is_written(indent: int | None, nested: bool) -> None:

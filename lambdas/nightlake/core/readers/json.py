@@ -78,6 +78,7 @@ def read_json(
     Raises JsonSyntaxError, JsonTruncatedError, or EncodingError for UTF-16 that is not.
     """
     to_columns = json_record.columns_of(source, dataset)
+    declared = json_record.declared_names(source, dataset)
     array = Array(
         Window(texts(stream(shard.start, shard.end), source.encoding, where=shard.object.key)), shard.object.key
     )
@@ -86,7 +87,7 @@ def read_json(
         if collector.full:
             yield collector.batch()
             collector = Collector(to_columns)
-        collect(array, collector, source, json_record.declared_names(source, dataset))
+        collect(array, collector, source, declared)
     yield collector.batch()
 
 
@@ -157,6 +158,9 @@ class Array:
 
     def _broken(self, reason: str, at: int) -> JsonSyntaxError | JsonTruncatedError:
         """The error for a text that does not go on as it should at `at`; at or beyond its end, it is cut off."""
+        at -= self.window.at
+        self.window.fill(RECORD_LIMIT)  # what the error is called depends on no piece
+        at += self.window.at
         text = self.window.text.rstrip(json_record.WHITESPACE)
         if self.window.ended and (at >= len(text) or not text.endswith("]")):
             return JsonTruncatedError(f"{self._where} ends in the middle of its array; deliver the whole object")
@@ -165,7 +169,7 @@ class Array:
 
 def _decode(text: str, start: int) -> tuple[object, int]:
     try:
-        return json_record.EXACT.raw_decode(text, start)
+        return json_record.decode(text, start)
     except DefectError as defect:
         return defect, _ANY.raw_decode(text, start)[1]
 

@@ -145,8 +145,9 @@ class JsonArrow:
         import pyarrow as pa
         from pyarrow import json
 
+        if bytes(text[:1]) != b"{":
+            raise NotParsedError  # pyarrow 25 ends the process when the first value is null
         try:
-            # open_json has less to do, but reads on a thread of its own, and has crashed
             table = json.read_json(
                 pa.BufferReader(text),
                 read_options=json.ReadOptions(use_threads=False, block_size=len(text) + 1),

@@ -44,6 +44,16 @@ EXACT: Final = json.JSONDecoder(
 )
 
 
+def decode(text: str, at: int = 0) -> tuple[Any, int]:
+    """The value that begins there, and where it ends. Raises DefectError, or ValueError for what is not JSON."""
+    try:
+        return EXACT.raw_decode(text, at)
+    except ArithmeticError:
+        raise DefectError("json.syntax", "has a number that no computer can hold") from None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def check(value: object, raw: str) -> Object:
     """The value that was decoded from `raw`, if it is an object of real text. Raises DefectError."""
     if not raw.isascii() and _WRONG_BYTE.search(raw):

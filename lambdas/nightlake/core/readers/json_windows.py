@@ -101,8 +101,8 @@ class _Fast:
         between = set[str]()
         while len(rows) < _SAMPLE:
             try:
-                value, end = json_record.EXACT.raw_decode(text, at)
-            except (DefectError, ValueError, RecursionError):
+                value, end = json_record.decode(text, at)
+            except (DefectError, ValueError):
                 break
             following = _BETWEEN.match(text, end)
             if not isinstance(value, dict) or following is None:

@@ -95,8 +95,8 @@ def read_line(block: Block, begin: int, end: int, *, encoding: str, limit: int) 
 
 def _decode(raw: str) -> object:
     try:
-        value, end = json_record.EXACT.raw_decode(raw)
-    except (ValueError, RecursionError) as error:
+        value, end = json_record.decode(raw)
+    except ValueError as error:
         raise DefectError("json.syntax", f"is not JSON ({error})") from None
     if end < len(raw):
         raise DefectError("json.syntax", f"is not one JSON object: it goes on after character {end}")
