@@ -3,7 +3,7 @@
 import json
 import types
 from collections.abc import Iterable
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from nightlake.core.dataset_compiler import OPEN_CLASSES, PHYSICAL_TYPES, PRIVATE_CLASSES
 from nightlake.core.pipeline import BusinessDate, Schedule
@@ -76,6 +76,8 @@ def _words(words: Iterable[str]) -> str:
 
 def _value(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _value(arguments[0])
     if origin is Literal:
         return _words(arguments)
     if origin in (Union, types.UnionType):

@@ -236,7 +236,8 @@ class CsvSource(LinesSource):
         "another backslash makes that text, in any field; before anything else it is text itself.",
     )
     stray_quotes: Literal["refuse", "keep"] = Field(
-        "refuse", description="What a quote in a field that does not begin with one is: damage, or text."
+        "refuse",
+        description="What a quote is in a field that begins with none: damage, or text (needs `multiline: false`).",
     )
     multiline: bool = Field(
         True, description="Whether a quoted field may hold line ends; false cuts faster, and refuses what lies."
