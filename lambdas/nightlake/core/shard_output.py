@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from nightlake.core import layout
 from nightlake.core.check_batch import BatchCheck, Checked
@@ -24,6 +24,8 @@ from nightlake.core.value_parser import Reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SPLIT_BYTES: Final = 32 << 20  # of rows are split by day at once: of fewer, a day's share would be crumbs
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class ShardOutput:
         )
         self._records = Counter[str]()
         self._rules = Counter[str]()
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
         self._begin: int | None = None
         self._stop: int | None = None
 
@@ -109,16 +113,26 @@ class ShardOutput:
             kept = np.ones(len(rows), bool)
             kept[list(checked.refused)] = False
             rows = rows.filter(pa.array(kept))
-        for day, part in self._by_day(rows):
-            for table in tables(self.columns.whole):
-                self._files.add(table.name, day, part.select([column.name for column in table.columns]))
+        self._waiting.append(rows)
+        self._waiting_bytes += rows.nbytes
+        if self.source.partition_by == BUSINESS_DATE or self._waiting_bytes >= _SPLIT_BYTES:
+            self._split()
+
+    def _split(self) -> None:
+        """Give the rows that are waiting to the files of their tables and days."""
+        import pyarrow as pa
+
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        if sum(rows.num_rows for rows in waiting):
+            columns = {table.name: [column.name for column in table.columns] for table in tables(self.columns.whole)}
+            for day, part in self._by_day(pa.concat_tables(waiting, promote_options="default")):
+                for table, names in columns.items():
+                    self._files.add(table, day, part.select(names))
 
     def _by_day(self, rows: "pa.Table") -> "Iterator[tuple[date, pa.Table]]":
         import numpy as np
         import pyarrow as pa
 
-        if not rows.num_rows:
-            return
         if self.source.partition_by == BUSINESS_DATE:
             yield self._shard.date, rows
             return
@@ -133,6 +147,7 @@ class ShardOutput:
 
     def finish(self, quarantine: Store) -> Receipt:
         """Write what is still held and say what became of every record. Raises BalanceError."""
+        self._split()
         files = self._files.finish()
         rows = sum(file.rows for file in files if file.table == self.dataset.name)
         counts = Counter({**self._records, "rows": rows, "quarantined": self._refused.rows})

@@ -45,7 +45,8 @@ class StagedFiles:
             self._write(target)
             self._let_go()
         elif self._sizes.total() >= self._held_bytes:
-            self._write(max(self._sizes, key=self._sizes.__getitem__))
+            while self._sizes.total() > self._held_bytes // 2:
+                self._write(max(self._sizes, key=self._sizes.__getitem__))
             self._let_go()
 
     def finish(self) -> tuple[StagedFile, ...]:
