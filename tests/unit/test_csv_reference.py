@@ -1,19 +1,22 @@
 """The reference reader says what every byte string means: exactly its rows, or a named reason for every line."""
 
 import csv
+import gzip
 import io
 import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from csv_text import csv_source, lines, read_batches, refused, rows
+from csv_text import csv_source, dataset, lines, read_batches, refused, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nightlake.core.cut import cut
 from nightlake.core.errors import EncodingError, HeaderMismatchError
 from nightlake.core.readers.csv_head import find_head, footer_bytes
 from nightlake.core.readers.csv_record import dialect_of, read_record
 from nightlake.core.readers.text import end_of_line
+from nightlake.core.shard import SourceObject
 from nightlake.core.source import CsvSource
 from pydantic import ValidationError
 
@@ -214,6 +217,14 @@ def test_a_header_beyond_the_first_bytes_is_not_searched_for() -> None:
     with pytest.raises(HeaderMismatchError, match=r"t/1 has no header in its first 500 bytes.*skip_lines"):
         find_head(b"a" * 500, csv_source(), final=False, where="t/1")
     assert find_head(b"a,b\n1,2\n" + b"1" * 500, csv_source(), final=False, where="t/1").names == ("a", "b")
+
+
+@pytest.mark.parametrize("body", [b"c0", b"c0\n", b"c0\n1\n"])
+def test_a_small_object_is_planned_compressed_or_not(body: bytes) -> None:
+    for stored in (body, gzip.compress(body)):
+        item = SourceObject(key="t/1", version_id="1", etag="e", size=len(stored))
+        (piece,) = cut(item, csv_source(), dataset(1), lambda start, end, stored=stored: iter([stored[start:end]]))
+        assert piece.header == ("c0",)
 
 
 def test_a_footer_is_lines_that_there_are() -> None:

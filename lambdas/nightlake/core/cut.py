@@ -65,7 +65,8 @@ def cut(item: SourceObject, source: AnySource, dataset: Dataset, stream: Stream)
                 check_ends(head, tail(), where=item.key)
             return (Piece(0, item.size, codec=packed),)
         case CsvSource():
-            found = find_head(text, source, final=packed is None and len(head) == item.size, where=item.key)
+            is_all = len(head) == item.size and (packed is None or len(text) < HEAD_BYTES)
+            found = find_head(text, source, final=is_all, where=item.key)
             whole = Piece(0, item.size, codec=packed, header=_header(found.names, source, dataset, where=item.key))
             footer = 0
             if is_plain and source.footer_lines:
