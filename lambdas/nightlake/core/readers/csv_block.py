@@ -52,7 +52,7 @@ class _Records:
     """The records of a block up to its byte `stop`.
 
     Clean are those of `starts` and `ends` (exclusive, with line ends), which lie in `spans` together with `blank`
-    lines; `others` are what the reference made of the rest. the last of them `goes_on` at `stop`.
+    lines; `others` are what the reference made of the rest, and the last `goes_on` at `stop`.
     """
 
     starts: "Places"

@@ -32,19 +32,22 @@ def read_csv_fast(
     window = text.window
     reader = BlockReader(source, dataset, shard.header)
     start, head, line = text.start, text.head, 1 + text.head.lines
+    grown = 0
     more = True
     while more:
-        missing = min(block_bytes, text.last + 1 - window.offset) - (len(window.data) - window.at)
+        missing = (grown or min(block_bytes, text.last + 1 - window.offset)) - (len(window.data) - window.at)
         if missing > 0:
             window.grow(missing)
-        block = Block(window.data[window.at :], window.offset if text.has_offsets else None, line, window.final)
+        part = window.data[window.at : window.at + max(grown, block_bytes)]
+        final = window.final and window.at + len(part) == len(window.data)
+        block = Block(part, window.offset if text.has_offsets else None, line, final)
         batch, length, goes_on = reader.read(block, text.last - window.offset)
         window.at += length
         if goes_on:
             window.skip_line()
         more = not window.ended and window.offset <= text.last
-        if more and length == 0:
-            window.grow()
+        grown = 2 * len(part) + 1 if length == 0 else 0
+        if more and grown:
             continue
         line += batch.lines
         batch = replace(batch, header=head.header, skipped=head.skipped + batch.skipped, lines=head.lines + batch.lines)
