@@ -83,10 +83,10 @@ def bodies(draw: st.DrawFn, encoding: str = "utf-8") -> bytes:
     text = end.join(draw(LINES)) + draw(st.sampled_from(["", end]))
     body = bytearray(text.encode(encoding, "replace"))
     for _ in range(draw(st.integers(0, 2)) if body else 0):
-        at = draw(st.integers(0, len(body) - 1))
+        at = draw(st.integers(0, max(0, len(body) - 1)))
         match draw(st.integers(0, 3)):
             case 0:
-                body[at] = draw(st.integers(0, 255))
+                body[at : at + 1] = bytes([draw(st.integers(0, 255))])
             case 1:
                 del body[at : at + draw(st.integers(1, 20))]
             case 2:
