@@ -38,7 +38,7 @@ def read_csv_fast(
         missing = (grown or min(block_bytes, text.last + 1 - window.offset)) - (len(window.data) - window.at)
         if missing > 0:
             window.grow(missing)
-        part = window.data[window.at : window.at + max(grown, block_bytes)]
+        part = window.data[window.at : window.at + max(grown, 2 * block_bytes)]
         final = window.final and window.at + len(part) == len(window.data)
         block = Block(part, window.offset if text.has_offsets else None, line, final)
         batch, length, goes_on = reader.read(block, text.last - window.offset)
