@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK_BYTES: Final = 1 << 20
-_CHUNK: Final = 64  # objects among which a bad one is looked for
+_CHUNK: Final = 128  # objects among which a bad one is looked for
 _TRIES: Final = 4  # to take a chunk without its bad ones
 _GIVEN_UP: Final = 8  # chunks of a block, before the rest of it is read line by line
 _SAMPLE: Final = 100

@@ -82,7 +82,7 @@ def read_line(block: Block, begin: int, end: int, *, encoding: str, limit: int) 
     data = block.data[begin:end]
     if block.unended or len(data) > limit:
         reason = f"is longer than {limit:,} bytes: deliver it shorter, or declare a larger max_record_bytes"
-        raw = data[:_TOLD_BYTES].decode(encoding, "backslashreplace")
+        raw = data[: min(limit, _TOLD_BYTES)].decode(encoding, "backslashreplace")
         return Line(raw, defect=DefectError("json.too_long", reason))
     raw = data.decode(encoding, WRONG_BYTES).strip(json_record.WHITESPACE)
     if not raw:
