@@ -55,7 +55,10 @@ class Stage:
         key = land(self.lake, "products", parse_date(run["date"]), run["run_id"], tables, pipeline="sales")
         about = {name: run[name] for name in ("pipeline", "date", "run_id")}
         sealed = seal.handler(about | {"validations": [key]}, self._context)
-        assert sealed == {"tables": [{"table": "products", "rows": 1, "files": 1}]}
+        assert sealed == {
+            "tables": [{"table": "products", "rows": 1, "files": 1}],
+            "parts": [{"part": 0, "parts": 1}],
+        }
         return publish.handler(about | {"contract_hash": run["contract_hash"]}, self._context)
 
     def complete(self, run: dict[str, Any], execution_id: str) -> dict[str, Any]:

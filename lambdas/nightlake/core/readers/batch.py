@@ -34,8 +34,8 @@ class Batch:
     int64), `raw` and `offsets` are what `Refused` says; the last two are asked for refused rows only, and may be made
     then.
 
-    `skipped` and `header` count the records that are neither rows nor refused: blank lines, comments, what stands
-    before a header and after the data. `lines` are the physical lines of all records; `start` and `stop` the bytes of
+    `skipped` and `header` count the records that are neither rows nor refused: blank lines, comments and what stands
+    before a header. `lines` are the physical lines of all records; `start` and `stop` the bytes of
     the object (stop exclusive) that they cover without a gap, where the format is cut into byte ranges, else None.
     `extra_columns` are the names in the rows that the source declares nowhere.
     """
