@@ -121,11 +121,11 @@ def test_utf_16_is_read_as_text_and_broken_utf_16_is_told() -> None:
         one("x,y\n".encode("utf-16") + b"\n", wide)
 
 
-def test_batches_of_csv_touch_and_have_about_a_megabyte_each() -> None:
-    body = b"x,y\n" + b"1,2\n" * 750_000
+def test_batches_of_csv_touch_and_have_some_megabytes_each() -> None:
+    body = b"x,y\n" + (b"1" * 398 + b",2\n") * 25_000
     found = batches(body, CSV, piece=1 << 16)
-    assert sum(batch.records for batch in found) == 750_001
-    assert found[-1].positions[-1] == 750_001
+    assert sum(batch.records for batch in found) == 25_001
+    assert found[-1].positions[-1] == 25_001
     assert [batch.stop for batch in found] == [*(batch.start for batch in found[1:]), len(body)]
     assert 2 <= len(found) <= 4
 
