@@ -18,8 +18,10 @@ TYPES = {
     "city": "string",
 }
 ORDERS = [
-    b'{"id":1,"buyer":{"name":"a","since":"2020-02-29"},"address":{"city":"K\xc3\xb6ln"},'
-    + b'"items":[{"price":1.50,"tags":["x","y"]},{"price":2,"tags":[]}]}',
+    (
+        b'{"id":1,"address":{"city":"K\xc3\xb6ln"},"buyer":{"name":"a","since":"2020-02-29"},'
+        b'"items":[{"price":1.50,"tags":["x","y"]},{"price":2,"tags":[]}]}'
+    ),
     b'{"id":2,"buyer":null,"items":[],"address":null}',
     b'{"id":3,"buyer":{"name":null},"items":[null,{"tags":null}],"address":{}}',
     b'{"id":4}',
