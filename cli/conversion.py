@@ -27,6 +27,7 @@ from nightlake.core.validate import Request as ValidateRequest
 
 from cli.directory import DeliveredFiles, Directory
 from cli.errors import OutputTakenError
+from cli.keys import with_keys
 
 QUARANTINE: Final = "_quarantine"
 RECEIPTS: Final = "_receipts"
@@ -122,7 +123,12 @@ def convert_files(
                 break
             lines = place.lake.get(validation.shard_file).splitlines()
             shards, plan_key = tuple(map(Shard.model_validate_json, lines)), validation.plan
-        return Converted(validation, _publish(place, validation, out), out / QUARANTINE / dataset.name)
+        receipts = _receipts(place, validation)
+        if validation.status == "good":
+            validation = with_keys(
+                validation, pipeline, _files(place, receipts), scratch=place.folder / "keys", threads=jobs
+            )
+        return Converted(validation, _publish(place, validation, receipts, out), out / QUARANTINE / dataset.name)
 
 
 def _keys(files: Sequence[Path], folder: str) -> dict[str, Path]:
@@ -173,10 +179,22 @@ def _clear(out: Path, dataset: Dataset) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _publish(place: Workplace, validation: Validation, out: Path) -> tuple[Receipt, ...]:
-    """Put rows, refused rows and receipts into the output folder; rows only if the verdict is good."""
+def _receipts(place: Workplace, validation: Validation) -> list[Receipt]:
     found = [place.lake.find_model(key, Receipt) for key in validation.receipts]
-    receipts = [receipt[0] for receipt in found if receipt is not None]
+    return [receipt[0] for receipt in found if receipt is not None]
+
+
+def _files(place: Workplace, receipts: Sequence[Receipt]) -> Mapping[str, Sequence[Path]]:
+    """The converted files of every table."""
+    files: dict[str, list[Path]] = {table.name: [] for dataset in place.pipeline.datasets for table in tables(dataset)}
+    for receipt in receipts:
+        for file in receipt.files:
+            files[file.table].append(place.lake.path(file.key))
+    return files
+
+
+def _publish(place: Workplace, validation: Validation, receipts: Sequence[Receipt], out: Path) -> tuple[Receipt, ...]:
+    """Put rows, refused rows and receipts into the output folder; rows only if the verdict is good."""
     if validation.status == "good":
         receipts = [_moved(place, receipt, number, out) for number, receipt in enumerate(receipts)]
     for number, receipt in enumerate(receipts):

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from nightlake.core.dates import parse_date
-from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
+from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.rule_result import RuleResult, not_checked
 from nightlake.core.source import AnySource, LinesSource
-from nightlake.core.source_rules import queried_rules
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.text import Text
@@ -119,10 +118,9 @@ def _facts(converted: "Converted", dataset: Dataset, out: Path, *, size: int, se
 
 
 def _unchecked(dataset: Dataset) -> Iterator[RuleResult]:
-    """The rules that a night asks of Athena, once all sources are there."""
-    compared: list[Rule | Relationship] = [*queried_rules(dataset), *dataset.relationships]
-    for rule in compared:
-        yield not_checked(rule, dataset.name, "rows are compared with each other at night, by Athena")
+    """The rules that need other datasets."""
+    for relationship in dataset.relationships:
+        yield not_checked(relationship, dataset.name, f"it needs the rows of {relationship.to}, which a night has")
 
 
 def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:

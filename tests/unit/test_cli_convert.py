@@ -106,11 +106,22 @@ def test_refused_rows_lie_in_quarantine_with_their_rules(contract: Path, tmp_pat
     assert (told["status"], told["rows_in"], told["rows_out"], told["rows_quarantined"]) == ("good", 102, 100, 2)
     broken = {rule["rule"]: rule["broken"] for rule in told["rules"]}
     assert broken["orders.amount.minimum"] == 1
-    unchecked = {rule["rule"] for rule in told["rules"] if rule["verdict"] == "not checked"}
-    assert unchecked == {"orders.primary_key"}
+    assert broken["orders.primary_key"] == 0
     refused = [pq.ParquetFile(path).read() for path in Path(told["quarantine"]).glob("*.parquet")]
     assert sum(table.num_rows for table in refused) == 2
     assert "x@y.z" not in str([table.to_pylist() for table in refused])
+
+
+def test_a_repeated_key_is_counted_over_all_files_and_rejects_where_the_contract_says_so(
+    contract: Path, tmp_path: Path
+) -> None:
+    files = [land(tmp_path, "a.csv", GOOD), land(tmp_path, "b.csv", HEADER + "1,a,b,1\n")]
+    told = facts(convert(contract, *files, options=("--json",)))
+    (keys,) = (rule for rule in told["rules"] if rule["rule"] == "orders.primary_key")
+    assert (keys["verdict"], keys["broken"], keys["rows"]) == ("broken", 1, 101)
+    kind = "problems" if keys["severity"] == "fail" else "warnings"
+    assert told["status"] == ("rejected" if kind == "problems" else "good")
+    assert "orders.primary_key" in {finding["rule"] for finding in told[kind]}
 
 
 def test_too_many_refused_rows_reject_the_files_by_name_and_publish_none(contract: Path, tmp_path: Path) -> None:
