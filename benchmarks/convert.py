@@ -87,7 +87,9 @@ def prepare(shape: Shape, folder: Path, size: int) -> dict[str, Path]:
         paths[name] = folder / f"{name}.{each.format}"
         if not paths[name].exists():
             each.write(paths[name], size)
-    (folder / f"{shape.name}.odcs.yaml").write_text(yaml.safe_dump(shape.contract(), sort_keys=False))
+    for kind in ("plain", "keys"):
+        contract = yaml.safe_dump(shape.contract(keys=kind == "keys"), sort_keys=False)
+        (folder / f"{shape.name}.{kind}.yaml").write_text(contract)
     (folder / f"{shape.name}.pipeline.yaml").write_text(yaml.safe_dump(shape.pipeline(), sort_keys=False))
     return paths
 
@@ -99,9 +101,11 @@ def trial(name: str, shape: Shape, paths: dict[str, Path], cores: int) -> Trial:
     file = paths[read]
     with tempfile.TemporaryDirectory(prefix="out-", dir=file.parent) as out:
         if name in OURS:
-            command = [sys.executable, str(HERE / "ours.py"), shape.name, str(file), out, "--jobs", str(cores)]
-            command += ["--keys"] if name.endswith("keys") else []
-        else:
+            keys = "keys" if name.endswith("keys") else "plain"
+            contract, source = (file.with_name(f"{shape.name}.{kind}.yaml") for kind in (keys, "pipeline"))
+            command = [sys.executable, str(HERE / "ours.py"), *map(str, (contract, source, file)), out]
+            command += ["--jobs", str(cores)]
+            else:
             command = [sys.executable, str(HERE / "contestants.py"), name, read, str(file), out]
             command += ["--threads", str(cores)]
         done = subprocess.run(  # noqa: S603
@@ -137,6 +141,7 @@ def summary(trials: Sequence[Trial]) -> Iterator[Trial]:
             "megabytes_per_second": round(statistics.median(speed.values()), 1),
             "to_pyarrow": round(statistics.median(ratios), 2) if ratios else None,
             "rss_megabytes": round(max(each["rss_megabytes"] for each in own.values())),
+            "source_megabytes": round(own[0]["input_megabytes"], 1),
             "parquet_megabytes": round(own[0]["megabytes"], 1),
             "rows": own[0]["rows"],
             "refused": own[0]["refused"],

@@ -55,8 +55,11 @@ class Shape:
                 rows += self.block_rows
         return rows
 
-    def contract(self) -> dict[str, Any]:
-        """The ODCS contract: every column typed and required but `comment`, no negative money, two enums and ranges."""
+    def contract(self, *, keys: bool = False) -> dict[str, Any]:
+        """The ODCS contract: every column typed and required but `comment`, limits, an enum; the first column a key?"""
+        properties = [_property(name, kind) for name, kind in self.columns.items()]
+        if keys:
+            properties[0]["primaryKey"] = True
         return {
             "apiVersion": "v3.2.0",
             "kind": "DataContract",
@@ -64,11 +67,7 @@ class Shape:
             "version": "1.0.0",
             "status": "active",
             "schema": [
-                {
-                    "name": "rows",
-                    "physicalType": "table",
-                    "properties": [_property(name, kind) for name, kind in self.columns.items()],
-                }
+                {"name": "rows", "physicalType": "table", "properties": properties},
             ],
             "slaProperties": [
                 {"property": "latency", "value": 30, "unit": "minutes"},
