@@ -105,7 +105,7 @@ def trial(name: str, shape: Shape, paths: dict[str, Path], cores: int) -> Trial:
             contract, source = (file.with_name(f"{shape.name}.{kind}.yaml") for kind in (keys, "pipeline"))
             command = [sys.executable, str(HERE / "ours.py"), *map(str, (contract, source, file)), out]
             command += ["--jobs", str(cores)]
-            else:
+        else:
             command = [sys.executable, str(HERE / "contestants.py"), name, read, str(file), out]
             command += ["--threads", str(cores)]
         done = subprocess.run(  # noqa: S603
