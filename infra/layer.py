@@ -64,6 +64,8 @@ def _make(directory: Path, target: Target) -> None:
     platforms = [option for platform in target.platforms for option in ("--platform", platform)]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     wheels = ["--only-binary=:all:", "--no-deps", "--implementation", "cp", "--python-version", target.python]
+    # The pip of Python 3.11 holds what a wheel requires against its own interpreter, not against the target.
+    wheels.append("--ignore-requires-python")
     command = [*pip, *wheels, *platforms, "--target", str(directory), "--requirement", str(REQUIREMENTS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no part is input
     if done.returncode != 0:
