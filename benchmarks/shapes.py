@@ -166,7 +166,7 @@ def _damaged(line: bytes, kind: int) -> Iterator[bytes]:
     )[kind]
 
 
-def _wide(random: np.random.Generator, _first: int, rows: int) -> bytes:
+def _wide(random: np.random.Generator, first: int, rows: int) -> bytes:
     parts = [random.integers(0, 10**6, rows) for _ in range(8)]
     kinds = {
         pa.int64(): [pa.array(part) for part in parts],
@@ -174,7 +174,8 @@ def _wide(random: np.random.Generator, _first: int, rows: int) -> bytes:
         pa.float64(): [pa.array(random.random(rows)) for _ in parts],
         pa.string(): [pa.array(part % 1000).cast(pa.string()) for part in parts],
     }
-    return _csv({name: kinds[kind][number // 4 % 8] for number, (name, kind) in enumerate(WIDE.items())})
+    columns = {name: kinds[kind][number // 4 % 8] for number, (name, kind) in enumerate(WIDE.items())}
+    return _csv({**columns, "c0": pa.array(np.arange(first, first + rows))})
 
 
 def _text(random: np.random.Generator, first: int, rows: int) -> bytes:
