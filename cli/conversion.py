@@ -2,10 +2,9 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -147,8 +146,8 @@ def _converted(place: Workplace, shards: Iterable[Shard], jobs: int) -> Iterator
         for shard in shards:
             yield _convert(place, shard)
         return
-    # A forked process could wait forever for a lock that a thread of pyarrow held here.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    # Arrow and numpy leave the interpreter's lock alone, so threads need no memory and no start of their own.
+    with ThreadPoolExecutor(jobs) as pool:
         try:
             for task in as_completed([pool.submit(_convert, place, shard) for shard in shards]):
                 yield task.result()
