@@ -49,6 +49,9 @@ SOURCES = (
     source(multiline=False, stray_quotes="keep"),
     source(header=True),
     source(header=True, skip_lines=2, footer_lines=1),
+    source(trailing_delimiter=True, header=True),
+    source(trailing_delimiter=True, escape="backslash", comment="#"),
+    source(trailing_delimiter=True, delimiter="|", quote=None),
 )
 
 
@@ -158,7 +161,8 @@ def damaged_files(draw: st.DrawFn, of: CsvSource) -> str:
     values = st.text(st.sampled_from([of.delimiter, quote, "\n", "a", "é", "N", "A", "\\"]), max_size=6)
     records = draw(st.lists(st.lists(values, min_size=2, max_size=2), max_size=12))
     line_end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    text = line_end.join(of.delimiter.join(map(written, record)) for record in records)
+    trailing = of.delimiter * of.trailing_delimiter
+    text = line_end.join(of.delimiter.join(map(written, record)) + trailing for record in records)
     text += line_end * draw(st.integers(0, 2))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(text)))

@@ -66,6 +66,7 @@ CONFORMANCE: dict[str, tuple[str, dict[str, Any], list[tuple[str, ...]]]] = {
     "a backslash before anything else": (r"C:\temp,\N", {"escape": "backslash"}, [(r"C:\temp", r"\N")]),
     "escaped delimiters without quotes": ('a\\,b,"c\n', {"escape": "backslash", "quote": None}, [("a,b", '"c')]),
     "stray quotes kept": ('5" pipe,a"\n"x",""\n', KEEP, [('5" pipe', 'a"'), ("x", "")]),
+    "delimiters end lines": ('a,b,\n,"",\nc,d,', {"trailing_delimiter": True}, [("a", "b"), ("", ""), ("c", "d")]),
     "comments": ('#a "b\nc,d\n"#e",f\n#\ng,#h\n', {"comment": "#"}, [("c", "d"), ("#e", "f"), ("g", "#h")]),
 }  # fmt: skip
 
@@ -89,6 +90,10 @@ QUOTE, FIELDS, ENCODING, TOO_LONG = ("csv.quote",), ("csv.fields",), ("encoding"
 DAMAGE: dict[str, tuple[bytes, dict[str, Any], list[tuple[str, ...]], list[tuple[tuple[str, ...], str]]]] = {
     "too few and too many fields": (b"a\nb,c\nd,e,f\n", {}, [("b", "c")], [(FIELDS, "a"), (FIELDS, "d,e,f")]),
     "a delimiter at the line's end": (b"a,b,\nc,d\n", {}, [("c", "d")], [(FIELDS, "a,b,")]),
+    "no delimiter where one ends every line": (
+        b'a,b\na,""\na,b,""\na,b,c,\na,b,\n', {"trailing_delimiter": True},
+        [("a", "b")], [(FIELDS, "a,b"), (FIELDS, 'a,""'), (FIELDS, 'a,b,""'), (FIELDS, "a,b,c,")],
+    ),
     "text after a closing quote": (b'"a"b,c\nd,e\n', {}, [("d", "e")], [(QUOTE, '"a"b,c')]),
     "a blank before quotes": (b'a, "b"\nd,e\n', {}, [("d", "e")], [(QUOTE, 'a, "b"')]),
     "a stray quote": (b'a"b,c\nd,e\n', {}, [("d", "e")], [(QUOTE, 'a"b,c')]),

@@ -235,6 +235,9 @@ class CsvSource(LinesSource):
         description="How a quote is written in a quoted field. With `backslash`, one before a quote, a delimiter or "
         "another backslash makes that text, in any field; before anything else it is text itself.",
     )
+    trailing_delimiter: bool = Field(
+        False, description="Whether a delimiter stands behind the last field, too, in every line and in the header."
+    )
     stray_quotes: Literal["refuse", "keep"] = Field(
         "refuse",
         description="What a quote is in a field that begins with none: damage, or text (needs `multiline: false`).",

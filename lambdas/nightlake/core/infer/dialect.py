@@ -107,13 +107,22 @@ def _tried(data: bytes, final: bool, dataset: str, names: Collection[str], **sai
         ):
             continue
         source = csv_source(dataset, **said, **quoting)
-        found = [*islice(records(data, source, final=final), _LOOKED_AT_RECORDS)]
-        widths = Counter(len(record.fields) for record in found if record.kind == "row")
-        width, alike = widths.most_common(1)[0] if widths else (0, 0)
+        found, width, alike = _alike(data, source, final=final)
+        if width > 1 and all(not row.fields[-1] for row in found if len(row.fields) == width):
+            source = source.model_copy(update={"trailing_delimiter": True})
+            found, width, alike = _alike(data, source, final=final)
         counted = sum(record.kind != "skipped" for record in found)
         share = alike / counted if width > 1 else 0.0
         tries.append((share, width, _with_header(source, found, width, names)))
     return max(tries, key=lambda each: each[0])  # the first of the best
+
+
+def _alike(data: bytes, source: CsvSource, *, final: bool) -> tuple[list[Record], int, int]:
+    """The first records of a text, the number of fields that most of them have, and how many those are."""
+    found = [*islice(records(data, source, final=final), _LOOKED_AT_RECORDS)]
+    widths = Counter(len(record.fields) for record in found if record.kind == "row")
+    width, alike = widths.most_common(1)[0] if widths else (0, 0)
+    return found, width, alike
 
 
 def _with_header(source: CsvSource, found: Sequence[Record], width: int, names: Collection[str]) -> CsvSource:

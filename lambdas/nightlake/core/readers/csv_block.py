@@ -80,13 +80,15 @@ class BlockReader:
         self._fields = len(header)
         self._columns = {column: header.index(name) for column, name in source_names(source, dataset).items()}
         self._nulls = frozenset(source.nulls)
-        self._parser = RowParser(dialect, source.nulls, fields=len(header), wanted=[*self._columns.values()])
+        self._written = len(header) + dialect.trailing  # behind a trailing delimiter stands one more, which is empty
+        self._parser = RowParser(dialect, source.nulls, fields=self._written, wanted=[*self._columns.values()])
         self._marks = Marks(
             delimiter=dialect.delimiter[0],
             quote=dialect.quote[0] if dialect.quote else None,
             comment=dialect.comment[0] if dialect.comment else None,
             backslash=dialect.escaped_in_plain,
             multiline=source.multiline,
+            trailing=source.trailing_delimiter,
             max_record_bytes=dialect.limit,
         )
 
@@ -94,7 +96,7 @@ class BlockReader:
         """The records that begin at byte `last` of the block or before, as far as it tells them: perhaps none."""
         unfit = unfit_places(block.text, self._dialect.encoding)
         everything = range(len(block.text))
-        attempts = iter(((unfit, None), (unfit, self._fields), (everything, None)))
+        attempts = iter(((unfit, None), (unfit, self._written), (everything, None)))
         columns = None
         while columns is None:
             hard, fields = next(attempts)

@@ -38,13 +38,14 @@ class Dialect:
     """What a source says of its text, in bytes; `quote` and `comment` are empty where there is none.
 
     `quoted` matches a quoted field with its quotes, `plain` any other field, both with the content as group 1; group 1
-    of `escaped` replaces what it matches there.
+    of `escaped` replaces what it matches there. With `trailing`, a delimiter ends every record, too.
     """
 
     encoding: str
     delimiter: bytes
     quote: bytes
     comment: bytes
+    trailing: bool
     limit: int
     quoted: re.Pattern[bytes]
     plain: re.Pattern[bytes]
@@ -77,6 +78,7 @@ def dialect_of(source: CsvSource) -> Dialect:
         delimiter=delimiter,
         quote=quote,
         comment=comment,
+        trailing=source.trailing_delimiter,
         limit=source.max_record_bytes,
         quoted=re.compile(rb"%b((?:%b|%b|(?!%b)%b)*+)%b" % (q, nothing, escape, q, in_quotes, q)),
         plain=re.compile(rb"((?:%b|%b|(?!%b)[^\r\n])*+)" % (nothing, escape_in_plain, ends_plain)),
@@ -151,7 +153,11 @@ def _read_alone(data: bytes, at: int, dialect: Dialect, fields: int | None, *, f
     whole = None if found is None else end_of_line(data, found.end, found.end, final=final)
     if found is None or whole is None:
         return None
-    wrong = [] if fields in (None, found.count) else [("csv.fields", f"has {found.count:,} fields, not {fields:,}")]
+    wrong = []
+    if dialect.trailing and not found.trailing:
+        wrong = [("csv.fields", "does not end with a delimiter, as is declared (trailing_delimiter)")]
+    elif fields not in (None, found.count):
+        wrong = [("csv.fields", f"has {found.count:,} fields, not {fields:,}")]
     return _made(data, at, whole, dialect, values=found.values, defects=wrong)
 
 
@@ -165,11 +171,12 @@ def _too_long(at: int, dialect: Dialect, *, is_comment: bool) -> Record:
 
 @dataclass(frozen=True)
 class _Split:
-    """The first fields of a record, how many it has in all, and where the last one ends."""
+    """The first fields of a record, how many it has in all, and where it ends; `trailing`: behind a delimiter."""
 
     values: list[bytes]
     count: int
     end: int
+    trailing: bool
 
 
 def _split(data: bytes, at: int, dialect: Dialect, fields: int | None, *, final: bool) -> _Split | str | None:
@@ -193,7 +200,9 @@ def _split(data: bytes, at: int, dialect: Dialect, fields: int | None, *, final:
         if data.startswith(dialect.delimiter, at):
             at += len(dialect.delimiter)
         elif at == len(data) or data[at] in b"\r\n":
-            return _Split(values, count, at)
+            trailing = dialect.trailing and count > 1 and field[0] == b""
+            count -= trailing
+            return _Split(values[:count], count, at, trailing)
         elif at < stop:
             return _AFTER_QUOTES if in_quotes else _STRAY_QUOTE
         else:

@@ -24,7 +24,8 @@ _BACKSLASH: Final = 0x5C
 class Marks:
     """The bytes that mean something, each one byte, and what a record may be: of many lines, and how long.
 
-    `quote` and `comment` may be None. A quote is escaped by a backslash if `backslash`, else by another quote.
+    `quote` and `comment` may be None. A quote is escaped by a backslash if `backslash`, else by another quote. With
+    `trailing`, a delimiter ends every record, too.
     """
 
     delimiter: int
@@ -32,6 +33,7 @@ class Marks:
     comment: int | None
     backslash: bool
     multiline: bool
+    trailing: bool
     max_record_bytes: int
 
 
@@ -125,9 +127,22 @@ class Structure:
             hard.append(inside - 1)
         if self._marks.comment is not None:
             hard.append(starts[self._bytes[starts] == self._marks.comment])
+        if self._marks.trailing:
+            hard.append(self._without_trailing(starts, ends))
         if self._fields is not None:
             hard.append(self._wrong_in_lines(starts, ends, half))
         return ends, np.sort(np.concatenate(hard), kind="stable")
+
+    def _without_trailing(self, starts: "Places", ends: "Places") -> "Places":
+        """Where records begin that are not blank and do not end with a delimiter."""
+        import numpy as np
+
+        last = ends - 1
+        last = last - (self._bytes[last] == _LF)
+        last = np.where(last >= starts, last - (self._bytes[last] == _CR), last)
+        ended = (self._bytes[last] == self._marks.delimiter) & ~np.isin(last, self._escaped)
+        without: Places = starts[~ended & (last >= starts)]
+        return without
 
     def _misplaced(self, half: int) -> "Places":
         """The quotes that do not begin a field when they open, or do not end one when they close; one left open."""
