@@ -128,3 +128,27 @@ def test_every_kind_of_value_is_read_the_same_in_every_column(token: str) -> Non
         line = json.dumps({"i": 1})[:-1] + f',"{name}":{token}}}\n' if name != "i" else f'{{"i":{token}}}\n'
         same((GOOD_LINE + "\n" + line + GOOD_LINE + "\n").encode("utf-8", "surrogatepass"), declared)
         same(line.encode("utf-8", "surrogatepass") * 3, declared)
+
+
+@pytest.mark.parametrize("kind", ["decimal(38,38)", "decimal(38,10)", "decimal(18,4)", "decimal(5,2)", "double"])
+@pytest.mark.parametrize("form", ["%s", "[%s]", '{"e":%s}'])
+def test_no_number_becomes_another_one_or_ends_the_process(kind: str, form: str) -> None:
+    """Arrow wraps decimals around, and reads beyond its powers of ten."""
+    tokens = ["4000000000000000", "40564819207303340847894502572032", "-43e27", "1e37", "0.5", "9" * 28, "9" * 38]
+    tokens += ["1e-41", "0e-99", "1e-5", "1." + "0" * 36 + "e-5", "1e-1000000000", "1e-99999999999999999999", "1.50"]
+    types = dataset(d={"[%s]": f"array<{kind}>", "%s": kind}.get(form, f"struct<e:{kind}>"), s="string")
+    for end in ("\n", "\r"):
+        for many in (tokens, [tokens[-1]] * 3, *([token, "0.5"] for token in tokens)):
+            body = end.join(f'{{"d":{form % token},"s":"1e-41"}}' for token in many).encode()
+            expected = outcome(batches(body, reader=read_jsonl, dataset=types), dataset=types)
+            assert outcome(batches(body, reader=read_jsonl_fast, dataset=types), dataset=types) == expected
+
+
+@pytest.mark.parametrize("kind", ["string", "boolean", "bigint", "decimal(5,2)", "array<string>"])
+def test_only_a_text_is_a_spelling_of_null(kind: str) -> None:
+    types, declared = dataset(x=kind), source(format="jsonl", nulls=("1",))
+    form = b'{"x":[%b]}\n' if kind == "array<string>" else b'{"x":%b}\n'
+    for value, expected in ((b"1", True), (b'"1"', False)):
+        for reader in (read_jsonl, read_jsonl_fast):
+            found = outcome(batches(form % value * 100, declared, types, reader=reader), declared, types)
+            assert [values not in {("None",), ("[None]",)} for *_, values in found.rows] == [expected] * 100

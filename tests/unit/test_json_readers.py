@@ -104,3 +104,14 @@ def test_any_json_array_is_read_like_json_loads(rows: list[dict[str, Any]], piec
         body = json.dumps(rows, ensure_ascii=ascii_only, indent=indent).encode()
         batch = one(body, JSON, piece=piece)
         assert batch.columns == {name: [row[name] for row in rows] for name in ("x", "y")}
+
+
+def test_a_repeated_name_is_found_among_very_many() -> None:
+    names = ",".join(f'"{number}":1' for number in range(200_000))
+    batch = one(f'{{{names},"199999":1}}\n'.encode(), source(format="jsonl", max_record_bytes=16 << 20), 1 << 20)
+    assert batch.refused[0].reasons == ("has '199999' twice in one object",)
+
+
+def test_an_array_that_is_no_json_names_the_place_in_its_record() -> None:
+    with pytest.raises(JsonSyntaxError, match=r"record 2 .*: character 7 of the record"):
+        one(b'[{"x": 1}, {"x": z}]', JSON)

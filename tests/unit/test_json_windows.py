@@ -54,7 +54,7 @@ def read(body: bytes, declared: AnySource, reader: Any, piece: int) -> Outcome |
     try:
         return outcome(batches(body, declared, TYPES, reader=reader, piece=piece), declared, TYPES)
     except (JsonSyntaxError, JsonTruncatedError) as error:
-        return type(error), str(error).partition(" (")[0]
+        return type(error), str(error)
 
 
 def same(body: bytes, declared: AnySource, window: int, piece: int) -> None:
@@ -98,3 +98,8 @@ def test_an_array_is_read_in_large_batches_however_it_is_written(indent: int | N
     assert sum(type(batch.columns["i"]).__name__ == "Int64Array" for batch in found) == len(found) - 1
     assert len(found[-1].positions) <= 2
     assert len(found) < 12
+
+
+def test_a_name_that_only_a_refused_object_has_is_no_new_column() -> None:
+    body = '[{"i":1},{"i":2,"new":"\\ud800"},{"i":3}' + ',{"i":4}' * 20 + "]"
+    same(body.encode(), source(format="json"), 1 << 20, 99)

@@ -5,6 +5,7 @@ the parser, whose word is final.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from nightlake.core.cast_arrow import cast_arrow
@@ -83,6 +84,8 @@ def _without_nulls(texts: "pa.StringArray", reading: Reading) -> "pa.StringArray
 
 
 def _cast_texts(texts: "pa.StringArray", kind: ColumnType, reading: Reading) -> Cast:
+    if reading.nulls and not kind.is_nested:
+        reading = replace(reading, nulls=())  # no text is one any more, and the number 1 is not the text "1"
     return Cast(texts) if kind.name == "string" else _decide(texts, kind, reading, _steps(kind))
 
 

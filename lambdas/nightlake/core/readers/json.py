@@ -147,7 +147,8 @@ class Array:
                 value, end = _decode(window.text, window.at)
             except (ValueError, RecursionError) as error:
                 if window.ended or len(window.text) - window.at > RECORD_LIMIT:
-                    raise self._broken(f"record {self.index} is not JSON ({error})", _wrong_at(error)) from None
+                    said = f"record {self.index} is not JSON ({_said(error, window.at)})"
+                    raise self._broken(said, _wrong_at(error)) from None
             else:
                 # a number may go on in the next piece
                 if end < len(window.text) or window.ended:
@@ -172,6 +173,13 @@ def _decode(text: str, start: int) -> tuple[object, int]:
         return json_record.decode(text, start)
     except DefectError as defect:
         return defect, _ANY.raw_decode(text, start)[1]
+
+
+def _said(error: ValueError | RecursionError, begin: int) -> str:
+    """The error of the record that begins there; the place that Python names is one of a window."""
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    return f"{error.msg}: character {error.pos - begin + 1:,} of the record"
 
 
 def _wrong_at(error: ValueError | RecursionError) -> int:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Union
 
 from nightlake.core import column_type
-from nightlake.core.column_type import ColumnType
+from nightlake.core.column_type import MAX_PRECISION, ColumnType
 from nightlake.core.header import source_names
 from nightlake.core.pipeline import Dataset
 from nightlake.core.readers.json_record import Object, declared_names
@@ -20,6 +20,11 @@ _MAX_LEARNED: Final = 200  # undeclared fields of all objects
 _MAX_DEPTH: Final = 8
 _ROW: Final = re.compile(r" in row ([0-9]+)$")
 _TOKEN: Final = re.compile(r"(?:couldn't parse:|\): |The string ')([-+.0-9eE]+)")
+# Exponents that Python refuses, and those of decimals that may reach beyond the powers of ten that Arrow has: there
+# pyarrow 25 reads whatever lies in memory (1e-41 is 0, 1e-9999999 ends the process).
+_TOO_FINE: Final = re.compile(rb"-(?<=[0-9][eE]-)[0-9]{18}")
+_TOO_FINE_DECIMAL: Final = re.compile(rb"-(?<=[0-9][eE]-)(?:(?<=[0-9]{29}[eE]-)|0*[1-9][0-9])")
+_LONGEST_LOOKED_AT: Final = 64
 
 # What a field is expected to be: a type, or an object whose fields are read by their paths.
 Shape = Union["pa.DataType", dict[str, "Shape"]]
@@ -28,11 +33,11 @@ Shape = Union["pa.DataType", dict[str, "Shape"]]
 class NotParsedError(Exception):
     """Arrow cannot take the text. `row` (from 0) or a number written in it, `token`, may be the reason."""
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", *, token: bytes | None = None) -> None:
         super().__init__(message)
-        row, token = _ROW.search(message), _TOKEN.search(message)
+        row, said = _ROW.search(message), _TOKEN.search(message)
         self.row = int(row[1]) if row else None
-        self.token = token[1].encode() if token else None
+        self.token = said[1].encode() if said else token
 
 
 class JsonArrow:
@@ -49,6 +54,8 @@ class JsonArrow:
         self._declared = declared_names(source, dataset)
         self._kinds = {column.name: column_type.parse(column.type) for column in dataset.columns}
         self._nulls = source.nulls
+        self._null_digits = any(re.search("[0-9]", null) for null in source.nulls)
+        self._too_fine = _TOO_FINE_DECIMAL if any("decimal" in column.type for column in dataset.columns) else _TOO_FINE
         self._learned = 0
         self._shape: dict[str, Shape] = {}
         self.possible = all(self._expect(column) for column in self._names)
@@ -57,7 +64,7 @@ class JsonArrow:
     def _expect(self, column: str) -> bool:
         """Note what the field of a column is; whether it can be."""
         kind = self._kinds[column]
-        if kind.name == "decimal" and any(re.search("[0-9]", null) for null in self._nulls):
+        if kind.name == "decimal" and self._null_digits:
             return False  # Arrow takes the text "0" for a decimal, too
         expected = self._exact(kind)
         return expected is not None and self._put(column, expected)
@@ -86,6 +93,8 @@ class JsonArrow:
         parts = [(name, self._exact(part, nested=True)) for name, part in kind.parts]
         if kind.name == "map" or None in dict(parts).values():
             return None
+        if kind.name == "decimal" and kind.precision + kind.scale > MAX_PRECISION:
+            return pa.decimal256(kind.precision, kind.scale)  # else what is too large wraps around
         if kind.name == "array":
             return pa.list_(parts[0][1])
         return pa.struct(parts) if kind.name == "struct" else arrow_type(kind)
@@ -100,7 +109,7 @@ class JsonArrow:
                 continue
             if (kind.is_number or kind.name == "boolean") and all(isinstance(value, str) for value in values):
                 self._replace(column, pa.string())
-            elif kind.name == "string" and all(isinstance(value, Decimal) and _is_whole(value) for value in values):
+            elif kind.name == "string" and not self._null_digits and all(map(_is_whole, values)):
                 self._replace(column, pa.int64())
         self._learn_extra(self._shape, self._wanted, rows, frozenset(self._names.values()))
         self.extra_columns = frozenset(self._shape) - self._declared
@@ -147,6 +156,8 @@ class JsonArrow:
 
         if bytes(text[:1]) != b"{":
             raise NotParsedError  # pyarrow 25 ends the process when the first value is null
+        if number := _first_number(self._too_fine, bytes(text)):
+            raise NotParsedError(token=number)
         try:
             table = json.read_json(
                 pa.BufferReader(text),
@@ -157,7 +168,7 @@ class JsonArrow:
             )
         except (pa.ArrowException, OSError) as error:
             raise NotParsedError(str(error)) from None
-        if table.num_rows != rows or not all(_is_finite(column) for column in table.columns):
+        if table.num_rows != rows or not all(_is_sound(column) for column in table.columns):
             raise NotParsedError
         return {column: self._column(table, column, text) for column in self._kinds}
 
@@ -189,11 +200,21 @@ def _fields(shape: dict[str, Shape]) -> "dict[str, pa.DataType]":
     }
 
 
-def _is_whole(number: Decimal) -> bool:
-    return number.as_tuple().exponent == 0 and number.adjusted() < 18  # noqa: PLR2004 - digits that int64 has
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Decimal) and value.as_tuple().exponent == 0 and value.adjusted() < 18  # noqa: PLR2004 - digits that int64 has
 
 
-def _is_finite(values: "pa.ChunkedArray | pa.Array") -> bool:
+def _first_number(pattern: re.Pattern[bytes], text: bytes) -> bytes | None:
+    """The beginning of the first number in which the pattern finds its exponent; what stands in texts is none."""
+    for found in pattern.finditer(text):
+        start = max(0, found.start() - _LONGEST_LOOKED_AT)
+        before = text[start : found.start() - 1].rstrip(b"0123456789.-")
+        if before[-1:] in b":,[ \t\r\n":
+            return text[start + len(before) : found.end()]
+    return None
+
+
+def _is_sound(values: "pa.ChunkedArray | pa.Array") -> bool:
     """Whether no number in it is NaN, which JSON has not, or beyond its type."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -201,10 +222,15 @@ def _is_finite(values: "pa.ChunkedArray | pa.Array") -> bool:
 
     if types.is_floating(values.type):
         return pc.all(pc.is_finite(values)).as_py() is not False
+    if types.is_decimal(values.type):
+        try:
+            values.validate(full=True)  # Arrow has looked at the digits that were written, not at those with its zeros
+        except pa.ArrowInvalid:
+            return False
     if not values.type.num_fields:
         return True
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
-    return all(_is_finite(inner) for chunk in chunks for inner in _inner(chunk))
+    return all(_is_sound(inner) for chunk in chunks for inner in _inner(chunk))
 
 
 def _inner(values: "pa.Array") -> "list[pa.Array]":

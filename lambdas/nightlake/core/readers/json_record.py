@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
@@ -29,8 +30,8 @@ class DefectError(Exception):
 def _object(pairs: list[tuple[str, Any]]) -> Object:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        repeated = next(name for name, count in times.items() if count > 1)
         raise DefectError("json.repeated", f"has {repeated!r} twice in one object")
     return found
 

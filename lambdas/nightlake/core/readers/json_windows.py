@@ -102,12 +102,13 @@ class _Fast:
         while len(rows) < _SAMPLE:
             try:
                 value, end = json_record.decode(text, at)
+                row = json_record.check(value, text[at:end])
             except (DefectError, ValueError):
                 break
             following = _BETWEEN.match(text, end)
-            if not isinstance(value, dict) or following is None:
+            if following is None:
                 break
-            rows.append(value)
+            rows.append(row)
             between.add(text[end - 1 : following.end()])
             at = following.start(1)
         self._arrow.learn(rows)
