@@ -98,7 +98,7 @@ def _findings(facts: Mapping[str, Any]) -> Iterator[Text]:
 def _cost(cost: Mapping[str, Any] | None) -> Iterator[Text]:
     if cost:
         used = ", ".join(f"{item['quantity']:,.6g} {item['unit']}" for item in cost["items"][:3])
-        yield _plain(f"The conversion would cost {cost['conversion_usd']:.6f} USD in AWS: {used}")
+        yield _plain(f"The conversion, if it took in AWS as long as here: {cost['conversion_usd']:.6f} USD, {used}")
 
 
 def _published(facts: Mapping[str, Any]) -> Iterator[Text]:

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from cli.cost import throughput
 from cli.main import app
 
-FAST = Throughput(mb_per_second=150, parquet_ratio=0.25, measured="here")
-SLOW = Throughput(mb_per_second=40, parquet_ratio=0.25, measured="here")
+FAST = Throughput(mb_per_second=150, parquet_ratio=0.25, row_bytes=100, measured="here")
+SLOW = Throughput(mb_per_second=40, parquet_ratio=0.25, row_bytes=100, measured="here")
 NIGHT = Night(source_bytes=100 * 10**9, shard_bytes=64 << 20, merges=1, reports=2)
 
 
@@ -32,8 +32,16 @@ def test_the_bill_of_a_hundred_gigabytes_by_hand() -> None:
     assert usd(found, "Step Functions") == pytest.approx((2 * 1491 + 3 * 17) * 0.000025)
     # five statements that read 25 GB of Parquet each
     assert usd(found, "Athena") == pytest.approx(5 * 25e9 / 2**40 * 5)
+    assert usd(found, "S3, reading by Athena") == pytest.approx(5 * 1491 * 4 * 0.0000004)
     assert found.usd == pytest.approx(sum(item.usd for item in found.items))
-    assert found.conversion_usd == pytest.approx(found.usd - usd(found, "Athena"))
+    asked = usd(found, "Athena") + usd(found, "S3, reading by Athena")
+    assert found.conversion_usd == pytest.approx(found.usd - asked)
+
+
+def test_checks_in_many_parts_read_only_their_columns_and_take_turns() -> None:
+    found = bill(NIGHT.model_copy(update={"across_queries": 32, "across_share": 0.25}))
+    assert usd(found, "Athena") == pytest.approx((32 * 0.25 + 4) * 25e9 / 2**40 * 5)
+    assert found.wall_seconds["athena"] == (32 / 4 + 3) * 60
 
 
 def test_the_conversion_is_cheaper_than_athena_over_the_files_and_glue() -> None:
@@ -68,7 +76,7 @@ def test_two_years_of_storage() -> None:
     gib = 100e9 / 2**30
     assert usd(found, "S3, raw data of 30 days") == pytest.approx(30 * gib * 0.023)
     assert usd(found, "S3, older raw data in Deep Archive") == pytest.approx(700 * gib * 0.00099)
-    assert usd(found, "S3, Parquet") == pytest.approx(730 * gib / 4 * 0.023)
+    assert usd(found, "S3, Parquet of datasets and merges") == pytest.approx(2 * 730 * gib / 4 * 0.023)
 
 
 def test_an_empty_night_costs_its_tasks() -> None:
@@ -97,6 +105,9 @@ def test_the_command_shows_the_bill_and_warns_of_tiny_shards() -> None:
     assert done.exit_code == 0
     assert facts["shards"] == 1493  # those of the largest source, and one for each of the other two
     assert any("shard_bytes: 131,072" in note for note in facts["notes"])
+    # a thousand million rows or so are as many keys, of which a query may hold 50 million: basket, product, customer
+    assert facts["night"]["across_queries"] in (16, 32, 64)
+    assert facts["night"]["across_share"] == pytest.approx(3 / 11)
     assert {"lambda_gb_second", "athena_tb", "glue_dpu_hour"} <= facts["prices"].keys()
     shown = nightlake("sales", "--gb", "100").stdout
     assert "Wall time" in shown
@@ -120,14 +131,17 @@ def test_the_measured_throughput_is_read_where_there_is_one(tmp_path: Path) -> N
         {"contestant": "pyarrow", "shape": "narrow", "cores": 1, "megabytes_per_second": 190, "parquet_megabytes": 9},
         {
             "contestant": "nightlake", "shape": "narrow", "cores": 1, "megabytes_per_second": 155,
-            "parquet_megabytes": 9, "source_megabytes": 45,
+            "parquet_megabytes": 9, "source_megabytes": 45, "rows": 500_000,
         },
     ]  # fmt: skip
     file = tmp_path / "benchmarks.json"
     assert "nowhere" in throughput(file).measured
     file.write_text(json.dumps({"measured_on": "2026-11-21", "machine": "2 cores", "rows": rows}))
     assert throughput(file) == Throughput(
-        mb_per_second=155, parquet_ratio=0.2, measured="2026-11-21, 2 cores, one core, file 'narrow' of make bench"
+        mb_per_second=155,
+        parquet_ratio=0.2,
+        row_bytes=90,
+        measured="2026-11-21, 2 cores, one core, file 'narrow' of make bench",
     )
     file.write_text(json.dumps({"measured_on": "2026-11-21", "machine": "2 cores", "rows": rows[:1]}))
     assert "nowhere" in throughput(file).measured

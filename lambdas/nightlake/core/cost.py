@@ -26,6 +26,10 @@ COLD_START_SECONDS: Final = 3.0
 TASK_SECONDS: Final = 2.0
 ATHENA_STATEMENT_SECONDS: Final = 60.0
 ATHENA_LEAST_BYTES: Final = 10 * 10**6
+# Parts of the checks across shards that run beside each other: MaxConcurrency of the state CheckAcross.
+ACROSS_AT_ONCE: Final = 4
+# Requests by which a statement reads one Parquet file, its footer and columns, on the account of who asks.
+FILE_GETS: Final = 4
 GLUE_GB_PER_DPU_HOUR: Final = 60.0
 GLUE_LEAST_DPU_HOURS: Final = 10 / 60
 LOG_BYTES_PER_INVOCATION: Final = 2_000
@@ -68,18 +72,23 @@ def load_prices() -> Prices:
 
 
 class Throughput(Frozen):
-    """What one core converts, in MB of source a second, how small its Parquet is, and where that was `measured`."""
+    """What one core converts, in MB of source a second, how small its Parquet is, and where that was `measured`.
+
+    `row_bytes` is how long a row of the source is.
+    """
 
     mb_per_second: float
     parquet_ratio: float
+    row_bytes: float
     measured: str
 
 
 class Night(Frozen):
     """What is reckoned: a delivery of `source_bytes` a night, in `objects` objects, cut at `shard_bytes`.
 
-    `sources` are all of the pipeline, `merges` and `reports` its Athena statements of each kind; `retention_days` is
-    how long raw and published data are kept.
+    `sources` are all of the pipeline, `merges` and `reports` its Athena statements of each kind. Keys and relationships
+    are checked by `across_queries`, each of which reads `across_share` of the columns. `retention_days` is how long raw
+    and published data are kept.
     """
 
     source_bytes: int
@@ -88,6 +97,8 @@ class Night(Frozen):
     sources: int = 1
     merges: int = 0
     reports: int = 0
+    across_queries: int = 1
+    across_share: float = 1.0
     memory_mb: int = 1769
     concurrency: int = 40
     retention_days: int = 730
@@ -137,30 +148,35 @@ def estimate(night: Night, speed: Throughput, prices: Prices) -> Estimate:
     shards = max(1, math.ceil(night.source_bytes / night.shard_bytes)) + night.sources - 1
     seconds = min(night.source_bytes, night.shard_bytes) / 1e6 / min(speed.mb_per_second, CARD_MB_PER_SECOND)
     parquet = round(night.source_bytes * speed.parquet_ratio)
-    statements = _statements(night)
     at_once = min(night.concurrency, shards)
-    tasks = 10 + 3 * night.sources + 2 * night.merges + night.reports
+    # A merge and its audit read all that was converted, and so do reports.
+    readers = 2 * night.merges + night.reports
+    tasks = 9 + 3 * night.sources + night.across_queries + readers
     busy = night.source_bytes / 1e6 / min(speed.mb_per_second, CARD_MB_PER_SECOND)
     gb_seconds = (busy + at_once * COLD_START_SECONDS + tasks * TASK_SECONDS) * night.memory_mb / 1024
-    scanned = statements * max(parquet, ATHENA_LEAST_BYTES)
+    scanned = readers * max(parquet, ATHENA_LEAST_BYTES)
+    scanned += night.across_queries * max(round(night.across_share * parquet), ATHENA_LEAST_BYTES)
     bill = _Bill(prices)
     bill.add("Lambda, time", gb_seconds, "GB-seconds", "lambda_gb_second")
     bill.add("Lambda, requests", shards + tasks, "requests", "lambda_request")
     bill.add("Step Functions", shards * CHILD_TRANSITIONS + 3 * tasks, "transitions", "transition")
-    bill.add("Athena", scanned, "bytes scanned", "athena_tb", priced=scanned / _PRICED_TB)
     bill.add("S3, writing", shards * SHARD_PUTS + NIGHT_PUTS, "requests", "s3_put")
     bill.add("S3, reading", shards * SHARD_GETS + NIGHT_GETS, "requests", "s3_get")
     # With bucket keys, S3 asks KMS for each caller and bucket now and then, not for each object.
     bill.add("KMS", 3 * (at_once + tasks), "requests", "kms_request")
     logged = (shards + tasks) * LOG_BYTES_PER_INVOCATION
     bill.add("Logs", logged, "bytes", "logs_gb", priced=logged / _GIB)
+    asked = _Bill(prices)
+    asked.add("Athena", scanned, "bytes scanned", "athena_tb", priced=scanned / _PRICED_TB)
+    asked.add("S3, reading by Athena", shards * FILE_GETS * (night.across_queries + readers), "requests", "s3_get")
+    items = (*bill.items, *asked.items)
     return Estimate(
         shards=shards,
         seconds_a_shard=seconds,
         parquet_bytes=parquet,
-        items=tuple(bill.items),
-        usd=sum(item.usd for item in bill.items),
-        conversion_usd=sum(item.usd for item in bill.items if "athena_tb" not in item.prices),
+        items=items,
+        usd=sum(item.usd for item in items),
+        conversion_usd=sum(item.usd for item in bill.items),
         wall_seconds=_wall(night, shards, seconds),
         monthly=tuple(_kept(night, parquet, prices)),
         instead=tuple(_instead(night, prices)),
@@ -178,16 +194,12 @@ def conversion_bill(*, converted: int, gb_seconds: float, prices: Prices) -> tup
     return tuple(bill.items)
 
 
-def _statements(night: Night) -> int:
-    """The keys and relationships of all sources, each merge and its audit, each report."""
-    return 1 + 2 * night.merges + night.reports
-
-
 def _wall(night: Night, shards: int, seconds: float) -> dict[str, float]:
-    """Children start one after the other, and so many run at once; reports run beside each other."""
+    """Children start one after the other, and so many run at once; statements of one kind run beside each other."""
     waves = math.ceil(shards / night.concurrency)
     started = shards / CHILD_STARTS_PER_SECOND
-    in_turn = 1 + 2 * night.merges + (1 if night.reports else 0)
+    across = math.ceil(night.across_queries / ACROSS_AT_ONCE)
+    in_turn = across + 2 * night.merges + (1 if night.reports else 0)
     parts = {
         "cold start": COLD_START_SECONDS,
         "convert": max(started + seconds, waves * seconds),
@@ -206,7 +218,8 @@ def _kept(night: Night, parquet: int, prices: Prices) -> list[Item]:
     bill.add("S3, older raw data in Deep Archive", archived, "GB", "deep_archive_gb_month")
     moved = night.objects * night.sources * _DAYS_A_MONTH
     bill.add("S3, moving to Deep Archive", moved, "objects", "deep_archive_transition")
-    bill.add("S3, Parquet", night.retention_days * parquet / _GIB, "GB", "s3_gb_month")
+    published = (1 + night.merges) * night.retention_days * parquet / _GIB
+    bill.add("S3, Parquet of datasets and merges", published, "GB", "s3_gb_month")
     bill.add("KMS, keys", KMS_KEYS, "keys", "kms_key_month")
     return bill.items
 
