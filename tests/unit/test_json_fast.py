@@ -136,10 +136,18 @@ def test_no_number_becomes_another_one_or_ends_the_process(kind: str, form: str)
     """Arrow wraps decimals around, and reads beyond its powers of ten."""
     tokens = ["4000000000000000", "40564819207303340847894502572032", "-43e27", "1e37", "0.5", "9" * 28, "9" * 38]
     tokens += ["1e-41", "0e-99", "1e-5", "1." + "0" * 36 + "e-5", "1e-1000000000", "1e-99999999999999999999", "1.50"]
+    tokens += [
+        '"1e-41"',
+        '"1e-1000000000"',
+        '"1\\u0065-1000000000"',
+        '"1e\\u002D1000000000"',
+        '" 1e-1000000000"',
+        '"1.50"',
+    ]
     types = dataset(d={"[%s]": f"array<{kind}>", "%s": kind}.get(form, f"struct<e:{kind}>"), s="string")
     for end in ("\n", "\r"):
         for many in (tokens, [tokens[-1]] * 3, *([token, "0.5"] for token in tokens)):
-            body = end.join(f'{{"d":{form % token},"s":"1e-41"}}' for token in many).encode()
+            body = end.join(f'{{"d":{form % token},"s":"a1e-41"}}' for token in many).encode()
             expected = outcome(batches(body, reader=read_jsonl, dataset=types), dataset=types)
             assert outcome(batches(body, reader=read_jsonl_fast, dataset=types), dataset=types) == expected
 

@@ -24,6 +24,8 @@ _TOKEN: Final = re.compile(r"(?:couldn't parse:|\): |The string ')([-+.0-9eE]+)"
 # pyarrow 25 reads whatever lies in memory (1e-41 is 0, 1e-9999999 ends the process).
 _TOO_FINE: Final = re.compile(rb"-(?<=[0-9][eE]-)[0-9]{18}")
 _TOO_FINE_DECIMAL: Final = re.compile(rb"-(?<=[0-9][eE]-)(?:(?<=[0-9]{29}[eE]-)|0*[1-9][0-9])")
+_ESCAPED_NUMBER: Final = re.compile(rb"\\u00(?:2[dDeE]|3[0-9]|[46]5)")
+_TEXT_ENDS: Final = re.compile(rb'[0-9]*"')
 _LONGEST_LOOKED_AT: Final = 64
 
 # What a field is expected to be: a type, or an object whose fields are read by their paths.
@@ -55,7 +57,8 @@ class JsonArrow:
         self._kinds = {column.name: column_type.parse(column.type) for column in dataset.columns}
         self._nulls = source.nulls
         self._null_digits = any(re.search("[0-9]", null) for null in source.nulls)
-        self._too_fine = _TOO_FINE_DECIMAL if any("decimal" in column.type for column in dataset.columns) else _TOO_FINE
+        decimals = any("decimal" in column.type for column in dataset.columns)
+        self._unsafe = (_TOO_FINE_DECIMAL, _ESCAPED_NUMBER) if decimals else (_TOO_FINE,)
         self._learned = 0
         self._shape: dict[str, Shape] = {}
         self.possible = all(self._expect(column) for column in self._names)
@@ -156,8 +159,9 @@ class JsonArrow:
 
         if bytes(text[:1]) != b"{":
             raise NotParsedError  # pyarrow 25 ends the process when the first value is null
-        if number := _first_number(self._too_fine, bytes(text)):
-            raise NotParsedError(token=number)
+        for pattern in self._unsafe:
+            if number := _first_number(pattern, bytes(text)):
+                raise NotParsedError(token=number)
         try:
             table = json.read_json(
                 pa.BufferReader(text),
@@ -205,11 +209,15 @@ def _is_whole(value: object) -> bool:
 
 
 def _first_number(pattern: re.Pattern[bytes], text: bytes) -> bytes | None:
-    """The beginning of the first number in which the pattern finds its exponent; what stands in texts is none."""
+    """The beginning of the first number in which the pattern finds its exponent, or an escape that may write one.
+
+    A number may be a whole text, which Arrow takes for a decimal, too; what stands within a text is none.
+    """
     for found in pattern.finditer(text):
         start = max(0, found.start() - _LONGEST_LOOKED_AT)
         before = text[start : found.start() - 1].rstrip(b"0123456789.-")
-        if before[-1:] in b":,[ \t\r\n":
+        is_text = before[-1:] == b'"' and _TEXT_ENDS.match(text, found.end())
+        if is_text or before[-1:] in b":,[ \t\r\n" or found[0][:1] == b"\\":
             return text[start + len(before) : found.end()]
     return None
 
