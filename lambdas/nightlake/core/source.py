@@ -80,8 +80,8 @@ def _pairs(columns: object) -> object:
     if not isinstance(columns, Mapping):
         raise ValueError(f"{columns!r} renames no columns: write `column: name in the source`, or remove it")  # noqa: TRY004
     for column, source in columns.items():
-        if not isinstance(source, str) or not source:
-            raise ValueError(f"{source!r} is no name of {column!r} in the source: write a text, in quotes")
+        if not isinstance(source, str):
+            raise ValueError(f"{source!r} is no name of {column!r} in the source: write a text, in quotes")  # noqa: TRY004
     return tuple({"column": column, "source": source} for column, source in columns.items())
 
 
@@ -93,10 +93,10 @@ Spellings = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_dist
 
 
 class ColumnMapping(Frozen):
-    """Where a column's values come from: a header name, or a dotted path into a JSON object."""
+    """Where a column's values come from: a header name (which may be empty), or a dotted path into a JSON object."""
 
     column: str
-    source: str = Field(min_length=1)
+    source: str
 
 
 class Ready(Frozen):

@@ -29,7 +29,11 @@ _LOOKED_AT_RECORDS: Final = 200
 _MOST: Final = 0.7
 _PREAMBLE_RECORDS: Final = 20
 _UNDEFINED_IN_CP1252: Final = re.compile(b"[\x81\x8d\x8f\x90\x9d]")
-_VALUE: Final = re.compile(r"[-+]?\.?[0-9][-+0-9.,:/ TZ]*|(?i:true|false|null|na|n/a|)")
+_VALUE: Final = re.compile(
+    r"[-+]?\.?[0-9][-+0-9.,:/ TZ%]*(?:[eE][-+]?[0-9]+)?|(?i:true|false|null|na|n/a|nan|[-+]?inf|)"
+)
+_YEAR: Final = re.compile("(?:19|20)[0-9]{2}")
+_FEWEST_YEARS: Final = 3
 
 
 def format_of(excerpt: Excerpt, encoding: str) -> Format:
@@ -134,15 +138,24 @@ def _with_header(source: CsvSource, found: Sequence[Record], width: int, names: 
     skip = sum(record.lines for record in before) if len(before) <= _PREAMBLE_RECORDS else 0
     if not _is_header(first.fields, [row.fields for row in rows[1:]], names):
         return source.model_copy(update={"header": False, "skip_lines": skip})
-    if len(set(first.fields)) < width or "" in first.fields:  # names that cannot be read by
+    if len(set(first.fields)) < width:  # names that cannot be read by
         return source.model_copy(update={"header": False, "skip_lines": skip + first.lines})
     return source.model_copy(update={"skip_lines": skip})
 
 
 def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], names: Collection[str]) -> bool:
-    """Whether the first record names the columns: it has known names, or no values where the others have some."""
+    """Whether the first record names the columns: it has known names, or no values (but years in a row) of its own."""
     if any(name in names or column_name(name) in names for name in first):
         return True
-    if any(_VALUE.fullmatch(field) for field in first if field):
+    values = [field for field in first if field and _VALUE.fullmatch(field)]
+    if values and not _are_years(values):
         return False
     return not any(field in {row[place] for row in others} for place, field in enumerate(first) if field)
+
+
+def _are_years(fields: Sequence[str]) -> bool:
+    """Whether these are columns by years: 2019, 2020, 2021."""
+    if len(fields) < _FEWEST_YEARS or not all(map(_YEAR.fullmatch, fields)):
+        return False
+    years = [*map(int, fields)]
+    return years == [*range(years[0], years[0] + len(years))]
