@@ -368,6 +368,12 @@ def test_damage_in_a_sample_says_nothing_of_its_columns(tmp_path: Path) -> None:
     assert proposed(tmp_path / "a.csv")["id"]["physicalType"] == "bigint"
 
 
+def test_a_last_column_that_begins_empty_is_one(tmp_path: Path) -> None:
+    file = land(tmp_path, "1,x,\n" * 300 + "2,y,z\n" * 3)
+    assert "trailing_delimiter" not in source_of(file)
+    assert converted(file, tmp_path)["rows_out"] == 303
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '"just text"', '[{"a": 1'])
 def test_what_holds_no_table_is_refused_by_name_or_proposed(tmp_path: Path, text: str) -> None:
     done = infer(land(tmp_path, text))

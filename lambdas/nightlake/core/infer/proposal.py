@@ -119,6 +119,11 @@ def _read(
     if form == "csv":
         csv = csv_dialect(as_bytes(looked_at.head, encoding), encoding, dataset, names, whole=looked_at.whole)
         sample = csv_sample(looked_at, csv)
+        if csv.trailing_delimiter and sample.odd:  # perhaps a last column that begins empty
+            plain = csv.model_copy(update={"trailing_delimiter": False})
+            again = csv_sample(looked_at, plain)
+            if again.odd < sample.odd:
+                csv, sample = plain, again
         if sample.odd > sample.quoted:  # more records are broken by quotes than made by them
             csv = csv.model_copy(update={"quote": None})
             sample = csv_sample(looked_at, csv)
