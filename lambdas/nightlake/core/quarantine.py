@@ -26,7 +26,11 @@ _COLUMNS = (
     Column(name="dataset", type="string", description="The dataset that refused the row."),
     Column(name="object", type="string", description="The object that the row came in, as s3://bucket/key."),
     Column(name="version", type="string", description="The version of that object."),
-    Column(name="offset", type="bigint", description="The byte of the object, unpacked, that the row begins with, where known."),
+    Column(
+        name="offset",
+        type="bigint",
+        description="The byte that the row begins with, in the object or in the text packed in it, where known.",
+    ),
     Column(
         name="line",
         type="bigint",
