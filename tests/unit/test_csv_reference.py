@@ -109,6 +109,9 @@ DAMAGE: dict[str, tuple[bytes, dict[str, Any], list[tuple[str, ...]], list[tuple
     "a damaged record of many lines costs its lines": (
         b'a,"b"c\nd e\nf"\ng,h\n', {}, [("g", "h")], [(QUOTE, 'a,"b"c'), (FIELDS, "d e"), (QUOTE, 'f"')],
     ),
+    "lines in broken quotes that look like records": (
+        b'a,"b"c\nd,e\nf"\ng,h\n', {}, [("d", "e"), ("g", "h")], [(QUOTE, 'a,"b"c'), (QUOTE, 'f"')],
+    ),
     "what is declared of one line": (b'"a\n"b,c\n', {"multiline": False}, [], [(QUOTE, '"a'), (QUOTE, '"b,c')]),
     "bytes that are no text": (
         b"a,\xff\nb,c\n\xe2\x82,d\n", {}, [("b", "c")], [(ENCODING, "a,\\xff"), (ENCODING, "\\xe2\\x82,d")],
