@@ -366,6 +366,7 @@ def test_damage_in_a_sample_says_nothing_of_its_columns(tmp_path: Path) -> None:
     done = infer(land(tmp_path, text))
     assert "1 records of the sample could not be read" in done.stdout
     assert proposed(tmp_path / "a.csv")["id"]["physicalType"] == "bigint"
+    assert source_of(tmp_path / "a.csv").get("quote", '"') == '"'
 
 
 def test_a_last_column_that_begins_empty_is_one(tmp_path: Path) -> None:

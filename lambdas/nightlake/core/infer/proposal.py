@@ -118,15 +118,7 @@ def _read(
         return ParquetSource.model_validate(common), sample, guesses
     if form == "csv":
         csv = csv_dialect(as_bytes(looked_at.head, encoding), encoding, dataset, names, whole=looked_at.whole)
-        sample = csv_sample(looked_at, csv)
-        if csv.trailing_delimiter and sample.odd:  # perhaps a last column that begins empty
-            plain = csv.model_copy(update={"trailing_delimiter": False})
-            again = csv_sample(looked_at, plain)
-            if again.odd < sample.odd:
-                csv, sample = plain, again
-        if sample.odd > sample.quoted:  # more records are broken by quotes than made by them
-            csv = csv.model_copy(update={"quote": None})
-            sample = csv_sample(looked_at, csv)
+        csv, sample = _sampled(looked_at, csv)
         texts = {name: _present(values, csv.nulls) for name, values in sample.columns.items()}
         plain = {name: guess_text(counted) for name, counted in texts.items()}
         said, numbers = separated(texts, plain)
@@ -136,6 +128,19 @@ def _read(
     found = {name: guess_json(values) for name, values in sample.columns.items() if name}
     known = {name: guess for name, guess in found.items() if guess is not None}
     return model.model_validate({**common, "encoding": encoding}), sample, known
+
+
+def _sampled(looked_at: Excerpt, source: CsvSource) -> tuple[CsvSource, Sample]:
+    """The rows; read without a trailing delimiter, or without quotes, where more can be read so."""
+    sample = csv_sample(looked_at, source)
+    for change in ({"trailing_delimiter": False}, {"quote": None}):
+        if sample.odd == 0 or ("quote" in change and sample.odd <= sample.quoted):
+            continue
+        other = source.model_copy(update=change)
+        again = csv_sample(looked_at, other)
+        if again.odd < sample.odd:
+            source, sample = other, again
+    return source, sample
 
 
 def _present(values: Iterable[Any], nulls: Collection[str]) -> Counter[str]:
