@@ -8,7 +8,6 @@ from datetime import UTC
 from typing import Any
 
 from nightlake.core import errors, layout
-from nightlake.core.cost import conversion_bill, load_prices
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
@@ -32,7 +31,9 @@ class Night:
         """All there is to know of it, as `--json` prints it."""
         outputs = cloud.outputs()
         record = (
-            self.record.model_dump(mode="json", exclude={"pipeline", "error", "execution_id"}) if self.record else {}
+            self.record.model_dump(mode="json", exclude={"pipeline", "error", "execution_id", "conversion"})
+            if self.record
+            else {}
         )
         return {
             "pipeline": self.pipeline,
@@ -54,11 +55,7 @@ class Night:
         """What the conversion used, and what that costs at the prices of the price file; Athena's part is not in it."""
         if self.record is None:
             return None
-        bill = conversion_bill(
-            converted=sum(source.shards - source.reused for source in self.record.sources),
-            gb_seconds=sum(source.gb_seconds for source in self.record.sources),
-            prices=load_prices(),
-        )
+        bill = self.record.conversion
         return {"conversion_usd": sum(item.usd for item in bill), "items": [item.model_dump() for item in bill]}
 
     def _rejected(self) -> Iterator[dict[str, str]]:

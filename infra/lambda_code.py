@@ -21,7 +21,7 @@ def lambda_code(pipelines: Sequence[Pipeline], *, sql: Path = SQL, build: Path =
     """
     files = {
         f"nightlake/{file.relative_to(_PACKAGE).as_posix()}": file.read_bytes()
-        for file in sorted(_PACKAGE.rglob("*.py"))
+        for file in sorted([*_PACKAGE.rglob("*.py"), *_PACKAGE.rglob("*.json")])
     }
     files |= {
         f"nightlake/contracts/{pipeline.name}.json": pipeline.model_dump_json(indent=1).encode()

@@ -109,6 +109,8 @@ def test_a_good_night_is_recorded_with_its_counts_and_lets_its_locks_go(night: N
     )
     assert [(table.table, table.rows, table.files) for table in record.tables] == [("transactions", 2, 2)]
     assert [report.name for report in record.reports] == ["top_products"]
+    requests = next(item for item in record.conversion if item.name == "Lambda, requests")
+    assert requests.quantity == source.shards - source.reused > 0
     assert not night.locked()
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout, lock
 from nightlake.core.catalog import Catalog
+from nightlake.core.cost import conversion_bill, load_prices
 from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import InvalidDateError
 from nightlake.core.history import find_head
@@ -52,6 +53,7 @@ def complete(
     run = run_id(parse_instant(end.started_at), end.execution_id)
     day = _day(end.date)
     head = find_head(lake, pipeline.name)
+    judged = tuple(sources(pipeline, day, run, end.sources, lake=lake, raw=raw, now=now)) if day else ()
     record = RunRecord(
         pipeline=pipeline.name,
         date=day,
@@ -62,11 +64,16 @@ def complete(
         started_at=end.started_at,
         ended_at=now.isoformat(timespec="milliseconds"),
         contract_hash=pipeline.contract_hash,
-        sources=tuple(sources(pipeline, day, run, end.sources, lake=lake, raw=raw, now=now)) if day else (),
+        sources=judged,
         audits=tuple(audits(lake, pipeline, day, run)) if day else (),
         tables=tuple(sealed_tables(lake, pipeline, day, run)) if day else (),
         snapshot=published(head[0].kept, run) if head else None,
         reports=end.reports,
+        conversion=conversion_bill(
+            converted=sum(source.shards - source.reused for source in judged),
+            gb_seconds=sum(source.gb_seconds for source in judged),
+            prices=load_prices(),
+        ),
     )
     key = layout.record(pipeline.name, run)
     lake.put_model(key, record)

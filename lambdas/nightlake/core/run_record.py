@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightlake.core import layout
+from nightlake.core.cost import Item
 from nightlake.core.delivery import find_delivery
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Pipeline
@@ -79,7 +80,7 @@ class RunRecord(Frozen):
     """One run as it ended; times in ISO 8601. `date` is None where Prepare failed before it knew the day.
 
     `snapshot` is the number that the run published, also when a later step failed; `audits` are the verdicts on keys,
-    relationships and merges.
+    relationships and merges; `conversion` is the bill of what was converted.
     """
 
     pipeline: str
@@ -96,6 +97,7 @@ class RunRecord(Frozen):
     tables: tuple[TableRecord, ...]
     snapshot: int | None
     reports: tuple[ReportRecord, ...]
+    conversion: tuple[Item, ...] = ()
 
 
 class SourceEnd(BaseModel):
