@@ -16,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.text import Text
 
-from cli.directory import read_range
+from cli.directory import read_range, seekable
 from cli.output import FAILED, Json, answer, errors_told, progress
 from cli.quality import counted, rules_table
 
@@ -27,7 +27,12 @@ PIPELINE_FILE = "pipeline.yaml"
 
 
 def convert(
-    files: Annotated[list[Path], typer.Argument(help="What was delivered.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="What was delivered.", exists=True, dir_okay=False, callback=lambda files: [*map(seekable, files)]
+        ),
+    ],
     *,
     contract: Annotated[Path, typer.Option(help="The contract, an ODCS file.", exists=True, dir_okay=False)],
     dataset: Annotated[str, typer.Option(help="The dataset of the contract that the files hold.")],

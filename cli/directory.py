@@ -11,9 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
+import typer
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
 
 _PIECE_BYTES: Final = 1 << 20
+
+
+def seekable(path: Path) -> Path:
+    """The path of a file that can be read anywhere; a pipe or a device is a wrong usage."""
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"{path} is a pipe or a device, and can be read only once: save it as a file first")
+    return path
 
 
 def read_range(path: Path, start: int, end: int) -> Iterator[bytes]:

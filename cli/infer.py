@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from nightlake.core.dataset_compiler import table_fault
 
-from cli.directory import read_range
+from cli.directory import read_range, seekable
 from cli.output import Json, errors_told, progress
 
 
@@ -23,7 +23,9 @@ class Format(StrEnum):
 
 
 def infer(
-    file: Annotated[Path, typer.Argument(help="A sample of what is delivered.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A sample of what is delivered.", exists=True, dir_okay=False, callback=seekable)
+    ],
     *,
     dataset: Annotated[str, typer.Option(help="What the dataset, and its table, will be called.")],
     form: Annotated[

@@ -247,3 +247,11 @@ class TestDirectory:
         file.write_text("newer")
         with pytest.raises(ObjectNotFoundError):
             [*store.stream("orders/a.csv", 0, 3, info.version_id)]
+
+
+@pytest.mark.parametrize("command", ["infer", "convert"])
+def test_what_can_be_read_only_once_is_a_wrong_usage(contract: Path, command: str) -> None:
+    options = () if command == "infer" else ("--contract", str(contract), "--out", str(contract.parent / "out"))
+    done = CliRunner().invoke(app, [command, "/dev/null", "--dataset", "orders", *options])
+    assert done.exit_code == 2
+    assert "save it as a file first" in " ".join(done.output.replace("│", " ").split())

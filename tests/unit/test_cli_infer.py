@@ -393,3 +393,12 @@ def test_standard_output_is_the_contract_alone(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert yaml.safe_load(done.stdout)["id"] == "orders"
     assert "p.yaml" in done.stderr
+
+
+def test_a_number_that_no_computer_can_hold_is_an_odd_record(tmp_path: Path) -> None:
+    for name, text in (
+        ("a.jsonl", '{"a":1e99999999999999999999}\n{"a":1}\n'),
+        ("a.json", '[{"a":1},{"a":1e%s}]' % ("9" * 30)),
+    ):
+        facts = json.loads(infer(land(tmp_path, text, name), "--json").stdout)
+        assert (facts["rows"], facts["ok"]) == (1, True)

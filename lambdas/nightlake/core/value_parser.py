@@ -22,6 +22,7 @@ OUT_OF_YEARS: Final = "out of the years 1 to 9999 in UTC"
 TOO_FINE: Final = "finer than the milliseconds that a timestamp holds"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HALF_MILLISECOND: Final = 500
+_REMEMBERED_LENGTH: Final = 64  # blanks between date and time may be a megabyte of each row
 _WIDE = Context(prec=2 * MAX_PRECISION)
 _INTEGER_DIGITS = 19  # of the widest integer
 
@@ -264,9 +265,13 @@ def _date(value: object, reading: Reading) -> date:
     return _strptime(value, reading.date_formats)[0].date()
 
 
-@lru_cache(maxsize=1 << 16)
 def _strptime(text: str, formats: tuple[str, ...]) -> tuple[datetime, Decimal]:
     """The moment, and what it lacks, in microseconds. Raises ValueError."""
+    return (_moment if len(text) <= _REMEMBERED_LENGTH else _moment.__wrapped__)(text, formats)
+
+
+@lru_cache(maxsize=1 << 16)
+def _moment(text: str, formats: tuple[str, ...]) -> tuple[datetime, Decimal]:
     for pattern in formats:
         if pattern in EPOCHS:
             if re.fullmatch(_JSON.number, text):

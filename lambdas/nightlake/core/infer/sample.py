@@ -90,7 +90,7 @@ def _lines(texts: list[str], *, ended: bool) -> Iterator[object]:
             if line.strip():
                 try:
                     yield _DECODER.decode(line)
-                except (ValueError, RecursionError):
+                except (ValueError, ArithmeticError, RecursionError):
                     yield None
 
 
@@ -102,6 +102,6 @@ def _elements(text: str) -> Iterator[object]:
             at += 1
         try:
             value, at = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
+        except (ValueError, ArithmeticError, RecursionError):
             return
         yield value

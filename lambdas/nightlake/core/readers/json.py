@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ from nightlake.core.shard import Shard
 from nightlake.core.source import JsonSource
 
 RECORD_LIMIT: Final = 1 << 24  # characters
+_NO_BLANK: Final = re.compile(f"[^{json_record.WHITESPACE}]")
 _NO_ARRAY: Final = "{} does not begin with [; deliver one array, or declare jsonl for one object a line"
 _ANY: Final = json.JSONDecoder(parse_int=str, parse_float=str)
 
@@ -55,8 +57,8 @@ class Window:
     def at_end(self) -> bool:
         """Whether nothing but whitespace is left, which is skipped."""
         while True:
-            while self.at < len(self.text) and self.text[self.at] in json_record.WHITESPACE:
-                self.at += 1
+            found = _NO_BLANK.search(self.text, self.at)
+            self.at = found.start() if found else len(self.text)
             if self.at < len(self.text):
                 return False
             if self.ended:
