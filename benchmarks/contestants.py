@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/contestants.py CONTESTANT SHAPE FILE OUT [--threads 1]
 
-Prints {"seconds", "cpu_seconds", "rows", "refused", "megabytes", "rss_megabytes"}: the times without imports, the Parquet's size, the
-greatest memory of the process. All write the same columns of the same types; only ours checks and accounts for them.
+Prints {"seconds", "cpu_seconds", "rows", "refused", "megabytes", "rss_megabytes"}: the times without imports, the
+Parquet's size, the greatest memory of the process. All write the same columns of the same types; only ours checks and
+accounts for them.
 """
 
 import argparse

@@ -30,20 +30,22 @@ from cli.keys import with_keys
 
 QUARANTINE: Final = "_quarantine"
 RECEIPTS: Final = "_receipts"
+REJECTED: Final = "_rejected"
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of the files: the verdict, the receipts as they lie in the output folder, where refused rows lie."""
+    """What became of the files: the verdict, the receipts, and where rows and refused rows lie."""
 
     validation: Validation
     receipts: tuple[Receipt, ...]
+    rows: Path
     quarantine: Path
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where one conversion reads and writes; it travels to other processes."""
+    """Where one conversion reads and writes; all threads share it."""
 
     pipeline: Pipeline
     files: Mapping[str, Path]
@@ -73,7 +75,7 @@ class _NoPartitions:
 def convert_files(
     pipeline: Pipeline, files: Sequence[Path], out: Path, *, day: date, jobs: int, done: Callable[[Shard], None]
 ) -> Converted:
-    """Convert the files as the delivery of one day; `out` has the rows afterwards only if the verdict is good.
+    """Convert the files as the delivery of one day; the rows lie in `out`, or apart if the verdict is not good.
 
     Refused rows and receipts are kept in any case. Raises OutputTakenError, or what makes a file unreadable.
     """
@@ -127,7 +129,9 @@ def convert_files(
             validation = with_keys(
                 validation, pipeline, _files(place, receipts), scratch=place.folder / "keys", threads=jobs
             )
-        return Converted(validation, _publish(place, validation, receipts, out), out / QUARANTINE / dataset.name)
+        kept = _publish(place, validation, receipts, out)
+        rows = out if validation.status == "good" else out / REJECTED
+        return Converted(validation, kept, rows, out / QUARANTINE / dataset.name)
 
 
 def _keys(files: Sequence[Path], folder: str) -> dict[str, Path]:
@@ -174,7 +178,8 @@ def _clear(out: Path, dataset: Dataset) -> None:
                 f"{folder} is there and no conversion made it: its files would be read as rows; "
                 "name another folder with --out"
             )
-    for folder in (*folders, out / QUARANTINE / dataset.name, receipts):
+    rejected = [out / REJECTED / table.name for table in tables(dataset)]
+    for folder in (*folders, *rejected, out / QUARANTINE / dataset.name, receipts):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -193,9 +198,9 @@ def _files(place: Workplace, receipts: Sequence[Receipt]) -> Mapping[str, Sequen
 
 
 def _publish(place: Workplace, validation: Validation, receipts: Sequence[Receipt], out: Path) -> tuple[Receipt, ...]:
-    """Put rows, refused rows and receipts into the output folder; rows only if the verdict is good."""
-    if validation.status == "good":
-        receipts = [_moved(place, receipt, number, out) for number, receipt in enumerate(receipts)]
+    """Put rows, refused rows and receipts into the output folder; rows of a rejected delivery apart from others."""
+    folder = "" if validation.status == "good" else f"{REJECTED}/"
+    receipts = [_moved(place, receipt, number, folder, out) for number, receipt in enumerate(receipts)]
     for number, receipt in enumerate(receipts):
         Directory("out", out).put_model(f"{RECEIPTS}/{validation.dataset}/{number:05}.json", receipt)
     for key in [*place.quarantine.keys()]:
@@ -204,11 +209,11 @@ def _publish(place: Workplace, validation: Validation, receipts: Sequence[Receip
     return tuple(receipts)
 
 
-def _moved(place: Workplace, receipt: Receipt, number: int, out: Path) -> Receipt:
+def _moved(place: Workplace, receipt: Receipt, number: int, folder: str, out: Path) -> Receipt:
     """The receipt with its files where they are read."""
     files = []
     for part, file in enumerate(receipt.files):
-        key = f"{file.table}/{layout.day_path(file.day)}/{number:05}-{part}.parquet"
+        key = f"{folder}{file.table}/{layout.day_path(file.day)}/{number:05}-{part}.parquet"
         _move(place.lake.path(file.key), out / key)
         files.append(file.model_copy(update={"key": key}))
     return receipt.model_copy(update={"files": tuple(files)})

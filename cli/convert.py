@@ -53,7 +53,7 @@ def convert(
         ),
     ] = None,
     date: Annotated[str | None, typer.Option(help="Business date YYYY-MM-DD.", show_default="today, UTC")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="So many processes convert.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="So many threads convert.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Convert files to checked Parquet, refused rows set aside. Ends with 1 where they are rejected."""
@@ -69,7 +69,7 @@ def convert(
             converted = convert_files(
                 pipeline, files, out, day=day, jobs=jobs, done=lambda shard: bar.advance(task, shard.end - shard.start)
             )
-        facts = _facts(converted, pipeline.datasets[0], out, size=size, seconds=time.perf_counter() - began)
+        facts = _facts(converted, pipeline.datasets[0], size=size, seconds=time.perf_counter() - began)
     answer(facts, view=Group(*_parts(facts)), as_json=as_json, code=0 if facts["status"] == "good" else FAILED)
 
 
@@ -96,25 +96,24 @@ def _bar() -> Progress:
     return Progress(*columns, TimeElapsedColumn(), console=progress, transient=True)
 
 
-def _facts(converted: "Converted", dataset: Dataset, out: Path, *, size: int, seconds: float) -> dict[str, Any]:
+def _facts(converted: "Converted", dataset: Dataset, *, size: int, seconds: float) -> dict[str, Any]:
     validation = converted.validation
     files = [file for receipt in converted.receipts for file in receipt.files]
-    good = validation.status == "good"
     return {
         "dataset": validation.dataset,
         "date": validation.date,
         "status": validation.status,
-        "out": str(out),
+        "out": str(converted.rows),
         "files": validation.objects,
         "bytes": size,
         "rows_in": validation.rows + validation.quarantined,
-        "rows_out": validation.rows if good else 0,
+        "rows_out": validation.rows,
         "rows_quarantined": validation.quarantined,
         "shards": validation.shards,
         "seconds": round(seconds, 3),
         "mb_per_second": round(size / 1e6 / seconds, 1),
-        "parquet_files": len(files) if good else 0,
-        "parquet_bytes": sum(file.size for file in files) if good else 0,
+        "parquet_files": len(files),
+        "parquet_bytes": sum(file.size for file in files),
         "quarantine": str(converted.quarantine) if validation.quarantined else None,
         "rules": [rule.model_dump() for rule in (*validation.rules, *_unchecked(dataset))],
         "problems": [finding.model_dump() for finding in validation.problems],
@@ -143,7 +142,7 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
     for kind, style in (("problems", "red"), ("warnings", "yellow")):
         for finding in facts[kind]:
             yield Text(f"{finding['rule']}: {finding['reason']}. Look at: {finding['where']}", style)
-    if good:
+    if facts["parquet_files"]:
         yield Text(f"{facts['parquet_files']} files of Parquet, {facts['parquet_bytes']:,} bytes, in {facts['out']}")
     if facts["quarantine"]:
         yield Text(f"Refused rows: {facts['quarantine']}")

@@ -16,7 +16,7 @@ from infra.build import BUILD, build_once
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements-lambda.txt"
 
-# What our code never loads: Flight, and what serves only those who compile against Arrow or test it.
+# What our code never loads: Flight, and what serves only those who compile against Arrow and numpy or test them.
 _UNUSED = (
     "bin",
     "pyarrow/include",
@@ -27,6 +27,12 @@ _UNUSED = (
     "pyarrow/**/*.pxi",
     "pyarrow/**/*.pyx",
     "pyarrow/**/*.h",
+    "numpy/**/tests",
+    "numpy/**/*.pyi",
+    "numpy/**/*.a",
+    "numpy/_core/include",
+    "numpy/distutils",
+    "numpy/f2py",
     # Lists what was installed, not what is left after trimming.
     "*.dist-info/RECORD",
 )
@@ -64,8 +70,6 @@ def _make(directory: Path, target: Target) -> None:
     platforms = [option for platform in target.platforms for option in ("--platform", platform)]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     wheels = ["--only-binary=:all:", "--no-deps", "--implementation", "cp", "--python-version", target.python]
-    # The pip of Python 3.11 holds what a wheel requires against its own interpreter, not against the target.
-    wheels.append("--ignore-requires-python")
     command = [*pip, *wheels, *platforms, "--target", str(directory), "--requirement", str(REQUIREMENTS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no part is input
     if done.returncode != 0:

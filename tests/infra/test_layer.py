@@ -20,7 +20,7 @@ from infra.layer import LayerError, Target, layer
 ROOT = Path(__file__).parents[2]
 
 LIMIT_BYTES = 262_144_000  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-BUDGET_BYTES = 160_000_000  # ours: what it grows to is decided here and not found out by a deployment
+BUDGET_BYTES = 190_000_000  # ours: what it grows to is decided here and not found out by a deployment
 
 LAMBDA_ENVIRONMENT = {
     **default_environment(),
@@ -149,7 +149,8 @@ context = SimpleNamespace(
     invoked_function_arn="arn:aws:lambda:x:1:function:f",
     aws_request_id="1",
 )
-table = define_table.handler({"pipeline": "sales", "database": "served", "table": "products"}, context)
+asked = {"pipeline": "sales", "database": "served", "table": "products", "found": {}}
+table = define_table.handler(asked, context)["input"]
 lake = PublishedLake()
 products = pipelines()["sales"].datasets[1].columns
 lake.publish("products", products, {datetime.date(2017, 6, 12): [[{"product_id": 7}, {"product_id": 8}]]})

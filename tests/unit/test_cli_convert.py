@@ -124,15 +124,19 @@ def test_a_repeated_key_is_counted_over_all_files_and_rejects_where_the_contract
     assert "orders.primary_key" in {finding["rule"] for finding in told[kind]}
 
 
-def test_too_many_refused_rows_reject_the_files_by_name_and_publish_none(contract: Path, tmp_path: Path) -> None:
+def test_too_many_refused_rows_reject_the_files_by_name_and_keep_their_rows_apart(
+    contract: Path, tmp_path: Path
+) -> None:
     bad = HEADER + "1,a,b,1\n" + "x,a,b,1\n" * 3
     done = convert(contract, land(tmp_path, "a.csv", bad), options=("--json",))
     told = facts(done)
     assert done.exit_code == 1
-    assert (told["ok"], told["status"], told["rows_in"], told["rows_out"]) == (False, "rejected", 4, 0)
+    assert (told["ok"], told["status"], told["rows_in"], told["rows_out"]) == (False, "rejected", 4, 1)
     assert told["problems"][0]["rule"] == "orders.max_quarantined_percent"
     out = tmp_path / "out"
     assert not (out / "orders").exists()
+    assert told["out"] == str(out / "_rejected")
+    assert sum(pq.ParquetFile(path).metadata.num_rows for path in (out / "_rejected/orders").rglob("*.parquet")) == 1
     assert [*(out / "_quarantine/orders").glob("*.parquet")]
     assert [*(out / "_receipts/orders").glob("*.json")]
     assert "orders.max_quarantined_percent" in convert(contract, tmp_path / "a.csv").stdout

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from athena_shop import SQL, Shop
+from nightlake.adapters.glue import Glue
 from nightlake.core.view import is_current
 
 MILK = {"product_id": 10, "manufacturer_id": 1, "department": "GROCERY", "brand": "Private"}
@@ -108,5 +109,5 @@ def test_a_view_that_was_created_needs_no_second_time(shop: Shop, name: str) -> 
     shop.land("2017-06-12")
     shop.merge("sales_enriched", "2017-06-12")
     shop.run("view", name, "2017-06-12")
-    made = shop.lake.glue.get_table(DatabaseName="served", Name=name)["Table"]
-    assert is_current(made, shop.statement("view", name, "2017-06-13").query)
+    statement = shop.statement("view", name, "2017-06-13").query
+    assert is_current(Glue(shop.lake.glue), "served", name, statement)

@@ -219,7 +219,9 @@ def _expression(condition: Condition, schema: "pa.Schema") -> "ds.Expression":
     kind = schema.field(condition.column).type
     if condition.operator == "in":
         return column.isin(pa.array(condition.values, kind))
-    return _COMPARE[condition.operator](column, pa.scalar(condition.values[0], kind))
+    compared = _COMPARE[condition.operator](column, pa.scalar(condition.values[0], kind))
+    # NaN differs from everything, and the statistics of a row group leave it out
+    return compared | column.is_nan() if condition.operator == "ne" and pa.types.is_floating(kind) else compared
 
 
 _COMPARE: Final = {

@@ -15,6 +15,7 @@ from nightlake.core.readers.csv import read_csv
 from nightlake.core.readers.csv_block import Block, BlockReader
 from nightlake.core.readers.csv_head import Head
 from nightlake.core.readers.csv_text import Stream, open_text
+from nightlake.core.readers.text import MOST_LINES, of_so_many_lines
 from nightlake.core.shard import Shard
 from nightlake.core.source import CsvSource
 
@@ -39,6 +40,8 @@ def read_csv_fast(
         if missing > 0:
             window.grow(missing)
         part = window.data[window.at : window.at + max(grown, 2 * block_bytes)]
+        if not grown:
+            part = part[: of_so_many_lines(part, len(part), MOST_LINES)]
         final = window.final and window.at + len(part) == len(window.data)
         block = Block(part, window.offset if text.has_offsets else None, line, final)
         batch, length, goes_on = reader.read(block, text.last - window.offset)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from nightlake.core.readers.text import UTF_16, end_of_line, texts
+from nightlake.core.readers.text import MOST_LINES, UTF_16, end_of_line, of_so_many_lines, texts
 from nightlake.core.shard import Shard
 from nightlake.core.source import LinesSource
 
@@ -61,6 +61,7 @@ class LineBlocks:
                 self._fill(2 * len(self._data))
                 whole = self._whole_lines()
             if whole:
+                whole = of_so_many_lines(self._data, whole, MOST_LINES)
                 block = Block(self._data[:whole], self.at)
                 self._drop(whole)
             else:

@@ -10,6 +10,7 @@ from nightlake.core.errors import EncodingError
 UTF_16: Final = "utf-16"
 # A wrong byte becomes one lone surrogate: it can neither make nor break a quote, a delimiter or a line end.
 WRONG_BYTES: Final = "surrogateescape"
+MOST_LINES: Final = 1 << 16  # that are read at once: of refused ones each is an object of its own
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _CR: Final = 0x0D
 
@@ -35,6 +36,17 @@ def count_lines(data: bytes, start: int, end: int) -> int:
     """How many lines these bytes are; the last one may have no end."""
     ends = data.count(b"\n", start, end) + data.count(b"\r", start, end) - data.count(b"\r\n", start, end)
     return ends + (end > start and data[end - 1] not in b"\r\n")
+
+
+def of_so_many_lines(data: bytes, end: int, lines: int) -> int:
+    """Where the first `lines` lines of the bytes up to `end` end, with their line ends; `end` where there are fewer."""
+    import numpy as np
+
+    if data.count(b"\n", 0, end) + data.count(b"\r", 0, end) <= lines:
+        return end
+    content = np.frombuffer(data, np.uint8, end)
+    last = int(np.flatnonzero((content == ord("\n")) | (content == ord("\r")))[lines - 1])
+    return last + 1 + data.startswith(b"\r\n", last)
 
 
 def texts(pieces: Iterable[bytes], encoding: str, *, where: str, final: bool = True) -> Iterator[str]:
