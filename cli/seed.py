@@ -70,7 +70,7 @@ def seed(
 
 def _key(pipeline: Pipeline, delivery: Delivery, day: date) -> str:
     """Where the producer puts the file: in the folder of the source's path, under a name that its pattern takes."""
-    source = next(source for source in pipeline.sources if source.dataset == delivery.dataset)
+    source = pipeline.source(delivery.dataset)
     folder, _, pattern = _path(source, day).rpartition("/")
     if not fnmatch(delivery.name, pattern):
         raise NoSeederError(

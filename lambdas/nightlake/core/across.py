@@ -12,6 +12,7 @@ from nightlake.core import column_type, layout
 from nightlake.core.across_parts import Part
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
 from nightlake.core.source_rules import queried_rules
+from nightlake.core.sql_reading import PLACEHOLDER
 from nightlake.core.table import PARTITION_KEYS, tables
 from nightlake.core.union_all import union_all
 
@@ -26,7 +27,7 @@ class _Scope:
     By default it is what the Task Statement binds: the placeholder day of every SQL file, tables without a database.
     """
 
-    day: date = date(2000, 1, 1)
+    day: date = PLACEHOLDER
     database: str | None = None
     part: Part = field(default_factory=Part)
 

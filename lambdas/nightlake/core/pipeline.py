@@ -136,5 +136,13 @@ class Pipeline(Frozen):
         fields = self.model_dump(mode="json", exclude={"contract_hash"})
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of that name, which there is."""
+        return next(dataset for dataset in self.datasets if dataset.name == name)
+
+    def source(self, dataset: str) -> AnySource:
+        """Where the rows of that dataset come from."""
+        return next(source for source in self.sources if source.dataset == dataset)
+
     def __hash__(self) -> int:
         return hash(self.contract_hash)

@@ -73,8 +73,7 @@ def plan(
     EncodingError, CompressedObjectError, JsonTruncatedError, JsonSyntaxError, ParquetUnreadableError,
     SourceChangedError.
     """
-    source = next(source for source in pipeline.sources if source.dataset == request.dataset)
-    dataset = next(dataset for dataset in pipeline.datasets if dataset.name == request.dataset)
+    source, dataset = pipeline.source(request.dataset), pipeline.dataset(request.dataset)
     delivery = find_delivery(source, request.date, raw, now=now)
     if delivery.missing:
         return Planned(wait_seconds=_wait(request, source, delivery, now))

@@ -50,8 +50,8 @@ class ShardOutput:
         self, shard: Shard, pipeline: Pipeline, attempt: Attempt, *, origin: str, spill: IO[bytes], staging: Store
     ) -> None:
         """`origin` is the object as s3://bucket/key; `spill` an open file that takes the refused rows."""
-        self.dataset = next(dataset for dataset in pipeline.datasets if dataset.name == shard.dataset)
-        self.source = next(source for source in pipeline.sources if source.dataset == shard.dataset)
+        self.dataset = pipeline.dataset(shard.dataset)
+        self.source = pipeline.source(shard.dataset)
         self._shard = shard
         self._attempt = attempt
         self._origin = origin

@@ -71,7 +71,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
     Refused rows of this run can be queried afterwards, whatever the verdict. Raises ObjectNotFoundError when there is
     no such plan, ProjectionError when the catalog does not take the quarantine's partition.
     """
-    dataset, source = _declared(request, pipeline)
+    dataset, source = pipeline.dataset(request.dataset), pipeline.source(request.dataset)
     plan = places.lake.get_model(request.plan, Plan)
     receipts = _receipts(plan, places)
     while again := _recut(plan, receipts, pipeline, code_version):
@@ -124,12 +124,6 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
     return validation
 
 
-def _declared(request: Request, pipeline: Pipeline) -> tuple[Dataset, AnySource]:
-    dataset = next(candidate for candidate in pipeline.datasets if candidate.name == request.dataset)
-    source = next(candidate for candidate in pipeline.sources if candidate.dataset == request.dataset)
-    return dataset, source
-
-
 def verdict_key(request: Request) -> str:
     """Where the verdict lies."""
     return layout.validation(request.pipeline, request.date, request.run_id, request.dataset)
@@ -172,7 +166,7 @@ def _unconverted(shard: Shard, run_id: str, places: Places) -> Finding:
 def _imbalances(
     request: Request, plan: Plan, receipts: Sequence[Receipt | None], pipeline: Pipeline, places: Places
 ) -> Iterator[Finding]:
-    dataset, source = _declared(request, pipeline)
+    dataset, source = pipeline.dataset(request.dataset), pipeline.source(request.dataset)
     given = [receipt for receipt in receipts if receipt is not None]
     lost = [shard for shard, receipt in zip(plan.shards, receipts, strict=True) if receipt is None]
     yield from each(lambda shard: _unconverted(shard, request.run_id, places), lost, workers=places.workers)

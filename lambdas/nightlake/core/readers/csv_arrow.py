@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core.readers.csv_record import Dialect
+from nightlake.core.readers.text import is_utf_8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,17 +34,8 @@ def unfit_places(text: bytes, encoding: str) -> list[int]:
 
 
 def _is_text(text: bytes, encoding: str) -> bool:
-    """Whether Arrow, which is faster than Python, already knows that all bytes are text."""
-    import pyarrow as pa
-
-    if encoding != "utf-8":
-        return encoding == "latin-1"
-    offsets = pa.array([0, len(text)], pa.int32()).buffers()[1]
-    try:
-        pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(text)]).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+    """Whether it is already known that all bytes are text."""
+    return encoding == "latin-1" or (encoding == "utf-8" and is_utf_8(text))
 
 
 class RowParser:

@@ -4,13 +4,13 @@ The proof that both agree: Arrow finds as many records as were counted clean, an
 for the reference. Else the reference reads all of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nightlake.core.header import source_names
 from nightlake.core.pipeline import Dataset
-from nightlake.core.readers.batch import Batch, Refused
+from nightlake.core.readers.batch import Batch, Lazy, Refused
 from nightlake.core.readers.csv_arrow import RowParser, unfit_places
 from nightlake.core.readers.csv_record import Record, dialect_of, raw_text, read_record
 from nightlake.core.readers.csv_structure import Marks, Structure
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Places = NDArray[np.int64]
-
-Item = TypeVar("Item")
 
 _LF: Final = 0x0A
 _CR: Final = 0x0D
@@ -216,22 +214,3 @@ class BlockReader:
 
 def _array(column: "pa.ChunkedArray") -> "pa.Array":
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-class Lazy(Sequence[Item]):
-    """A sequence whose items are made when they are asked for."""
-
-    def __init__(self, length: int, make: Callable[[int], Item]) -> None:
-        self._length = length
-        self._make = make
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        places = range(self._length)[index]
-        return self._make(places) if isinstance(places, int) else [self._make(place) for place in places]
-
-    def __len__(self) -> int:
-        return self._length

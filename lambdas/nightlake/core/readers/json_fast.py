@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core.pipeline import Dataset
 from nightlake.core.readers import json_record
-from nightlake.core.readers.batch import Batch, Collector, Refused
+from nightlake.core.readers.batch import Batch, Collector, Lazy, Refused
 from nightlake.core.readers.json_arrow import JsonArrow, NotParsedError
 from nightlake.core.readers.json_record import Object
 from nightlake.core.readers.jsonl import read_jsonl, read_line
 from nightlake.core.readers.lines import Block, LineBlocks
-from nightlake.core.readers.text import UTF_16, WRONG_BYTES
+from nightlake.core.readers.text import UTF_16, WRONG_BYTES, is_utf_8
 from nightlake.core.shard import Shard
 from nightlake.core.source import JsonLinesSource
 
@@ -135,11 +135,17 @@ class _Reader:
             self._learn([self._object(block, lines, row) for row in taken.left[:_SAMPLE]])
         rows = np.sort(np.concatenate(taken.rows)) if taken.rows else np.zeros(0, np.int64)
         first, self._line = self._line + 1, self._line + len(lines)
+
+        def raw(number: int) -> str:
+            row = rows[number]
+            text = lines.data[lines.starts[row] : lines.ends[row]]
+            return text.decode(self._encoding).strip(json_record.WHITESPACE)
+
         return Batch(
             columns=_joined(taken) if taken.rows else self.to_columns([]),
             positions=_positions(rows, first),
-            raw=_Raw(lines, rows, self._encoding),
-            offsets=_Offsets(lines, rows, block.start),
+            raw=Lazy(len(rows), raw),
+            offsets=Lazy(len(rows), lambda number: block.start + int(lines.starts[rows[number]])),
             refused=refused,
             skipped=skipped,
             lines=len(lines),
@@ -175,7 +181,7 @@ class _Reader:
         import numpy as np
 
         data = lines.data
-        if data.isascii() or (self._encoding == "utf-8" and _is_utf_8(data)):
+        if data.isascii() or (self._encoding == "utf-8" and is_utf_8(data)):
             return lines
         decode = codecs.getdecoder(self._encoding)
         view, at = memoryview(data), 0
@@ -259,47 +265,3 @@ def _positions(rows: "np.ndarray[Any, Any]", first: int) -> "pa.Array":
     import pyarrow as pa
 
     return pa.array(rows + first, pa.int64())
-
-
-def _is_utf_8(data: bytes) -> bool:
-    import numpy as np
-    import pyarrow as pa
-
-    bounds = pa.py_buffer(np.array([0, len(data)], np.int32))
-    try:
-        pa.Array.from_buffers(pa.binary(), 1, [None, bounds, pa.py_buffer(data)]).cast(pa.string())
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class _Raw(Sequence[str]):
-    """The texts of the rows, made when they are asked for."""
-
-    lines: _Lines
-    rows: "np.ndarray[Any, Any]"
-    encoding: str
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        row = self.rows[index]
-        text = self.lines.data[self.lines.starts[row] : self.lines.ends[row]]
-        return text.decode(self.encoding).strip(json_record.WHITESPACE)
-
-
-@dataclass(frozen=True)
-class _Offsets(Sequence[int]):
-    """The bytes of the object that the rows begin with."""
-
-    lines: _Lines
-    rows: "np.ndarray[Any, Any]"
-    start: int
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.start + int(self.lines.starts[self.rows[index]])

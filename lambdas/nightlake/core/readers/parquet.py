@@ -2,13 +2,14 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from nightlake.core.errors import ParquetUnreadableError
 from nightlake.core.header import source_names
 from nightlake.core.pipeline import Dataset
-from nightlake.core.readers.batch import BATCH_RECORDS, Batch
+from nightlake.core.readers.batch import BATCH_RECORDS, Batch, Lazy
 from nightlake.core.shard import Shard, SourceObject
 from nightlake.core.source import ParquetSource
 
@@ -48,24 +49,10 @@ class _Ranges(io.RawIOBase):
         return content
 
 
-class _RowTexts(Sequence[str]):
-    """Every row as JSON, written when it is asked for: only refused rows are."""
-
-    def __init__(self, batch: "pa.RecordBatch") -> None:
-        self._batch = batch
-
-    def __len__(self) -> int:
-        return int(self._batch.num_rows)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(len(self))[index]]
-        (row,) = self._batch.slice(range(len(self))[index], 1).to_pylist()
-        return json.dumps(row, ensure_ascii=False, default=str)
+def _row_text(batch: "pa.RecordBatch", number: int) -> str:
+    """A row as JSON."""
+    (row,) = batch.slice(number, 1).to_pylist()
+    return json.dumps(row, ensure_ascii=False, default=str)
 
 
 def open_parquet(source_object: SourceObject, stream: Stream) -> "pq.ParquetFile":
@@ -95,7 +82,13 @@ def read_parquet(shard: Shard, source: ParquetSource, dataset: Dataset, stream: 
             columns: dict[str, Any] = {column: batch.column(name) for column, name in names.items()}
             positions = range(read + 1, read + batch.num_rows + 1)
             read += batch.num_rows
-            yield Batch(columns, positions, _RowTexts(batch), [None] * batch.num_rows, extra_columns=extra)
+            yield Batch(
+                columns,
+                positions,
+                Lazy(batch.num_rows, partial(_row_text, batch)),
+                [None] * batch.num_rows,
+                extra_columns=extra,
+            )
     except (pa.ArrowException, OSError) as error:
         raise ParquetUnreadableError(
             f"{shard.object.key} cannot be read beyond row {read} ({error}); deliver it anew"

@@ -49,6 +49,18 @@ def of_so_many_lines(data: bytes, end: int, lines: int) -> int:
     return last + 1 + data.startswith(b"\r\n", last)
 
 
+def is_utf_8(text: bytes) -> bool:
+    """Whether all bytes are text of UTF-8, told by Arrow, which is faster than Python."""
+    import pyarrow as pa
+
+    offsets = pa.array([0, len(text)], pa.int32()).buffers()[1]
+    try:
+        pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(text)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def texts(pieces: Iterable[bytes], encoding: str, *, where: str, final: bool = True) -> Iterator[str]:
     """The pieces of an object as text, wrong bytes as lone surrogates, without its byte order mark.
 
