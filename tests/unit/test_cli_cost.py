@@ -103,7 +103,7 @@ def test_the_command_shows_the_bill_and_warns_of_tiny_shards() -> None:
     done = nightlake("sales", "--gb", "100", "--json")
     facts = json.loads(done.stdout)
     assert done.exit_code == 0
-    assert facts["shards"] == 1493  # those of the largest source, and one for each of the other two
+    assert facts["shards"] == 375  # those of the largest source, and one for each of the other two
     assert any("shard_bytes: 131,072" in note for note in facts["notes"])
     # a thousand million rows or so are as many keys, of which a query may hold 50 million: basket, product, customer
     assert facts["night"]["across_queries"] in (16, 32, 64)

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 
-AHEAD: Final = 8
+AHEAD: Final = 32  # of 1 MiB: what arrives at 78 MB/s while a core writes a row group
 
 
 def prefetch(items: Iterator[Item], ahead: int = AHEAD) -> Generator[Item, None, None]:

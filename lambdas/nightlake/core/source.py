@@ -215,7 +215,7 @@ class LinesSource(TextSource):
     """What the text formats say whose objects can be cut between records."""
 
     shard_bytes: int = Field(
-        64 << 20, ge=64 << 10, le=1 << 30, description="About so many bytes of an object are converted at once."
+        256 << 20, ge=64 << 10, le=1 << 30, description="About so many bytes of an object are converted at once."
     )
     max_record_bytes: int = Field(
         1 << 20, ge=1 << 10, le=16 << 20, description="A record of more bytes is refused, and takes no other with it."

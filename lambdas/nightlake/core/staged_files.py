@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_BYTES: Final = 64 << 20  # as Arrow holds the rows; a file is one row group
-HELD_BYTES: Final = 96 << 20
+HELD_BYTES: Final = 72 << 20
 
 
 class StagedFiles:
