@@ -11,7 +11,7 @@ import typer
 from nightlake.core.dates import parse_date
 from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.rule_result import RuleResult, not_checked
-from nightlake.core.source import AnySource, LinesSource
+from nightlake.core.source import AnyS3Source, LinesSource
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.text import Text
@@ -85,7 +85,7 @@ def _pipeline(files: list[Path], contract: Path, dataset: str, source: Path | No
     return pipeline.model_copy(update={"sources": (cut,)})
 
 
-def _looks_like(file: Path, dataset: Dataset) -> AnySource:
+def _looks_like(file: Path, dataset: Dataset) -> AnyS3Source:
     from nightlake.core.infer.proposal import propose_source
 
     return propose_source(dataset, file.stat().st_size, partial(read_range, file), where=file.name)

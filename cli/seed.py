@@ -12,6 +12,7 @@ from local.sources.delivery import Delivery
 from nightlake.core.dates import parse_date
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.source import S3Source
+from nightlake.core.sources import AnySource
 from rich.table import Table
 
 from cli.cloud import Stage, connect
@@ -80,12 +81,18 @@ def _key(pipeline: Pipeline, delivery: Delivery, day: date) -> str:
     return f"{folder}/{delivery.name}"
 
 
-def _path(source: S3Source, day: date) -> str:
+def _path(source: AnySource, day: date) -> str:
+    if not isinstance(source, S3Source):
+        raise NoSeederError(f"{source.dataset!r} is from: {source.from_}, and no file of a sample belongs to it.")
     return source.path.format(date=day)
 
 
 def _what_to_land(pipeline: Pipeline, bucket: str, day: date) -> str:
-    paths = "".join(f"\n  {source.dataset}: s3://{bucket}/{_path(source, day)}" for source in pipeline.sources)
+    paths = "".join(
+        f"\n  {source.dataset}: s3://{bucket}/{_path(source, day)}"
+        for source in pipeline.sources
+        if isinstance(source, S3Source)
+    )
     samples = ", ".join(sorted(SEEDERS))
     return (
         f"Pipeline {pipeline.name!r} has no sample data (there is some for: {samples}). Land its own files:{paths}\n"

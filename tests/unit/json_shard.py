@@ -11,7 +11,7 @@ from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import read
 from nightlake.core.readers.batch import Batch, Refused
 from nightlake.core.shard import Shard, SourceObject
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 from nightlake.core.value_parser import Reading
 from pydantic import TypeAdapter
 
@@ -19,7 +19,7 @@ Reader = Callable[..., Iterator[Batch]]
 
 
 def source(**fields: Any) -> Any:
-    adapter: TypeAdapter[AnySource] = TypeAdapter(AnySource)
+    adapter: TypeAdapter[AnyS3Source] = TypeAdapter(AnyS3Source)
     return adapter.validate_python(
         {"dataset": "t", "from": "s3", "path": "t/{date:%Y/%m/%d}/*", "ready": {"files": 1}, **fields}
     )
@@ -52,7 +52,7 @@ def shard(size: int, start: int = 0, end: int | None = None, *, exact: bool = Tr
 
 def batches(
     body: bytes,
-    source: AnySource = JSONL,
+    source: AnyS3Source = JSONL,
     dataset: Dataset = TEXTS,
     *,
     reader: Reader = read,
@@ -77,7 +77,7 @@ class Outcome:
     span: tuple[int | None, int | None]
 
 
-def outcome(read: Iterable[Batch], source: AnySource = JSONL, dataset: Dataset = TEXTS) -> Outcome:
+def outcome(read: Iterable[Batch], source: AnyS3Source = JSONL, dataset: Dataset = TEXTS) -> Outcome:
     """Also proves that the batches touch."""
     found = Outcome([], [], 0, 0, set(), (None, None))
     reading = Reading.of(source)

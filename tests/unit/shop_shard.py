@@ -13,7 +13,7 @@ from nightlake.core.convert import convert
 from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Rule, Schedule, ValidValues
 from nightlake.core.shard import Receipt, Shard, SourceObject
 from nightlake.core.shard_output import Attempt
-from nightlake.core.source import AnySource, CsvSource, Ready
+from nightlake.core.source import AnyS3Source, CsvSource, Ready
 
 DAY = date(2017, 6, 12)
 HEADER = ("id", "email", "amount", "sold_at")
@@ -58,7 +58,7 @@ def csv_source(**options: Any) -> CsvSource:
 class Shop:
     """The buckets of one pipeline with one source."""
 
-    source: AnySource = field(default_factory=csv_source)
+    source: AnyS3Source = field(default_factory=csv_source)
     dataset: Dataset = ORDERS
     raw: MemoryObjects = field(default_factory=lambda: MemoryObjects("raw"))
     lake: MemoryObjects = field(default_factory=lambda: MemoryObjects("lake"))

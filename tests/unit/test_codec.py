@@ -15,12 +15,12 @@ from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import codec, read
 from nightlake.core.readers.codec import check, decompress, detect
 from nightlake.core.shard import Codec, Shard, SourceObject
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 from pydantic import TypeAdapter
 
 
-def source(**fields: Any) -> AnySource:
-    adapter: TypeAdapter[AnySource] = TypeAdapter(AnySource)
+def source(**fields: Any) -> AnyS3Source:
+    adapter: TypeAdapter[AnyS3Source] = TypeAdapter(AnyS3Source)
     return adapter.validate_python(
         {"dataset": "t", "from": "s3", "path": "t/{date:%Y/%m/%d}/*", "ready": {"files": 1}, **fields}
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from json_shard import batches, dataset, outcome, shard, source
 from nightlake.core.readers.json_fast import read_jsonl_fast
 from nightlake.core.readers.jsonl import read_jsonl
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 
 TYPES = dataset(
     i="bigint",
@@ -96,7 +96,7 @@ def bodies(draw: st.DrawFn, encoding: str = "utf-8") -> bytes:
     return bytes(body)
 
 
-def same(body: bytes, declared: AnySource, block: int = 1 << 20, piece: int = 1 << 20, **of: Any) -> None:
+def same(body: bytes, declared: AnyS3Source, block: int = 1 << 20, piece: int = 1 << 20, **of: Any) -> None:
     where = shard(len(body), **of)
     fast = partial(read_jsonl_fast, block_bytes=block)
     expected = outcome(batches(body, declared, TYPES, reader=read_jsonl, piece=piece, of=where), declared, TYPES)

@@ -12,10 +12,10 @@ from nightlake.core.errors import JsonSyntaxError, JsonTruncatedError
 from nightlake.core.readers.batch import Batch, Refused
 from nightlake.core.readers.json import read_json
 from nightlake.core.readers.jsonl import read_jsonl
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 
 
-def one(body: bytes, source: AnySource, piece: int = 3) -> Batch:
+def one(body: bytes, source: AnyS3Source, piece: int = 3) -> Batch:
     reader = read_jsonl if source.format == "jsonl" else read_json
     (batch,) = batches(body, source, reader=reader, piece=piece)
     return batch
@@ -25,7 +25,7 @@ def one(body: bytes, source: AnySource, piece: int = 3) -> Batch:
     ("kind", "body"), [(JSONL, b'\xef\xbb\xbf{"y": 1.10, "x": {"a": [1]}}\r\n\n{"x": 12345678901234567890}\n'),
                          (JSON, b'\xef\xbb\xbf [ {"y": 1.10, "x": {"a": [1]}} ,\n{"x": 12345678901234567890}]\n')],
 )  # fmt: skip
-def test_json_keeps_numbers_exactly_and_values_nested(kind: AnySource, body: bytes) -> None:
+def test_json_keeps_numbers_exactly_and_values_nested(kind: AnyS3Source, body: bytes) -> None:
     batch = one(body, kind)
     assert batch.columns == {"x": [{"a": [1]}, 12345678901234567890], "y": [Decimal("1.10"), None]}
     assert str(batch.columns["y"][0]) == "1.10"

@@ -11,7 +11,7 @@ from json_shard import Outcome, batches, dataset, outcome, source
 from nightlake.core.errors import JsonSyntaxError, JsonTruncatedError
 from nightlake.core.readers.json import read_json
 from nightlake.core.readers.json_windows import read_json_fast
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 
 TYPES = dataset(i="bigint", d="decimal(5,2)", s="string", n="array<struct<a:int>>", at="timestamp")
 ELEMENTS = [
@@ -50,14 +50,14 @@ def arrays(draw: st.DrawFn) -> str:
     )
 
 
-def read(body: bytes, declared: AnySource, reader: Any, piece: int) -> Outcome | tuple[type, str]:
+def read(body: bytes, declared: AnyS3Source, reader: Any, piece: int) -> Outcome | tuple[type, str]:
     try:
         return outcome(batches(body, declared, TYPES, reader=reader, piece=piece), declared, TYPES)
     except (JsonSyntaxError, JsonTruncatedError) as error:
         return type(error), str(error)
 
 
-def same(body: bytes, declared: AnySource, window: int, piece: int) -> None:
+def same(body: bytes, declared: AnyS3Source, window: int, piece: int) -> None:
     fast = partial(read_json_fast, window=window)
     assert read(body, declared, fast, piece) == read(body, declared, read_json, piece)
 

@@ -15,14 +15,14 @@ from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import read
 from nightlake.core.readers.batch import Batch
 from nightlake.core.shard import Shard, SourceObject
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 from pydantic import TypeAdapter
 
 DATASET = Dataset(name="t", columns=(Column(name="x", type="string"), Column(name="y", type="string")))
 
 
-def source(**fields: Any) -> AnySource:
-    adapter: TypeAdapter[AnySource] = TypeAdapter(AnySource)
+def source(**fields: Any) -> AnyS3Source:
+    adapter: TypeAdapter[AnyS3Source] = TypeAdapter(AnyS3Source)
     return adapter.validate_python(
         {"dataset": "t", "from": "s3", "path": "t/{date:%Y/%m/%d}/*", "ready": {"files": 1}, **fields}
     )
@@ -35,7 +35,7 @@ JSON = source(format="json")
 
 def batches(
     body: bytes,
-    source: AnySource,
+    source: AnyS3Source,
     *,
     start: int = 0,
     header: tuple[str, ...] = ("x", "y"),
@@ -67,7 +67,7 @@ def _plain(batch: Batch) -> Batch:
     return replace(batch, columns=columns, positions=batch.positions.to_pylist(), raw=list(batch.raw))
 
 
-def one(body: bytes, source: AnySource, **more: Any) -> Batch:
+def one(body: bytes, source: AnyS3Source, **more: Any) -> Batch:
     (batch,) = batches(body, source, **more)
     return batch
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core.errors import HeaderMismatchError
 from nightlake.core.shard import Receipt
-from nightlake.core.source import AnySource, JsonLinesSource, JsonSource, ParquetSource, Ready
+from nightlake.core.source import AnyS3Source, JsonLinesSource, JsonSource, ParquetSource, Ready
 from shop_shard import ORDERS, Shop, csv_source
 
 PUBLIC = ORDERS.model_copy(
@@ -26,7 +26,7 @@ HEADER = ("sold_at", "id", "Loyalty Points", "tip")
 CSV = 'sold_at,id,Loyalty Points,tip\n2017-06-12 00:00:00,1,007,\n,2,,"a,b"\n'
 
 
-def json_source(form: str = "jsonl", **options: Any) -> AnySource:
+def json_source(form: str = "jsonl", **options: Any) -> AnyS3Source:
     kind = {"jsonl": JsonLinesSource, "json": JsonSource, "parquet": ParquetSource}[form]
     path = "shop/{date:%Y/%m/%d}/*"
     return kind(**{"from": "s3"}, dataset="orders", format=form, path=path, ready=Ready(files=1), **options)

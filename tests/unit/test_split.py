@@ -22,7 +22,7 @@ from nightlake.core.plan import plan
 from nightlake.core.quarantine import quarantine_table
 from nightlake.core.shard import Receipt, Shard, Validation
 from nightlake.core.shard_output import Attempt
-from nightlake.core.source import AnySource, JsonLinesSource, Ready
+from nightlake.core.source import AnyS3Source, JsonLinesSource, Ready
 from nightlake.core.table import table_input
 from nightlake.core.validate import Places, Request, Unproved, validate
 from shop_shard import DAY, Shop, csv_source
@@ -94,7 +94,7 @@ def judged(shop: Shop, body: bytes) -> Validation:
         shard_file, key = found.shard_file, found.plan
 
 
-def night(body: bytes, source: AnySource) -> Outcome:
+def night(body: bytes, source: AnyS3Source) -> Outcome:
     """The same, and what lies in the buckets afterwards."""
     shop = Shop(source=source, raw=MemoryObjects("raw", now=lambda: NOW))
     return outcome(judged(shop, body), shop)
@@ -144,7 +144,7 @@ def liar(lies: list[int]) -> Iterator[None]:
         yield
 
 
-def orders(shard_bytes: int, **options: Any) -> AnySource:
+def orders(shard_bytes: int, **options: Any) -> AnyS3Source:
     """Orders as CSV, cut as small as wanted."""
     return csv_source(max_quarantined_percent=100).model_copy(update={"shard_bytes": shard_bytes, **options})
 

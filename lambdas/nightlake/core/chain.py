@@ -50,8 +50,9 @@ def recut(
     links = _by_object(plan.shards, receipts)
 
     def again(shard: Shard, start: int, end: int) -> Shard:
-        versions = {"contract_hash": contract_hash, "code_version": code_version}
-        named = fingerprint(shard.object, start, end, exact=True, **versions)
+        named = fingerprint(
+            shard.object, start, end, exact=True, contract_hash=contract_hash, code_version=code_version
+        )
         return shard.model_copy(update={"start": start, "end": end, "exact": True, "fingerprint": named})
 
     cuts = (_cuts(source, joined, limit, again) for source, joined in links.items())

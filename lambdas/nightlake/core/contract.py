@@ -13,7 +13,8 @@ from nightlake.core.payload import RESULT_LIMIT_BYTES, size
 from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.pipeline_file import PipelineFile, read_pipeline_file
 from nightlake.core.service_level import compile_service_levels
-from nightlake.core.source import BUSINESS_DATE, AnySource, ColumnMapping, CsvSource
+from nightlake.core.source import BUSINESS_DATE, ColumnMapping, CsvSource
+from nightlake.core.sources import AnySource
 from nightlake.core.table import table_input, tables
 from nightlake.core.wording import identifier_fault, nearest, shown
 from nightlake.core.yaml_file import YamlFile

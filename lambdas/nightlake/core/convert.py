@@ -9,15 +9,23 @@ from typing import Final
 
 from nightlake.core import layout
 from nightlake.core.errors import SourceChangedError
-from nightlake.core.pipeline import Pipeline
+from nightlake.core.http_source import HttpSource
+from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.prefetch import prefetch
 from nightlake.core.readers import read
-from nightlake.core.shard import REUSABLE_FOR, Receipt, Shard, ShardFailure
+from nightlake.core.readers.answers import read_answers
+from nightlake.core.readers.batch import Batch
+from nightlake.core.shard import REUSABLE_FOR, Receipt, Shard, ShardFailure, origin
 from nightlake.core.shard_output import Attempt, ShardOutput
+from nightlake.core.sources import AnySource
 from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, Store
 
 _CAUSE_CHARACTERS: Final = 1_000
 _BEYOND_BYTES: Final = 64 << 10
+
+
+ReadTable = Callable[[Shard, PostgresSource, Dataset], Iterator[Batch]]
 
 
 @dataclass(frozen=True)
@@ -36,11 +44,13 @@ def convert(
     raw: Store,
     staging: Store,
     quarantine: Store,
+    table: ReadTable | None = None,
     meter: Meter | None = None,
 ) -> Receipt:
     """The receipt of the shard: an earlier one whose files still lie there, else the one of this attempt.
 
-    Raises SourceChangedError when the planned version of the object is gone, BalanceError when records were lost, and
+    `table` reads the rows of a source that is a table. Raises SourceChangedError when the planned version of the object
+    is gone, BalanceError when records were lost, and
     the errors of `readers` for an object that cannot be read at all.
     """
     began = meter.clock() if meter else 0.0
@@ -49,10 +59,8 @@ def convert(
     if earlier is not None and _stands(earlier[0], staging, quarantine, now=attempt.at):
         return earlier[0]
     with TemporaryFile() as spill:
-        output = ShardOutput(
-            shard, pipeline, attempt, origin=f"s3://{raw.bucket}/{shard.object.key}", spill=spill, staging=staging
-        )
-        for batch in read(shard, output.columns.source, output.columns.dataset, _stream(shard, raw)):
+        output = ShardOutput(shard, pipeline, attempt, origin=origin(shard, raw.bucket), spill=spill, staging=staging)
+        for batch in _batches(shard, output.columns.source, output.columns.dataset, raw, table):
             output.take(batch)
         receipt = output.finish(quarantine)
     if meter:
@@ -83,6 +91,18 @@ def _stands(receipt: Receipt, staging: Store, quarantine: Store, *, now: datetim
         files.append((quarantine, receipt.quarantine.key, receipt.quarantine.etag))
     found = [(store.head(key), etag) for store, key, etag in files]
     return all(info is not None and info.etag == etag and info.modified + REUSABLE_FOR > now for info, etag in found)
+
+
+def _batches(shard: Shard, source: AnySource, dataset: Dataset, raw: Store, table: ReadTable | None) -> Iterator[Batch]:
+    match source:
+        case PostgresSource():
+            if table is None:
+                raise TypeError("a source of kind 'postgres' needs `table`")
+            return table(shard, source, dataset)
+        case HttpSource():
+            return read_answers(shard, source, dataset, _stream(shard, raw))
+        case _:
+            return read(shard, source, dataset, _stream(shard, raw))
 
 
 def _stream(shard: Shard, raw: Store) -> Callable[[int, int], Iterator[bytes]]:

@@ -18,8 +18,8 @@ from nightlake.core.readers.csv_head import HEAD_BYTES, TAIL_BYTES, find_head, f
 from nightlake.core.readers.json import check_ends
 from nightlake.core.readers.parquet import open_parquet
 from nightlake.core.readers.text import UTF_16
-from nightlake.core.shard import Codec, SourceObject
-from nightlake.core.source import AnySource, CsvSource, JsonSource, TextSource
+from nightlake.core.shard import Codec, SourceObject, TablePart
+from nightlake.core.source import AnyS3Source, CsvSource, JsonSource, TextSource
 
 _MARKS: Final = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: UTF_16, codecs.BOM_UTF16_BE: UTF_16}
 
@@ -36,9 +36,10 @@ class Piece:
     records: int | None = None
     codec: Codec | None = None
     header: tuple[str, ...] | None = None
+    part: TablePart | None = None
 
 
-def cut(item: SourceObject, source: AnySource, dataset: Dataset, stream: Stream) -> tuple[Piece, ...]:
+def cut(item: SourceObject, source: AnyS3Source, dataset: Dataset, stream: Stream) -> tuple[Piece, ...]:
     """The pieces of an object: many of CSV and JSON Lines, none of an empty object of lines, one of any other.
 
     At most HEAD_BYTES and TAIL_BYTES of it are read, or the footer of Parquet. Raises HeaderMismatchError,

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from nightlake.core.errors import EncodingError
-from nightlake.core.shard import SourceObject
+from nightlake.core.shard import SourceObject, TablePart
 from nightlake.core.source import S3Source
 from nightlake.core.store import ObjectInfo, Store
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The objects in the order of their keys; `missing` says what keeps the day from being complete, "" if nothing."""
+    """The objects in the order of their keys; `missing` says what keeps the day from being complete, "" if nothing.
+
+    `wait_seconds` says when to look again, where that is known; `parts` what each object is cut into, where its bytes
+    do not say.
+    """
 
     objects: tuple[SourceObject, ...]
     missing: str
+    wait_seconds: int | None = None
+    parts: tuple[tuple[TablePart, ...], ...] = ()
 
     @property
     def digest(self) -> str:

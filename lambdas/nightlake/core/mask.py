@@ -11,7 +11,8 @@ from nightlake.core.header import extra_names, source_names
 from nightlake.core.pipeline import Dataset
 from nightlake.core.readers.csv_record import dialect_of, read_record
 from nightlake.core.readers.json_record import declared_names
-from nightlake.core.source import AnySource, CsvSource
+from nightlake.core.source import CsvSource
+from nightlake.core.sources import AnySource
 
 MASK: Final = "***"
 WITHHELD: Final = "(withheld: what could not be read may hold private values)"

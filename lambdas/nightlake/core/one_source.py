@@ -10,13 +10,13 @@ from nightlake.core.odcs import read_odcs
 from nightlake.core.pipeline import BusinessDate, Dataset, Pipeline, Schedule
 from nightlake.core.pipeline_file import read_pipeline_file
 from nightlake.core.service_level import compile_service_levels
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source, S3Source
 from nightlake.core.wording import nearest, shown
 from nightlake.core.yaml_file import YamlFile
 
 
 def one_source(
-    contract: Path, name: str, *, pipeline_file: Path | None, propose: Callable[[Dataset], AnySource]
+    contract: Path, name: str, *, pipeline_file: Path | None, propose: Callable[[Dataset], AnyS3Source]
 ) -> Pipeline:
     """The pipeline of one dataset, its source read from `pipeline_file`, or proposed where there is no such file.
 
@@ -50,12 +50,15 @@ def one_source(
     )
 
 
-def _declared(path: Path, dataset: str) -> tuple[AnySource, YamlFile]:
+def _declared(path: Path, dataset: str) -> tuple[AnyS3Source, YamlFile]:
     file, _, sources = read_pipeline_file(path)
     if file.problems:
         raise ContractError(tuple(sorted(file.problems)))
     for source in sources:
         if source.dataset == dataset:
-            return source, file
+            if isinstance(source, S3Source):
+                return source, file
+            file.report(("sources", dataset, "from"), f"{source.from_!r} has no files that could be converted: use s3")
+            raise ContractError(tuple(file.problems))
     known = nearest(dataset, [source.dataset for source in sources])
     raise ContractError((Problem(file.name, 1, f"there is no source of {shown(dataset)}: {known}"),))

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, ConfigDict, Field, computed_field
 
 from nightlake.core.cron import check_cron
 from nightlake.core.frozen import Frozen
-from nightlake.core.source import AnySource, TimeZone
+from nightlake.core.source import TimeZone
+from nightlake.core.sources import AnySource
 
 Severity = Literal["warn", "quarantine", "fail"]
 Metric = Literal["nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount", "rowCountChange"]

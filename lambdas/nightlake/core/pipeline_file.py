@@ -10,23 +10,16 @@ from pydantic_core import ErrorDetails
 
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import BusinessDate, Schedule
-from nightlake.core.source import AnySource, CsvSource, JsonLinesSource, JsonSource, ParquetSource
+from nightlake.core.sources import FORMATS, KINDS, AnySource
 from nightlake.core.wording import nearest, shown
 from nightlake.core.yaml_file import Location, YamlFile, read_yaml
 
-FORMATS: dict[str, type[CsvSource | JsonSource | JsonLinesSource | ParquetSource]] = {
-    "csv": CsvSource,
-    "json": JsonSource,
-    "jsonl": JsonLinesSource,
-    "parquet": ParquetSource,
-}
 _WANTED = {
     "string_type": "a text, in quotes",
     "tuple_type": "a list, such as [a, b]",
     "dict_type": "`key: value` pairs",
     "model_type": "`key: value` pairs",
 }
-KINDS_TO_COME = ("http", "postgres")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -57,14 +50,14 @@ def _source(file: YamlFile, name: str, body: object) -> AnySource | None:
     if not isinstance(body, Mapping):
         return None  # reported with the file's own keys
     kind, form = body.get("from"), body.get("format")
-    if kind in KINDS_TO_COME:
-        file.report((*location, "from"), f"from: {kind!r} is not available yet: land the data as files and use s3")
+    if "dataset" in body:
+        file.report((*location, "dataset"), "the dataset is the key that the source stands under: remove this")
+    elif isinstance(kind, str) and kind in KINDS:
+        return _validated(file, location, KINDS[kind], {**body, "dataset": name})
     elif kind != "s3":
-        file.report((*location, "from"), f"{shown(kind)} is no kind of source: write from: s3")
+        file.report((*location, "from"), f"{shown(kind)} is no kind of source: write s3, {' or '.join(KINDS)}")
     elif not isinstance(form, str) or form not in FORMATS:
         file.report((*location, "format"), f"{shown(form)} is no format: use {', '.join(FORMATS)}")
-    elif "dataset" in body:
-        file.report((*location, "dataset"), "the dataset is the key that the source stands under: remove this")
     else:
         return _validated(file, location, FORMATS[form], {**body, "dataset": name})
     return None

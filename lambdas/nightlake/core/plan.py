@@ -1,6 +1,6 @@
 """Cuts a day's delivery of one source into shards, and finds those that were converted before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -8,14 +8,16 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout
-from nightlake.core.cut import cut
+from nightlake.core.cut import Piece, cut
 from nightlake.core.dates import parse_instant
 from nightlake.core.delivery import Delivery, find_delivery
 from nightlake.core.errors import SourceChangedError, SourceNotReadyError
+from nightlake.core.http_source import HttpSource
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.shard import REUSABLE_FOR, Plan, Receipt, Shard, SourceObject, fingerprint
 from nightlake.core.source import S3Source
+from nightlake.core.sources import AnySource
 from nightlake.core.store import ObjectNotFoundError, Store
 
 _LOOKS: Final = 24
@@ -57,6 +59,9 @@ class Planned(BaseModel):
     plan: str | None = None
 
 
+Extract = Callable[[AnySource, Request, datetime], Delivery]
+
+
 def plan(
     request: Request,
     pipeline: Pipeline,
@@ -65,21 +70,28 @@ def plan(
     lake: Store,
     code_version: str,
     now: datetime,
+    extract: Extract | None = None,
     workers: int = 16,
 ) -> Planned:
     """Plan one attempt; what is written has the same names for every retry of it.
 
-    Raises SourceNotReadyError after the deadline, or what makes an object unreadable: HeaderMismatchError,
+    `extract` says what there is of a source that does not come as objects of the raw bucket by itself. Raises
+    SourceNotReadyError after the deadline, or what makes an object unreadable: HeaderMismatchError,
     EncodingError, CompressedObjectError, JsonTruncatedError, JsonSyntaxError, ParquetUnreadableError,
     SourceChangedError.
     """
     source, dataset = pipeline.source(request.dataset), pipeline.dataset(request.dataset)
-    delivery = find_delivery(source, request.date, raw, now=now)
+    delivery = _delivery(source, request, raw, extract, now)
     if delivery.missing:
         return Planned(wait_seconds=_wait(request, source, delivery, now))
     if delivery.digest == request.previous:
         return Planned(ready=True, delivery=delivery.digest)
-    cuts = each(lambda item: cut(item, source, dataset, partial(_stream, raw, item)), delivery.objects, workers=workers)
+    if isinstance(source, S3Source):
+        cuts = each(
+            lambda item: cut(item, source, dataset, partial(_stream, raw, item)), delivery.objects, workers=workers
+        )
+    else:
+        cuts = _parts(delivery)
     pieces = [(item, piece) for item, found in zip(delivery.objects, cuts, strict=True) for piece in found]
     shards = tuple(
         Shard(
@@ -95,11 +107,13 @@ def plan(
             codec=piece.codec,
             header=piece.header,
             records=piece.records,
+            part=piece.part,
             fingerprint=fingerprint(
                 item,
                 piece.start,
                 piece.end,
                 exact=piece.start == 0,
+                part=piece.part,
                 contract_hash=pipeline.contract_hash,
                 code_version=code_version,
             ),
@@ -139,7 +153,21 @@ def put_shards(lake: Store, key: str, shards: Sequence[Shard]) -> None:
     lake.put(key, lines.encode(), content_type="application/jsonl")
 
 
-def _wait(request: Request, source: S3Source, delivery: Delivery, now: datetime) -> int:
+def _delivery(source: AnySource, request: Request, raw: Store, extract: Extract | None, now: datetime) -> Delivery:
+    if isinstance(source, S3Source):
+        return find_delivery(source, request.date, raw, now=now)
+    if extract is None:
+        raise TypeError(f"a source of kind {source.from_!r} needs `extract`")
+    return extract(source, request, now)
+
+
+def _parts(delivery: Delivery) -> list[tuple[Piece, ...]]:
+    if not delivery.parts:
+        return [(Piece(0, item.size),) for item in delivery.objects]
+    return [tuple(Piece(0, 0, part=part) for part in parts) for parts in delivery.parts]
+
+
+def _wait(request: Request, source: AnySource, delivery: Delivery, now: datetime) -> int:
     """Seconds until another look at the day: some 24 looks until the deadline, at least every 5 minutes."""
     scheduled_at = request.scheduled_at
     allowed = timedelta(minutes=source.ready.deadline_minutes)
@@ -149,11 +177,19 @@ def _wait(request: Request, source: S3Source, delivery: Delivery, now: datetime)
             f"waited until {deadline:%Y-%m-%dT%H:%M:%SZ}" if scheduled_at else "a run for a named date does not wait"
         )
         raise SourceNotReadyError(
-            f"{request.dataset} of {request.date} is not complete: {source.pattern(request.date)} matches "
-            f"{len(delivery.objects)} objects, missing: {delivery.missing} ({waited}); deliver it, then rerun the date"
+            f"{request.dataset} of {request.date} is not complete: {_looked(source, request, delivery)}, missing: "
+            f"{delivery.missing} ({waited}); deliver it, then rerun the date"
         )
+    if delivery.wait_seconds is not None:
+        return delivery.wait_seconds
     look = max(_MIN_WAIT_SECONDS, min(_MAX_WAIT_SECONDS, allowed // timedelta(seconds=_LOOKS)))
     return min(look, -((now - deadline) // timedelta(seconds=1)))
+
+
+def _looked(source: AnySource, request: Request, delivery: Delivery) -> str:
+    if isinstance(source, S3Source):
+        return f"{source.pattern(request.date)} matches {len(delivery.objects)} objects"
+    return source.url if isinstance(source, HttpSource) else f"{source.database}: {source.table}"
 
 
 def _stream(raw: Store, item: SourceObject, start: int, end: int) -> Iterator[bytes]:

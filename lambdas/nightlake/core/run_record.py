@@ -14,6 +14,7 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.rule_result import RuleResult
 from nightlake.core.shard import Finding, Plan, SourceObject, Validation
 from nightlake.core.snapshot import KeptSnapshot, SealedTable
+from nightlake.core.source import S3Source
 from nightlake.core.store import Store
 from nightlake.core.verdict import Verdict
 
@@ -133,7 +134,7 @@ def sources(
         else:
             continue
         plan = lake.find_model(layout.plan(pipeline.name, day, run_id, source.dataset, record.attempt), Plan)
-        if plan is not None:
+        if plan is not None and isinstance(source, S3Source):
             late = _late_files(plan[0].objects, find_delivery(source, day, raw, now=now).objects)
             record = record.model_copy(update={"late": late})
         yield record

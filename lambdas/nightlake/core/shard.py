@@ -22,8 +22,20 @@ class SourceObject(Frozen):
     size: int
 
 
+class TablePart(Frozen):
+    """Which rows of a table: those whose watermark is from `since` until before `until` (ISO 8601, aware), and of them
+    those `by` time, key or block from `start` until before `end`; None there is no bound.
+    """
+
+    by: Literal["time", "key", "blocks"]
+    since: str
+    until: str
+    start: str | None = None
+    end: str | None = None
+
+
 class Shard(Frozen):
-    """The bytes `start` to `end` (exclusive) of one object version.
+    """The bytes `start` to `end` (exclusive) of one object version, or `part` of a table.
 
     In a format that is cut, a shard owns the records that begin after `start` and up to `end` (included); one that is
     `exact`, also the one that begins at `start`, where the record before it is known to end. So `start` may be guessed,
@@ -47,16 +59,30 @@ class Shard(Frozen):
     codec: Codec | None = None
     header: tuple[str, ...] | None = None
     records: int | None = None
+    part: TablePart | None = None
     fingerprint: str
 
 
+def origin(shard: Shard, raw_bucket: str) -> str:
+    """Where a shard's rows come from, as `_source` says it: `s3://bucket/key`, or `postgres://database/table`."""
+    return shard.object.key if shard.part is not None else f"s3://{raw_bucket}/{shard.object.key}"
+
+
 def fingerprint(
-    source: SourceObject, start: int, end: int, *, exact: bool, contract_hash: str, code_version: str
+    source: SourceObject,
+    start: int,
+    end: int,
+    *,
+    exact: bool,
+    contract_hash: str,
+    code_version: str,
+    part: TablePart | None = None,
 ) -> str:
     """What a conversion depends on, in 40 hex digits: the same bytes under the same contract by the same code."""
     bounds = (str(start), str(end), "exact" if exact else "guessed")
     parts = (source.key, source.version_id, source.etag, *bounds, contract_hash, code_version)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+    rows = () if part is None else (part.model_dump_json(),)
+    return hashlib.sha256("\0".join((*parts, *rows)).encode()).hexdigest()[:40]
 
 
 class Plan(Frozen):

@@ -10,7 +10,8 @@ from nightlake.core.header import extra_names, source_names
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers.batch import Batch
 from nightlake.core.readers.json_fields import written_fields
-from nightlake.core.source import AnySource, ColumnMapping
+from nightlake.core.source import ColumnMapping
+from nightlake.core.sources import AnySource
 
 _MAX_TOLD: Final = 100
 

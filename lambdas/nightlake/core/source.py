@@ -1,4 +1,4 @@
-"""Where a dataset's rows come from and how they are read: one model per format, as written in pipeline.yaml."""
+"""What every kind of source says, and the S3 kind: one model per format, as written in pipeline.yaml."""
 
 import re
 from collections.abc import Mapping
@@ -99,7 +99,15 @@ class ColumnMapping(Frozen):
     source: str
 
 
-class Ready(Frozen):
+class Deadline(Frozen):
+    """How long the night waits for a day that is not complete."""
+
+    deadline_minutes: int = Field(
+        120, ge=0, le=1440, description="Minutes after the scheduled time until which the night waits."
+    )
+
+
+class Ready(Deadline):
     """When a day's delivery is complete: one of `files`, `marker` or `manifest`, then quiet for `quiet_minutes`."""
 
     files: int | None = Field(None, ge=1, description="At least so many objects match the path.")
@@ -108,9 +116,6 @@ class Ready(Frozen):
         None, min_length=1, description="An object of this name lies there and lists the others, one name a line."
     )
     quiet_minutes: int = Field(0, ge=0, le=1440, description="Nothing that matches has changed for so many minutes.")
-    deadline_minutes: int = Field(
-        120, ge=0, le=1440, description="Minutes after the scheduled time until which the night waits."
-    )
 
     @model_validator(mode="after")
     def _one_sign(self) -> "Ready":
@@ -141,16 +146,6 @@ class Source(Frozen):
     max_quarantined_rows: int | None = Field(
         None, ge=0, description="The source fails when more rows than this are quarantined, however many there are."
     )
-
-
-class S3Source(Source):
-    """Objects that a producer puts into the raw bucket."""
-
-    from_: Literal["s3"] = Field(alias="from", description="The kind of source.")
-    path: Annotated[str, AfterValidator(_path)] = Field(
-        description="Object keys in the raw bucket: the day as `{date:%Y/%m/%d}`, `*` and `?` as wildcards."
-    )
-    ready: Ready = Field(description="When the day's delivery is complete.")
     excess_digits: Literal["refuse", "round"] = Field(
         "refuse",
         description="What happens to a decimal with more fraction digits than its column, and to a timestamp finer "
@@ -161,6 +156,41 @@ class S3Source(Source):
         description="What NaN and Infinity are where a number is wanted: wrong, missing, or in a column of floats "
         "themselves.",
     )
+
+
+class TextValues(Source):
+    """How values that are written as text are read."""
+
+    timestamp_formats: tuple[TimestampFormat, ...] = Field(
+        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
+        min_length=1,
+        description="Tried in turn: formats of strptime, where `%f` is 1 to 9 digits and `%z` a zone such as `Z` or "
+        "`+01:00`; `epoch_seconds` or `epoch_milliseconds` for the time since 1970 in UTC.",
+    )
+    date_formats: tuple[TimeFormat, ...] = Field(("%Y-%m-%d",), min_length=1, description="Tried in turn (strptime).")
+    timezone: TimeZone = Field("UTC", description="The zone of timestamps that name none; they are stored as UTC.")
+    true_values: Spellings = Field(("true", "t", "yes", "y", "1"), description="Spellings of true, in any case.")
+    false_values: Spellings = Field(("false", "f", "no", "n", "0"), description="Spellings of false, in any case.")
+    nulls: tuple[str, ...] = Field(
+        (), description="Texts that are a missing value; in delimited text, unless declared, the empty one."
+    )
+
+    @model_validator(mode="after")
+    def _two_truths(self) -> "TextValues":
+        both = set(self.true_values) & set(self.false_values)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} cannot be both of true_values and of false_values")
+        return self
+
+
+class S3Source(Source):
+    """Objects that a producer puts into the raw bucket."""
+
+    from_: Literal["s3"] = Field(alias="from", description="The kind of source.")
+    path: Annotated[str, AfterValidator(_path)] = Field(
+        description="Object keys in the raw bucket: the day as `{date:%Y/%m/%d}`, `*` and `?` as wildcards."
+    )
+    ready: Ready = Field(description="When the day's delivery is complete.")
 
     @model_validator(mode="after")
     def _every_day_has_its_own_sign(self) -> "S3Source":
@@ -185,30 +215,10 @@ class S3Source(Source):
         return before + slash
 
 
-class TextSource(S3Source):
+class TextSource(S3Source, TextValues):
     """What all text formats say."""
 
     encoding: Literal["utf-8", "latin-1", "cp1252", "utf-16"] = Field("utf-8", description="How the text is encoded.")
-    timestamp_formats: tuple[TimestampFormat, ...] = Field(
-        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
-        min_length=1,
-        description="Tried in turn: formats of strptime, where `%f` is 1 to 9 digits and `%z` a zone such as `Z` or "
-        "`+01:00`; `epoch_seconds` or `epoch_milliseconds` for the time since 1970 in UTC.",
-    )
-    date_formats: tuple[TimeFormat, ...] = Field(("%Y-%m-%d",), min_length=1, description="Tried in turn (strptime).")
-    timezone: TimeZone = Field("UTC", description="The zone of timestamps that name none; they are stored as UTC.")
-    true_values: Spellings = Field(("true", "t", "yes", "y", "1"), description="Spellings of true, in any case.")
-    false_values: Spellings = Field(("false", "f", "no", "n", "0"), description="Spellings of false, in any case.")
-    nulls: tuple[str, ...] = Field(
-        (), description="Texts that are a missing value; in delimited text, unless declared, the empty one."
-    )
-
-    @model_validator(mode="after")
-    def _two_truths(self) -> "TextSource":
-        both = set(self.true_values) & set(self.false_values)
-        if both:
-            raise ValueError(f"{', '.join(sorted(both))} cannot be both of true_values and of false_values")
-        return self
 
 
 class LinesSource(TextSource):
@@ -305,4 +315,4 @@ class ParquetSource(S3Source):
     format: Literal["parquet"] = Field(description="How the objects are written.")
 
 
-AnySource = Annotated[CsvSource | JsonSource | JsonLinesSource | ParquetSource, Field(discriminator="format")]
+AnyS3Source = Annotated[CsvSource | JsonSource | JsonLinesSource | ParquetSource, Field(discriminator="format")]

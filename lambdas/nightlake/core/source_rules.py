@@ -10,7 +10,7 @@ from nightlake.core.pipeline import Dataset, Rule
 from nightlake.core.published_day import PublishedDay
 from nightlake.core.rule_result import RuleResult, not_checked, result
 from nightlake.core.shard import Finding, Receipt
-from nightlake.core.source import AnySource
+from nightlake.core.sources import AnySource
 
 
 def queried_rules(dataset: Dataset) -> tuple[Rule, ...]:

@@ -13,15 +13,17 @@ from nightlake.core.catalog import Pointer
 from nightlake.core.chain import recut, unjoined
 from nightlake.core.drift import evolved
 from nightlake.core.frozen import Frozen
+from nightlake.core.http_source import HttpSource
 from nightlake.core.keep_refused import keep_refused
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.plan import put_shards
+from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.published_day import PublishedDay, published_before
 from nightlake.core.shard import Finding, Plan, Receipt, Shard, ShardFailure, Validation
-from nightlake.core.source import AnySource
 from nightlake.core.source_drift import SourceDrift
 from nightlake.core.source_rules import SourceRules, compares_days
+from nightlake.core.sources import AnySource
 from nightlake.core.store import Store
 from nightlake.core.table import tables
 
@@ -198,6 +200,10 @@ def _before(request: Request, dataset: Dataset, lake: Store) -> PublishedDay | N
 
 
 def _delivered(plan: Plan, source: AnySource, raw_bucket: str) -> str:
+    if isinstance(source, HttpSource):
+        return source.url
+    if isinstance(source, PostgresSource):
+        return f"postgres://{source.database}/{source.table}"
     if not plan.objects:
         return f"s3://{raw_bucket}/{source.path}"
     more = f" and {len(plan.objects) - 1:,} more" if len(plan.objects) > 1 else ""

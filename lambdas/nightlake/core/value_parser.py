@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, MAX_PRECISION, ColumnType
-from nightlake.core.source import EPOCHS, AnySource, CsvSource, TextSource
+from nightlake.core.source import EPOCHS, CsvSource, TextSource
+from nightlake.core.sources import AnySource
 
 BLANKS: Final = " \t"  # around anything but text they mean nothing
 _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)

@@ -17,7 +17,7 @@ from nightlake.core.infer.scalars import STRING, Guess, guess_text
 from nightlake.core.infer.separators import separated
 from nightlake.core.pipeline import Dataset
 from nightlake.core.source import (
-    AnySource,
+    AnyS3Source,
     ColumnMapping,
     CsvSource,
     JsonLinesSource,
@@ -41,7 +41,7 @@ class NoColumnsError(NightlakeError):
 class Proposal:
     """What a person edits. `left_out` are columns that no type holds; `odd` records of the sample could not be read."""
 
-    source: AnySource
+    source: AnyS3Source
     columns: tuple[ProposedColumn, ...]
     primary_key: tuple[str, ...]
     rows: int
@@ -73,7 +73,7 @@ def propose(dataset: str, size: int, stream: Stream, *, where: str, form: Format
     return Proposal(source, columns, key, sample.rows, sample.whole, sample.odd, left_out)
 
 
-def propose_source(dataset: Dataset, size: int, stream: Stream, *, where: str) -> AnySource:
+def propose_source(dataset: Dataset, size: int, stream: Stream, *, where: str) -> AnyS3Source:
     """How a file is read whose dataset is known, by what the file looks like.
 
     Raises CompressedObjectError or ParquetUnreadableError.
@@ -103,7 +103,7 @@ def _read(
     where: str,
     form: Format | None = None,
     names: Collection[str] = (),
-) -> tuple[AnySource, Sample, Guesses]:
+) -> tuple[AnyS3Source, Sample, Guesses]:
     encoding = encoding_of(looked_at)
     form = form or format_of(looked_at, encoding)
     common = {
@@ -147,7 +147,7 @@ def _present(values: Iterable[Any], nulls: Collection[str]) -> Counter[str]:
     return Counter(value for value in values if value not in nulls)
 
 
-def _settled(source: AnySource, sample: Sample, guesses: Guesses) -> tuple[AnySource, Guesses]:
+def _settled(source: AnyS3Source, sample: Sample, guesses: Guesses) -> tuple[AnyS3Source, Guesses]:
     """The source that the guesses need, and the guesses that hold under it: formats of one may misread another."""
     while True:
         said = _with(source, guesses.values())
@@ -188,7 +188,7 @@ def _holds(guess: Guess, values: Sequence[Any], reading: Reading, nulls: frozens
     return True
 
 
-def _with(source: AnySource, guesses: Iterable[Guess]) -> AnySource:
+def _with(source: AnyS3Source, guesses: Iterable[Guess]) -> AnyS3Source:
     """The source with the formats, the words for a missing value and the rounding that the guesses need."""
     guesses = [*guesses]
     changes: dict[str, Any] = {}
@@ -205,11 +205,11 @@ def _with(source: AnySource, guesses: Iterable[Guess]) -> AnySource:
     return source.model_copy(update=changes)
 
 
-def _nulls(source: AnySource) -> frozenset[str]:
+def _nulls(source: AnyS3Source) -> frozenset[str]:
     return frozenset(source.nulls) if isinstance(source, CsvSource) else frozenset()
 
 
-def _has_names(source: AnySource) -> bool:
+def _has_names(source: AnyS3Source) -> bool:
     return not isinstance(source, CsvSource) or source.header
 
 

@@ -9,7 +9,7 @@ import yaml
 from nightlake.core.column_type import INTEGER_BITS, ColumnType
 from nightlake.core.infer.columns import ProposedColumn
 from nightlake.core.infer.proposal import Proposal
-from nightlake.core.source import AnySource
+from nightlake.core.source import AnyS3Source
 
 _LOGICAL: Final = {
     **dict.fromkeys(INTEGER_BITS, "integer"),
@@ -23,7 +23,7 @@ def contract_text(proposal: Proposal, *, looked_at: str) -> str:
     return "\n".join(_contract(proposal, looked_at)) + "\n"
 
 
-def pipeline_text(source: AnySource) -> str:
+def pipeline_text(source: AnyS3Source) -> str:
     """A pipeline.yaml with the one source; what is as usual is not said."""
     said = source.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"dataset", "columns"})
     if source.columns:

@@ -11,12 +11,12 @@ from nightlake.core.readers.json_fast import read_jsonl_fast
 from nightlake.core.readers.json_windows import read_json_fast
 from nightlake.core.readers.parquet import read_parquet
 from nightlake.core.shard import Shard
-from nightlake.core.source import AnySource, CsvSource, JsonLinesSource, JsonSource
+from nightlake.core.source import AnyS3Source, CsvSource, JsonLinesSource, JsonSource
 
 Stream = Callable[[int, int], Iterator[bytes]]
 
 
-def read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> Iterator[Batch]:
+def read(shard: Shard, source: AnyS3Source, dataset: Dataset, stream: Stream) -> Iterator[Batch]:
     """The records of the shard in batches; `stream(start, end)` gives bytes of its object.
 
     Of a compressed object, places are those of its text, and batches say no bytes. Raises EncodingError,
@@ -36,7 +36,7 @@ def read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> I
         yield replace(batch, start=None, stop=None)
 
 
-def _read(shard: Shard, source: AnySource, dataset: Dataset, stream: Stream) -> Iterator[Batch]:
+def _read(shard: Shard, source: AnyS3Source, dataset: Dataset, stream: Stream) -> Iterator[Batch]:
     match source:
         case CsvSource():
             return read_csv_fast(shard, source, dataset, stream)

@@ -11,7 +11,7 @@ from typing import Final
 
 from nightlake.core.errors import CompressedObjectError
 from nightlake.core.shard import Codec
-from nightlake.core.source import AnySource, TextSource
+from nightlake.core.source import AnyS3Source, TextSource
 
 # What one core decompresses, in MB of text a second (8 columns of sales, 34 MB): gzip 490, zstd 1,340, bzip2 44.
 # Converting the text, at 20 MB/s where all is slow and at 150 where nothing is, comes on top: 8 GiB of text are at most
@@ -43,7 +43,7 @@ def detect(head: bytes) -> Codec | None:
     return next((codec for codec, magics in _MAGICS.items() if head.startswith(magics)), None)
 
 
-def check(head: bytes, source: AnySource, size: int, *, where: str) -> None:
+def check(head: bytes, source: AnyS3Source, size: int, *, where: str) -> None:
     """Raise CompressedObjectError when an object of `size` bytes is compressed as no reader of the source takes it."""
     refused = next((name for magic, name in _REFUSED.items() if head.startswith(magic)), None)
     codec = detect(head)
