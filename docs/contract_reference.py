@@ -6,23 +6,57 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from nightlake.core.dataset_compiler import OPEN_CLASSES, PHYSICAL_TYPES, PRIVATE_CLASSES
+from nightlake.core.http_source import (
+    BearerAuth,
+    CursorPages,
+    HeaderAuth,
+    HttpSource,
+    LinkedPages,
+    NumberedPages,
+    OAuth2Auth,
+    OffsetPages,
+    QueryAuth,
+)
 from nightlake.core.pipeline import BusinessDate, Schedule
 from nightlake.core.pipeline_file import PipelineFile
+from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.rule_compiler import ARGUMENTS, OPTIONS, ROW_METRICS
 from nightlake.core.service_level import LATENCY_UNITS, RETENTION_UNITS
-from nightlake.core.source import CsvSource, LinesSource, Ready, S3Source, TextSource
+from nightlake.core.source import (
+    CsvSource,
+    Deadline,
+    LinesSource,
+    Ready,
+    S3Source,
+    Source,
+    TextSource,
+    TextValues,
+)
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
-    ("The file", PipelineFile, None),
-    ("`schedule`", Schedule, None),
-    ("`business_date`", BusinessDate, None),
-    ("A source with `from: s3`", S3Source, None),
-    ("Its `ready`", Ready, None),
-    ("More with `format: csv`, `json` or `jsonl`", TextSource, S3Source),
-    ("More with `format: csv` or `jsonl`", LinesSource, TextSource),
-    ("More with `format: csv`", CsvSource, LinesSource),
+SECTIONS: tuple[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]], ...] = (
+    ("The file", PipelineFile, ()),
+    ("`schedule`", Schedule, ()),
+    ("`business_date`", BusinessDate, ()),
+    ("Every source", Source, ()),
+    ("More where values are texts: `format: csv`, `json` or `jsonl`, and `from: http`", TextValues, (Source,)),
+    ("More with `from: s3`", S3Source, (Source,)),
+    ("Its `ready`", Ready, ()),
+    ("More with `format: csv`, `json` or `jsonl`", TextSource, (S3Source, TextValues)),
+    ("More with `format: csv` or `jsonl`", LinesSource, (TextSource,)),
+    ("More with `format: csv`", CsvSource, (LinesSource,)),
+    ("More with `from: http`", HttpSource, (TextValues,)),
+    ("Its `ready`, and that of `from: postgres`", Deadline, ()),
+    ("Its `auth` with `by: header`", HeaderAuth, ()),
+    ("Its `auth` with `by: query`", QueryAuth, ()),
+    ("Its `auth` with `by: bearer`", BearerAuth, ()),
+    ("Its `auth` with `by: oauth2`", OAuth2Auth, ()),
+    ("Its `pages` with `by: page`", NumberedPages, ()),
+    ("Its `pages` with `by: offset`", OffsetPages, ()),
+    ("Its `pages` with `by: cursor`", CursorPages, ()),
+    ("Its `pages` with `by: link`", LinkedPages, ()),
+    ("More with `from: postgres`", PostgresSource, (Source,)),
 )
 
 
@@ -52,11 +86,11 @@ def contract_words() -> str:
 
 def pipeline_keys() -> str:
     """One table for each part of the file: key, value, default and meaning."""
-    return "\n".join(_section(title, model, base) for title, model, base in SECTIONS)
+    return "\n".join(_section(title, model, bases) for title, model, bases in SECTIONS)
 
 
-def _section(title: str, model: type[BaseModel], base: type[BaseModel] | None) -> str:
-    hidden = {"dataset", "format", *(base.model_fields if base else ())}
+def _section(title: str, model: type[BaseModel], bases: tuple[type[BaseModel], ...]) -> str:
+    hidden = {"dataset", "format", *(name for base in bases for name in base.model_fields)}
     rows = [
         (f"`{field.alias or name}`", _value(field.annotation), _default(field.default), field.description or "")
         for name, field in model.model_fields.items()
@@ -81,8 +115,10 @@ def _value(annotation: Any) -> str:
     if origin is Literal:
         return _words(arguments)
     if origin in (Union, types.UnionType):
-        return ", ".join(_value(argument) for argument in arguments if argument is not type(None))
+        return ", ".join(dict.fromkeys(_value(argument) for argument in arguments if argument is not type(None)))
     if origin is tuple:
+        if get_origin(arguments[0]) is dict:
+            return "list of mappings"
         return "mapping" if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel) else "list of texts"
     return {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(annotation, "mapping")
 
@@ -92,4 +128,4 @@ def _default(default: Any) -> str:
         return "required"
     if isinstance(default, BaseModel):
         return ", ".join(f"`{name}: {value}`" for name, value in default.model_dump().items())
-    return "" if default in (None, ()) else f"`{json.dumps(default)}`"
+    return "" if default in (None, (), {}, "") else f"`{json.dumps(default)}`"

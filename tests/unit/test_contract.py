@@ -412,7 +412,6 @@ def test_what_is_missing_is_refused_where_it_belongs(tmp_path: Path, old: str, n
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("from: s3\n    path: shop/orders", "from: http\n    path: shop/orders", "from: 'http' is not available yet"),
         ("from: s3\n    path: shop/orders", "from: ftp\n    path: shop/orders", "'ftp' is no kind of source"),
         ("format: jsonl", "format: xml", "'xml' is no format: use csv, json, jsonl, parquet"),
         ("schedule:", "schedul:", "did you mean 'schedule'?"),
