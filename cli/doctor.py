@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import psutil
 import typer
 from local import aws as local_aws
+from local.home import HOST
 from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
@@ -152,7 +153,7 @@ def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
 
 def _port(port: int) -> Finding:
     with socket.socket() as probe:
-        taken = probe.connect_ex((local_aws.HOST, port)) == 0
+        taken = probe.connect_ex((HOST, port)) == 0
     if taken:
         return Finding(
             f"port {port}",

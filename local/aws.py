@@ -1,7 +1,6 @@
 """The local AWS's life: started, stopped and looked at. Nothing of the caller's AWS configuration reaches it."""
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from local import tls
 from local.errors import OtherModeError, PortInUseError, StartFailedError
+from local.home import HOST, free_port, locked
 
-HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -117,7 +115,7 @@ def start(home: Path, port: int | None = None, *, iam: bool | None = None, detac
     """
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    with _locked(home):
+    with locked(home):
         running = status(home).endpoint
         if running and _answers(running):
             return _as_asked(running, port, iam)
@@ -130,7 +128,7 @@ def stop(home: Path) -> bool:
     home = home.resolve()
     if not _is_home(home):
         return False
-    with _locked(home):
+    with locked(home):
         return _end(home)
 
 
@@ -192,7 +190,7 @@ def _as_asked(endpoint: Endpoint, port: int | None, iam: bool | None) -> Endpoin
 
 
 def _launch(home: Path, port: int | None, *, iam: bool, detached: bool) -> Endpoint:
-    port = _free_port() if port == 0 else port or DEFAULT_PORT
+    port = free_port() if port == 0 else port or DEFAULT_PORT
     _refuse_taken(port)
     log = home / _LOG
     if log.exists():
@@ -353,11 +351,6 @@ def _health(endpoint: Endpoint) -> dict[str, str] | None:
         return None
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def _refuse_taken(port: int) -> None:
     try:
         socket.create_server((HOST, port)).close()
@@ -376,11 +369,3 @@ def _listener(port: int) -> str | None:
             if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
                 return f"in use by pid {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())[:200]})"
     return None
-
-
-@contextlib.contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """One start or stop at a time for one home."""
-    with (home / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -29,3 +29,7 @@ class DayNotSeedableError(LocalAwsError):
 
 class DamageUnfitError(LocalAwsError):
     """A delivery cannot be broken in the way that was asked; another file or another damage helps."""
+
+
+class PostgresFailedError(LocalAwsError):
+    """The PostgreSQL of this machine could not be made, started or stopped; the message says what it said."""

@@ -1,0 +1,23 @@
+"""What everything that runs below a home shares: one caller at a time, and ports that are free."""
+
+import contextlib
+import fcntl
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+
+@contextlib.contextmanager
+def locked(home: Path, name: str = "lock") -> Iterator[None]:
+    """One holder at a time of the file `name` in a home that exists; others wait."""
+    with (home / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
