@@ -59,7 +59,7 @@ class Night(Executions):
             run_id=RUN,
             validations=[self.validate()],
         )
-        publish(self.lake, pipeline="sales", day=DAY, run_id=RUN, contract_hash="", created_at="now")
+        publish(self.lake, pipeline="sales", day=DAY, run_id=RUN, contract_hash="", created_at=NOW.isoformat())
 
     def end(self, **changed: Any) -> RunRecord:
         event = {

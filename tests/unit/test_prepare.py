@@ -1,6 +1,5 @@
 """Task Prepare: day, run and tables of a night, for the trigger, for a person, and for everything that is wrong."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,14 +157,3 @@ def test_one_run_does_not_log_under_the_name_of_the_one_before(
     run()
     run(input={"date": "2017-06-12"})
     assert [line["date"] for line in log()] == ["2026-11-20", "2017-06-12"]
-
-
-def test_a_prepared_run_is_counted_by_pipeline(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    run()
-    (metric,) = map(json.loads, io.StringIO(capsys.readouterr().out))
-    assert (metric["pipeline"], metric["RunsPrepared"]) == ("sales", [1.0])
-    (described,) = metric["_aws"]["CloudWatchMetrics"]
-    assert (described["Namespace"], described["Metrics"]) == (
-        "Nightlake",
-        [{"Name": "RunsPrepared", "Unit": "Count"}],
-    )

@@ -11,6 +11,7 @@ from nightlake.core.cost import conversion_bill, load_prices
 from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import InvalidDateError
 from nightlake.core.history import find_head
+from nightlake.core.night_times import night_times
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.run_record import (
     Failure,
@@ -53,6 +54,7 @@ def complete(
     run = run_id(parse_instant(end.started_at), end.execution_id)
     day = _day(end.date)
     head = find_head(lake, pipeline.name)
+    snapshot = published(head[0].kept, run) if head else None
     judged = tuple(sources(pipeline, day, run, end.sources, lake=lake, raw=raw, now=now)) if day else ()
     record = RunRecord(
         pipeline=pipeline.name,
@@ -67,13 +69,24 @@ def complete(
         sources=judged,
         audits=tuple(audits(lake, pipeline, day, run)) if day else (),
         tables=tuple(sealed_tables(lake, pipeline, day, run)) if day else (),
-        snapshot=published(head[0].kept, run) if head else None,
+        snapshot=snapshot.number if snapshot else None,
         reports=end.reports,
         conversion=conversion_bill(
             converted=sum(source.shards - source.reused for source in judged),
             gb_seconds=sum(source.gb_seconds for source in judged),
             prices=load_prices(),
         ),
+        times=night_times(
+            lake,
+            pipeline.name,
+            day,
+            run,
+            started_at=parse_instant(end.started_at),
+            published_at=parse_instant(snapshot.created_at) if snapshot else None,
+            ended_at=now,
+        )
+        if day
+        else None,
     )
     key = layout.record(pipeline.name, run)
     lake.put_model(key, record)

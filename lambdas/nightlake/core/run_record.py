@@ -10,6 +10,7 @@ from nightlake.core import layout
 from nightlake.core.cost import Item
 from nightlake.core.delivery import find_delivery
 from nightlake.core.frozen import Frozen
+from nightlake.core.night_times import Times
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.rule_result import RuleResult
 from nightlake.core.shard import Finding, Plan, SourceObject, Validation
@@ -81,7 +82,7 @@ class RunRecord(Frozen):
     """One run as it ended; times in ISO 8601. `date` is None where Prepare failed before it knew the day.
 
     `snapshot` is the number that the run published, also when a later step failed; `audits` are the verdicts on keys,
-    relationships and merges; `conversion` is the bill of what was converted.
+    relationships and merges; `conversion` is the bill of what was converted; `times` how long its parts took.
     """
 
     pipeline: str
@@ -99,6 +100,7 @@ class RunRecord(Frozen):
     snapshot: int | None
     reports: tuple[ReportRecord, ...]
     conversion: tuple[Item, ...] = ()
+    times: Times | None = None
 
 
 class SourceEnd(BaseModel):
@@ -181,6 +183,6 @@ def sealed_tables(store: Store, pipeline: Pipeline, day: date, run_id: str) -> I
         )
 
 
-def published(kept: Sequence[KeptSnapshot], run_id: str) -> int | None:
-    """The number of the snapshot that the run published."""
-    return next((snapshot.number for snapshot in kept if snapshot.run_id == run_id), None)
+def published(kept: Sequence[KeptSnapshot], run_id: str) -> KeptSnapshot | None:
+    """The snapshot that the run published."""
+    return next((snapshot for snapshot in kept if snapshot.run_id == run_id), None)

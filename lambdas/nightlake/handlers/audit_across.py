@@ -22,7 +22,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """
     told = {"date": parse_date(event["date"]), "query_ids": tuple(event["query_ids"])}
     request = Request.model_validate(event | told)
-    logger.append_keys(pipeline=request.pipeline, date=event["date"], run_id=request.run_id)
     result = audit_across(
         request,
         pipeline(request.pipeline),

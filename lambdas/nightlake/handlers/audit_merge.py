@@ -11,7 +11,7 @@ from nightlake.core.audit_merge import Places, Request, audit_merge
 from nightlake.core.dates import parse_date
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, task
+from nightlake.handlers.task import about, logger, task
 
 
 @task
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     StagedFileChangedError, SealedFilesChangedError, ProjectionError, PipelineNotDeployedError or InvalidDateError.
     """
     request = Request.model_validate({**event, "date": parse_date(event["date"])})
-    logger.append_keys(pipeline=request.pipeline, date=event["date"], run_id=request.run_id, merge=request.merge)
+    about(merge=request.merge)
     places = Places(lake=Objects(settings().lake_bucket), catalog=Glue(), staging_database=settings().staging_database)
     result = audit_merge(
         request,

@@ -36,7 +36,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         raise InvalidInputError(
             f"Garbage is collected with {{pipeline, keep, dry_run}}, keep at least 1: {error}"
         ) from error
-    logger.append_keys(pipeline=request.pipeline)
     garbage = collect_garbage(
         Objects(settings().lake_bucket),
         States(),

@@ -3,15 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.core.complete import End, complete
+from nightlake.core.dates import parse_instant, run_id
+from nightlake.core.night_metrics import night_metrics
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import METRICS, logger, task
+from nightlake.handlers.task import about, emit, logger, task
 
 
 @task
@@ -21,7 +22,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Raises PipelineNotDeployedError.
     """
     end = End.model_validate(event)
-    logger.append_keys(pipeline=end.pipeline, date=end.date)
+    about(run_id=run_id(parse_instant(end.started_at), end.execution_id))
     record, key = complete(
         end,
         pipeline(end.pipeline),
@@ -31,11 +32,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         staging_database=settings().staging_database,
         now=datetime.now(UTC),
     )
-    logger.info("Run completed", run_id=record.run_id, outcome=record.outcome, snapshot=record.snapshot)
-    for name, value in (
-        ("RowsPublished", sum(table.rows for table in record.tables) if record.snapshot else 0),
-        ("RowsQuarantined", sum(source.quarantined for source in record.sources)),
-    ):
-        with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=METRICS) as metric:
-            metric.add_dimension("pipeline", record.pipeline)
+    logger.info("Run completed", outcome=record.outcome, snapshot=record.snapshot)
+    emit(night_metrics(record))
     return {"record": key}

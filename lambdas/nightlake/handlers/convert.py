@@ -25,7 +25,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     shard = Shard.model_validate_json(json.dumps(event["shard"]))
     run_id = event["run_id"]
-    logger.append_keys(pipeline=shard.pipeline, dataset=shard.dataset, date=shard.date.isoformat(), run_id=run_id)
     lake = Objects(settings().lake_bucket)
     try:
         receipt = convert(

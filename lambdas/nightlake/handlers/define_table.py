@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from nightlake.core.define_table import define_table
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, task
+from nightlake.handlers.task import about, logger, task
 
 
 @task
@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Result: `{change, input}`: a Glue TableInput and whether to `create` or `update` the table with it, or `none`.
     Raises PipelineNotDeployedError or TableNotInContractError.
     """
-    logger.append_keys(pipeline=event["pipeline"], table=event["table"])
+    about(table=event["table"])
     defined = define_table(
         pipeline(event["pipeline"]),
         event["database"],

@@ -22,9 +22,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     ParquetUnreadableError.
     """
     request = Request.model_validate(event)
-    logger.append_keys(
-        pipeline=request.pipeline, dataset=request.dataset, date=request.date.isoformat(), run_id=request.run_id
-    )
     planned = plan(
         request,
         pipeline(request.pipeline),

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.adapters.states import States
+from nightlake.core.dates import parse_instant, run_id
 from nightlake.core.errors import InvalidInputError
 from nightlake.core.prepare import Start, prepare
 from nightlake.core.projection import project
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import METRICS, logger, task
+from nightlake.handlers.task import about, logger, task
 
 
 @task
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         raise InvalidInputError(
             f"The execution cannot start with this input ({wrong}); give scheduled_time, date, or nothing"
         ) from error
-    logger.append_keys(pipeline=start.pipeline)
+    about(run_id=run_id(parse_instant(start.started_at), start.execution_id))
     deployed = pipeline(start.pipeline)
     store = Objects(settings().lake_bucket)
     run = prepare(
@@ -43,10 +43,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         views=tuple(statements(start.pipeline, "views")),
         reports=tuple(statements(start.pipeline, "reports")),
     )
-    logger.append_keys(date=run.date.isoformat(), run_id=run.run_id)
+    about(date=run.date.isoformat())
     if not run.duplicate and (changes := project(store, Glue(), deployed, database=settings().database)):
         logger.warning("An unfinished projection was completed", catalog_changes=changes)
     logger.info("Run prepared", tables=len(run.tables), contract_hash=run.contract_hash, duplicate=run.duplicate)
-    with single_metric(name="RunsPrepared", unit=MetricUnit.Count, value=1, namespace=METRICS) as metric:
-        metric.add_dimension("pipeline", run.pipeline)
     return run.model_dump(mode="json")

@@ -22,7 +22,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Raises PipelineNotDeployedError, RunSupersededError, SealedFilesChangedError, PublishContendedError or
     ProjectionError; after the last one the night is published, and only the catalog lags behind.
     """
-    logger.append_keys(pipeline=event["pipeline"], date=event["date"], run_id=event["run_id"])
     store = Objects(settings().lake_bucket)
     snapshot = publish(
         store,

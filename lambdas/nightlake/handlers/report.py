@@ -10,7 +10,7 @@ from nightlake.core import layout
 from nightlake.core.dates import parse_date
 from nightlake.core.report import MAX_ROWS, build
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, task
+from nightlake.handlers.task import about, logger, task
 
 
 @task
@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Raises ReportTooLargeError, QueryResultUnreadableError or InvalidDateError.
     """
-    logger.append_keys(**{key: event[key] for key in ("pipeline", "date", "run_id")}, report=event["name"])
+    about(report=event["name"])
     report = build(
         pipeline=event["pipeline"],
         name=event["name"],

@@ -19,7 +19,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
     Raises PipelineNotDeployedError, SnapshotNotFoundError, PublishContendedError or ProjectionError.
     """
-    logger.append_keys(pipeline=event["pipeline"])
     deployed = pipeline(event["pipeline"])
     store = Objects(settings().lake_bucket)
     before, after = rollback(store, deployed.name, event.get("to"))

@@ -23,7 +23,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Raises PipelineNotDeployedError, SourceRejectedError, StagedFileChangedError, SealedFilesChangedError or
     ProjectionError.
     """
-    logger.append_keys(pipeline=event["pipeline"], date=event["date"], run_id=event["run_id"])
     contract = pipeline(event["pipeline"])
     sealed = seal(
         Objects(settings().lake_bucket),

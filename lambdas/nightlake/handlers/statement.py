@@ -20,7 +20,7 @@ from nightlake.core.statement import KINDS, RunDay, render
 from nightlake.core.view import is_current
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, task
+from nightlake.handlers.task import about, logger, task
 
 
 @task
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     kind: Kind = event["kind"]
     name = event.get("name", kind)
     run = RunDay(date=parse_date(event["date"]), run_id=event["run_id"])
-    logger.append_keys(pipeline=event["pipeline"], date=event["date"], run_id=run.run_id, kind=kind, statement=name)
+    about(kind=kind, statement=name)
     contract, lake = pipeline(event["pipeline"]), Objects(settings().lake_bucket)
 
     def pointer(merge: str) -> str:

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.core.code_version import code_version
 from nightlake.core.dates import parse_date
-from nightlake.core.validate import Places, Request, Unproved, answer, validate
+from nightlake.core.validate import Places, Request, answer, validate
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import METRICS, logger, task
+from nightlake.handlers.task import logger, task
 
 
 @task
@@ -23,7 +22,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     ProjectionError.
     """
     request = Request.model_validate({**event, "date": parse_date(event["date"])})
-    logger.append_keys(pipeline=request.pipeline, date=event["date"], run_id=request.run_id, dataset=request.dataset)
     places = Places(
         lake=Objects(settings().lake_bucket),
         quarantine=Objects(settings().quarantine_bucket),
@@ -34,10 +32,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     judged = validate(request, pipeline(request.pipeline), places, code_version=code_version())
     result = answer(judged, request)
     logger.info("Source judged", **result)
-    if isinstance(judged, Unproved):
-        return result
-    for name, value in (("RowsAccepted", judged.rows), ("RowsQuarantined", judged.quarantined)):
-        with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=METRICS) as metric:
-            metric.add_dimension("pipeline", request.pipeline)
-            metric.add_dimension("dataset", request.dataset)
     return result
