@@ -1,9 +1,9 @@
 """The one factory of Lambda functions: runtime, own narrow role, log group, tracing, layer, published version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.dead_letters import dead_letter_queue
 from infra.lint import accept_own_role_dependency
 from infra.nag import acknowledge
+from infra.network import Network
 from infra.settings import FunctionName, Settings
 
 PYTHON = lambda_.Runtime.PYTHON_3_13
@@ -44,6 +45,7 @@ class Function(Construct):
         environment: Mapping[str, str],
         timeout: Duration,
         asynchronous: bool = False,
+        network: Network | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.timeout = timeout
@@ -64,6 +66,9 @@ class Function(Construct):
             description=f"What the function {physical_name} may do",
         )
         log_group.grant_write(self.role)
+        if network:
+            for statement in _network_interfaces(physical_name):
+                self.role.add_to_principal_policy(statement)
         self.dead_letters: sqs.Queue | None = (
             dead_letter_queue(self, "DeadLetters", name=f"{physical_name}-dead-letters") if asynchronous else None
         )
@@ -93,6 +98,9 @@ class Function(Construct):
             dead_letter_queue=self.dead_letters,
             # A night in flight finishes on the version it began with, also while the next one is deployed.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            vpc=network.vpc if network else None,
+            vpc_subnets=network.subnets if network else None,
+            security_groups=[network.functions] if network else None,
         )
         accept_own_role_dependency(self.function)
         acknowledge(
@@ -101,7 +109,7 @@ class Function(Construct):
         )
         acknowledge(
             self.role,
-            {"IAM5[Resource::*]": "X-Ray has no resources to name: xray:PutTraceSegments works on * only."},
+            {"IAM5[Resource::*]": "X-Ray and Lambda's own network interfaces have no resources to name beforehand."},
         )
 
     @property
@@ -113,3 +121,26 @@ class Function(Construct):
     def live(self) -> lambda_.Alias:
         """An alias on that version, for a caller that keeps an ARN over deployments (API Gateway)."""
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
+
+
+def _network_interfaces(function: str) -> Iterator[iam.PolicyStatement]:
+    """What the Lambda service does in the role's name to put a function into a VPC; the function's code may not.
+
+    Source: Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC".
+    """
+    actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    code = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{function}"
+    yield iam.PolicyStatement(actions=actions, resources=["*"])
+    yield iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        actions=actions,
+        resources=["*"],
+        conditions={"ArnLike": {"lambda:SourceFunctionArn": [code, f"{code}:*"]}},
+    )

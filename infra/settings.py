@@ -6,13 +6,25 @@ from typing import Annotated, Literal
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from nightlake.core.errors import NightlakeError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 FunctionName = Literal[
     "prepare",
     "define_table",
     "plan",
+    "plan_http",
+    "plan_postgres",
     "convert",
+    "convert_postgres",
     "validate",
     "seal",
     "statement",
@@ -39,6 +51,11 @@ _LOG_RETENTION = {
     365: logs.RetentionDays.ONE_YEAR,
     731: logs.RetentionDays.TWO_YEARS,
 }
+
+
+def _id(kind: str) -> str:
+    """The pattern of EC2's ids."""
+    return rf"^{kind}-[0-9a-f]{{8}}(?:[0-9a-f]{{9}})?$"
 
 
 class SettingsError(NightlakeError):
@@ -80,9 +97,52 @@ class ApiSettings(_Model):
         return origins
 
 
+class Database(_Model):
+    """A PostgreSQL database that pipelines read, under the name that their sources give it.
+
+    The secret is JSON as RDS writes it: `username`, `password`, `host`, `port`, `dbname`; what is said here goes before
+    it, since a secret that RDS manages itself has only the first two. `secret_key_arn` is the KMS key of a secret that
+    has one of its own. `security_group_id` is the database's, which lets our functions in. `trial` makes a small,
+    empty database instead; it takes nothing else.
+    """
+
+    secret_name: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    secret_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
+    port: int = Field(default=5432, ge=1, le=65535)
+    dbname: Annotated[str, StringConstraints(min_length=1, max_length=63)] | None = None
+    security_group_id: Annotated[str, StringConstraints(pattern=_id("sg"))] | None = None
+    trial: bool = False
+
+    @model_validator(mode="after")
+    def _one_database(self) -> "Database":
+        if self.trial and self != Database.model_construct(trial=True):
+            raise ValueError("a trial database is made from nothing: remove what else is said of it, or remove trial")
+        if not self.trial and self.secret_name is None:
+            raise ValueError("name the secret with the credentials as secret_name, or let `trial` make a database")
+        return self
+
+
+class Network(_Model):
+    """The VPC in which functions reach the databases: it is yours, and nothing in it is looked up at synth.
+
+    `route_table_ids` are those of the subnets that get a gateway to S3 from us; none where there is one already.
+    `s3_prefix_list_id` is what AWS calls the addresses of S3 in your region. With `secrets_endpoint_security_group_id`,
+    the endpoint of Secrets Manager that you have is used (with private DNS); without, we make one for our functions.
+    """
+
+    vpc_id: Annotated[str, StringConstraints(pattern=_id("vpc"))]
+    subnet_ids: Annotated[tuple[Annotated[str, StringConstraints(pattern=_id("subnet"))], ...], Field(min_length=1)]
+    route_table_ids: tuple[Annotated[str, StringConstraints(pattern=_id("rtb"))], ...] = ()
+    s3_prefix_list_id: Annotated[str, StringConstraints(pattern=_id("pl"))]
+    secrets_endpoint_security_group_id: Annotated[str, StringConstraints(pattern=_id("sg"))] | None = None
+
+
 class Settings(_Model):
     """Everything that differs between stages.
 
+    `endpoints` maps the address of an API to a stand-in for it on this machine; `databases` says where the databases
+    are that sources name, `network` how functions reach them.
     `retain` keeps buckets, keys and databases when a stack is deleted; `bi_readers` are the ARNs that may assume the
     BI reader role (none: whoever this account's own IAM policies allow); `convert_concurrency` is how many shards of
     one source are converted at once; `layer` is off where the Lambda runtime
@@ -106,10 +166,18 @@ class Settings(_Model):
     functions: dict[FunctionName, FunctionSettings] = {
         "query": FunctionSettings(memory_mb=1769),
         "plan": FunctionSettings(memory_mb=1769),
+        "plan_http": FunctionSettings(memory_mb=1024),
         "convert": FunctionSettings(memory_mb=1769),
+        "convert_postgres": FunctionSettings(memory_mb=1769),
         "validate": FunctionSettings(memory_mb=1024),
     }
     convert_concurrency: int = Field(default=40, ge=1, le=10_000)
+    endpoints: dict[
+        Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+$")],
+        Annotated[str, StringConstraints(pattern=r"^http://127\.0\.0\.1:\d+$")],
+    ] = {}
+    databases: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")], Database] = {}
+    network: Network | None = None
     log_retention_days: Literal[1, 3, 7, 14, 30, 90, 180, 365, 731] = 30
     log_execution_data: bool = True
 
@@ -124,6 +192,33 @@ class Settings(_Model):
         if days <= archived:
             raise ValueError(f"S3 expires an object only after it is archived: give more than {archived} days")
         return days
+
+    @field_validator("endpoints")
+    @classmethod
+    def _no_stand_in_is_deployed(cls, endpoints: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if endpoints and info.data.get("stage") != "local":
+            raise ValueError("only the local stage has stand-ins for APIs: remove endpoints")
+        return endpoints
+
+    @model_validator(mode="after")
+    def _databases_are_reached(self) -> "Settings":
+        trials = {name for name, database in self.databases.items() if database.trial}
+        own = self.databases.keys() - trials
+        if self.stage == "local":
+            if trials or self.network:
+                raise ValueError("the local stage has its own PostgreSQL: neither a trial database nor a network")
+        elif trials and (own or self.network):
+            raise ValueError(
+                "a trial database stands in a network of its own, which functions cannot share with yours: remove "
+                f"`trial` of {', '.join(sorted(trials))}, or `network` and the other databases"
+            )
+        elif own and self.network is None:
+            raise ValueError(f"functions reach {', '.join(sorted(own))} in a VPC: say which one as `network`")
+        elif own:
+            for name in sorted(own):
+                if self.databases[name].security_group_id is None:
+                    raise ValueError(f"databases.{name} needs security_group_id: the group that lets our functions in")
+        return self
 
     def function(self, name: FunctionName) -> FunctionSettings:
         """Capacity of the function called `name`."""

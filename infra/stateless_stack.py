@@ -26,6 +26,7 @@ from infra.lambda_code import SQL, lambda_code
 from infra.layer import LAMBDA, layer
 from infra.monitoring import Monitoring, Night
 from infra.settings import Settings
+from infra.sources import Sources
 from infra.state_machine import StateMachine
 from infra.stateful_stack import StatefulStack
 from infra.tasks import TASKS, grant
@@ -58,12 +59,29 @@ class StatelessStack(Stack):
             settings=settings,
             code=lambda_.Code.from_asset(str(lambda_code(pipelines)), exclude=["**/__pycache__"]),
             layer=self._layer(),
-            environment=self._environment(),
         )
+        environment = self._environment()
+        sources = Sources(self, "Sources", settings=settings, pipelines=pipelines)
         functions: dict[str, Function] = {}
         for name, task in TASKS.items():
-            functions[name] = function(_pascal(name), name=name, description=task.description, timeout=task.timeout)
-            grant(functions[name], task, stage=settings.stage, lake=stateful.lake, catalog=stateful.catalog)
+            if task.kind and task.kind not in sources.kinds:
+                continue
+            functions[name] = function(
+                _pascal(name),
+                name=name,
+                description=task.description,
+                timeout=task.timeout,
+                environment=environment | (sources.environment(task.kind) if task.kind else {}),
+                network=sources.network if task.kind == "postgres" else None,
+            )
+            grant(
+                functions[name],
+                task,
+                stage=settings.stage,
+                lake=stateful.lake,
+                catalog=stateful.catalog,
+                sources=sources,
+            )
         self._functions = {f"{_pascal(name)}Function": each.version_arn for name, each in functions.items()}
         query = functions["query"]
         query.function.add_environment("CORS_ORIGINS", json.dumps(settings.api.cors_origins))
@@ -73,6 +91,7 @@ class StatelessStack(Stack):
                 name="notify",
                 description="Carries alerts to chat channels",
                 timeout=Duration.seconds(60),
+                environment=environment,
                 asynchronous=True,
             )
             self._subscribe(functions["notify"])

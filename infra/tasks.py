@@ -18,6 +18,7 @@ from infra.functions import Function
 from infra.lake import Lake, bucket_name
 from infra.nag import acknowledge, wildcard
 from infra.settings import FunctionName
+from infra.sources import SourceKind, Sources
 
 BucketName = Literal["raw", "lake", "quarantine", "results"]
 DatabaseName = Literal["served", "staging", "quarantine"]
@@ -53,13 +54,14 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One function. `lists` are the buckets that it may list; `deliveries` lets it list the versions of the raw
-    bucket, `results` read answers of Athena, `executions` ask how an execution of a night stands. `never_private` takes
-    the files of private tables away again.
+    """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
+    list; `deliveries` lets it list the versions of the raw bucket, `results` read answers of Athena, `executions` ask
+    how an execution of a night stands. `never_private` takes the files of private tables away again.
     """
 
     description: str
     timeout: Duration
+    kind: SourceKind | None = None
     objects: tuple[Objects, ...] = ()
     lists: tuple[BucketName, ...] = ()
     tables: tuple[Tables, ...] = ()
@@ -73,6 +75,16 @@ _SHORT: Final = Duration.minutes(1)
 _LONG: Final = Duration.minutes(15)
 _RUN_NOTES_WRITTEN: Final = Objects("lake", ("runs/*",), _PUT)
 _RUN_NOTES: Final = (Objects("lake", ("runs/*",)), _RUN_NOTES_WRITTEN)
+_PLANS: Final = (
+    Objects("lake", ("staging/*",)),
+    Objects("lake", ("staging/*/receipt.json",), _DELETE),
+    _RUN_NOTES_WRITTEN,
+)
+_CONVERTS: Final = (
+    Objects("lake", ("staging/*",), (*_GET, *_PUT)),
+    Objects("lake", ("runs/*/failures/*",), _PUT),
+    Objects("quarantine", ("staging/*",), (*_GET, *_PUT)),
+)
 _COMMITS: Final = (Objects("lake", ("snapshots/*",)), Objects("lake", ("snapshots/*",), _PUT))
 _LOCKS: Final = Objects("lake", ("locks/*",), (*_GET, *_PUT))
 
@@ -95,23 +107,41 @@ TASKS: Final[dict[FunctionName, Task]] = {
         timeout=_LONG,
         objects=(
             Objects("raw", ("*",), _GET_VERSION),
-            Objects("lake", ("staging/*",)),
-            Objects("lake", ("staging/*/receipt.json",), _DELETE),
-            _RUN_NOTES_WRITTEN,
+            *_PLANS,
         ),
         lists=("lake",),
         deliveries=True,
+    ),
+    "plan_http": Task(
+        description="Whether an API has answered for a day, its answers landed, and their shards",
+        timeout=_LONG,
+        kind="http",
+        objects=_PLANS,
+        lists=("raw", "lake"),
+        deliveries=True,
+    ),
+    "plan_postgres": Task(
+        description="Whether a day of a table is closed, and its shards",
+        timeout=_LONG,
+        kind="postgres",
+        objects=_PLANS,
+        lists=("lake",),
     ),
     "convert": Task(
         description="One shard to Parquet, refused rows to quarantine, and a receipt",
         timeout=_LONG,
         objects=(
             Objects("raw", ("*",), _GET_VERSION),
-            Objects("lake", ("staging/*",), (*_GET, *_PUT)),
-            Objects("lake", ("runs/*/failures/*",), _PUT),
-            Objects("quarantine", ("staging/*",), (*_GET, *_PUT)),
+            *_CONVERTS,
         ),
         lists=("raw", "lake", "quarantine"),
+    ),
+    "convert_postgres": Task(
+        description="One part of a table to Parquet, without the rows that another day has published",
+        timeout=_LONG,
+        kind="postgres",
+        objects=(*_CONVERTS, Objects("lake", ("snapshots/*", "data/*"))),
+        lists=("lake", "quarantine"),
     ),
     "validate": Task(
         description="The verdict on one source",
@@ -212,12 +242,13 @@ TASKS: Final[dict[FunctionName, Task]] = {
 }
 
 
-def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Catalog) -> None:
+def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Catalog, sources: Sources) -> None:
     """Add to the function's role what its task needs, by statements of its own: the buckets' and keys' policies, which
     belong to the other stack, stay as they are.
     """
+    own = sources.rights(task.kind) if task.kind else ()
     reason = "Only keys, tables and executions of the task's own kind: see infra/tasks.py."
-    for statement in (*_object_rights(task, stage, lake), *_other_rights(task, stage, catalog)):
+    for statement in (*_object_rights(task, stage, lake), *_other_rights(task, stage, catalog), *own):
         function.role.add_to_principal_policy(statement)
         wildcards = (wildcard(function.role, arn) for arn in statement.resources if "*" in arn)
         acknowledge(function.role, dict.fromkeys(wildcards, reason))

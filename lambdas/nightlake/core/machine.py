@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 from nightlake.core.asl_errors import LAMBDA_ERRORS, transient_errors
 from nightlake.core.asl_states import machines
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.sources import AnySource
 
 State = dict[str, Any]
 Definition = dict[str, Any]
@@ -39,6 +41,11 @@ _ATHENA: Final = [
     "States.TaskFailed",
     "States.Timeout",
 ]
+# A function of another kind has a role and a network of its own: the internet, or a database.
+_OWN_FUNCTIONS: Final = {
+    "http": {"PlanFunction": "PlanHttpFunction"},
+    "postgres": {"PlanFunction": "PlanPostgresFunction", "ConvertFunction": "ConvertPostgresFunction"},
+}
 
 
 class Templates(NamedTuple):
@@ -61,15 +68,13 @@ def render(pipeline: Pipeline, templates: Templates, *, convert_concurrency: int
     machine: Definition = json.loads(templates.daily)
     states = machine["States"]
     states["IngestSources"]["Branches"] = [
-        _branch(templates.source, source.dataset, label, required=source.required)
+        _branch(templates.source, source, label, convert_concurrency)
         for source, label in zip(pipeline.sources, _labels(pipeline), strict=True)
     ]
     states["AreAllSourcesGood"]["Choices"] = [_all_good(pipeline)]
     states["IsUntold"]["Choices"] = [_any_untold(pipeline)]
     for inner in list(machines(machine)):
         for name, state in inner.body["States"].items():
-            if "Label" in state:
-                state["MaxConcurrency"] = convert_concurrency
             if state["Type"] == "Task":
                 inner.body["States"][name] = _with_retry(state)
     return machine
@@ -113,15 +118,26 @@ def _retrier(names: list[str], *, seconds: int, attempts: int, longest: int) -> 
     }
 
 
-def _branch(template: str, dataset: str, label: str, *, required: bool) -> Definition:
-    """The template with the dataset in its words and the label in the name of every state."""
-    consequence = "without it the night publishes nothing" if required else "the night goes on without it"
-    for word, value in {"Dataset": dataset, "Label": label, "Consequence": consequence}.items():
+def _branch(template: str, source: AnySource, label: str, convert_concurrency: int) -> Definition:
+    """The template with the dataset in its words, the label in the name of every state, and what its kind calls."""
+    consequence = "without it the night publishes nothing" if source.required else "the night goes on without it"
+    own = {name: f"${{{function}}}" for name, function in _OWN_FUNCTIONS.get(source.from_, {}).items()}
+    for word, value in {"Dataset": source.dataset, "Label": label, "Consequence": consequence, **own}.items():
         template = template.replace(f"${{{word}}}", value)
     branch: Definition = json.loads(template)
     del branch["Comment"]
+    for state in branch["States"].values():
+        if "Label" in state:
+            state["MaxConcurrency"] = _readers(source, convert_concurrency)
     _rename(branch, label)
     return branch
+
+
+def _readers(source: AnySource, most: int) -> int:
+    """How many shards are read at once: of a database, as many as it has connections for us."""
+    if not isinstance(source, PostgresSource):
+        return most
+    return 1 if source.snapshot == "source" else min(most, source.connections)
 
 
 def _rename(machine: Definition, label: str) -> None:
