@@ -57,3 +57,11 @@ class NeverRunError(NightlakeError):
 
 class OutputTakenError(NightlakeError):
     """A folder that rows are to be written to holds files of somebody else."""
+
+
+class DrawingFailedError(NightlakeError):
+    """Graphviz did not take a graph; its own words are in the message. A defect of Nightlake: report it."""
+
+
+class UnknownPictureError(NightlakeError):
+    """A picture is asked for in a format that there is none of; its message says which there are."""

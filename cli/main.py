@@ -11,6 +11,7 @@ from cli import (
     deploy,
     doctor,
     down,
+    graph,
     infer,
     quality,
     query,
@@ -32,7 +33,7 @@ app = typer.Typer(
 for command in (
     up.up, deploy.deploy, seed.seed, run.run, quality.quality, query.query, backfill.backfill, snapshots.snapshots,
     rollback.rollback, replay.replay, collect_garbage.gc, status.status, check.check,
-    infer.infer, convert.convert, cost.cost, doctor.doctor, down.down,
+    infer.infer, convert.convert, graph.graph, cost.cost, doctor.doctor, down.down,
 ):  # fmt: skip
     app.command()(command)
 

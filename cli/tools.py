@@ -17,9 +17,22 @@ def node_tool(name: str) -> Path:
     Raises:
         ToolMissingError: node or the program is not installed.
     """
+    return _installed(Path(".bin") / name, name)
+
+
+def node_package(name: str) -> Path:
+    """The folder of a library that package.json pins.
+
+    Raises:
+        ToolMissingError: node or the library is not installed.
+    """
+    return _installed(Path(name), name)
+
+
+def _installed(place: Path, name: str) -> Path:
     if shutil.which("node") is None:
         raise ToolMissingError("node is not installed. Install Node.js 22 (20 or later works), then: make setup")
-    path = ROOT / "node_modules" / ".bin" / name
+    path = ROOT / "node_modules" / place
     if not path.exists():
         raise ToolMissingError(f"{name} is not installed in node_modules. Install it: make setup")
     return path

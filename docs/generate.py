@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nightlake.core.generated import bring_in_line
+from nightlake.core.graph import folded
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 
@@ -30,24 +33,21 @@ def _walk(machine: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Map
             yield from _walk(part, depth + 1)
 
 
-def night() -> str:
-    """The way through a night as a diagram, one branch for all sources; every Catch of it leads to AlertFailure."""
-    machine, source = (
-        json.loads((ROOT / f"statemachines/{name}.asl.json").read_text()) for name in ("rendered/sales", "source")
-    )
-    branch = [f'  state "{name}" as source{name}' for name in source["States"]] + list(_ways(source, "source"))
-    whole = [*_ways(machine), "  state IngestSources {", *(f"  {line}" for line in branch), "  }"]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *whole, "```"])
+def graphs() -> str:
+    """The picture of every pipeline's night."""
+    return "\n\n".join(f"![A night of {name}: its states and transitions](graphs/{name}.svg)" for name in _pipelines())
 
 
-def _ways(machine: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """From each state to those that may follow it."""
-    yield f"  [*] --> {prefix}{machine['StartAt']}"
-    for name, state in machine["States"].items():
-        following = [state.get("Next"), *(choice["Next"] for choice in state.get("Choices", [])), state.get("Default")]
-        ends = state.get("End") or state["Type"] in ("Succeed", "Fail")
-        targets = dict.fromkeys(f"{prefix}{target}" for target in following if target)
-        yield from (f"  {prefix}{name} --> {target}" for target in [*targets, *(["[*]"] if ends else [])])
+def _pipelines() -> list[str]:
+    return sorted(path.name.removesuffix(".asl.json") for path in (ROOT / "statemachines/rendered").glob("*.asl.json"))
+
+
+def pictures() -> dict[Path, str]:
+    """What `nightlake graph` draws of every pipeline, by file."""
+    from cli.drawing import draw
+    from cli.graph import night_graph
+
+    return {DOCS / f"graphs/{name}.svg": draw(folded(night_graph(name))) for name in _pipelines()}
 
 
 def errors() -> str:
@@ -149,7 +149,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "benchmark": benchmark,
     "states": states,
     "errors": errors,
-    "night": night,
+    "graphs": graphs,
     "contract words": contract_words,
     "pipeline keys": pipeline_keys,
     "seams": seams,
@@ -180,6 +180,9 @@ def main() -> int:
             sys.stdout.write(f"{page.relative_to(ROOT)} {'is stale: make docs' if check else 'written'}\n")
             if not check:
                 page.write_text(fresh)
+    for path in bring_in_line(pictures(), (DOCS / "graphs").glob("*.svg"), check=check):
+        stale += 1
+        sys.stdout.write(f"{path.relative_to(ROOT)} {'is stale: make docs' if check else 'brought in line'}\n")
     return 1 if check and stale else 0
 
 
