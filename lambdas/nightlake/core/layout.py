@@ -140,6 +140,11 @@ def trigger(pipeline: str, scheduled_at: str) -> str:
     return f"triggers/{pipeline}/{scheduled_at.replace(':', '')}.json"
 
 
+def watch(pipeline: str) -> str:
+    """Since when the watchdog watches a pipeline."""
+    return f"watchdog/{pipeline}.json"
+
+
 def snapshots(pipeline: str) -> str:
     """The prefix of HEAD, snapshots and manifests."""
     return f"snapshots/{pipeline}/"
