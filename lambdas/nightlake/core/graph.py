@@ -34,6 +34,7 @@ class Edge(Frozen):
 class Node(Frozen):
     """A state: its unique `name`, the `title` to show, and `facts`, a line each; `retries` are letters of policies.
 
+    A Task calls a `service`; a Map goes over `items`, which is the last word of where they stand.
     `parts` are the machines within: the branches of a Parallel, or what a Map does with each item.
     """
 
@@ -45,6 +46,8 @@ class Node(Frozen):
     comment: str = ""
     trouble: bool = False
     ends: bool = False
+    service: str = ""
+    items: str = ""
     parts: tuple["Part", ...] = ()
 
 
@@ -171,6 +174,8 @@ def _node(name: str, state: Definition, suffix: str, policies: Mapping[str, Poli
         comment=str(state.get("Comment", "")),
         trouble=name in trouble,
         ends=bool(state.get("End")) or state["Type"] in ("Succeed", "Fail"),
+        service=graph_words.service(state),
+        items=graph_words.items(state).rpartition(".")[2],
         parts=tuple(parts),
     )
 

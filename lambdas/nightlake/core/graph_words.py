@@ -80,17 +80,34 @@ def facts(state: Mapping[str, Any]) -> Iterator[str]:
             yield f"{word} {path(state[f'{key}Path'])} seconds"
 
 
+def service(state: Mapping[str, Any]) -> str:
+    """What a Task calls: `lambda`, `glue`; empty for other states."""
+    resource = str(state.get("Resource", ""))
+    return "lambda" if ":function:" in resource else _resource(resource)[0]
+
+
+def items(state: Mapping[str, Any]) -> str:
+    """The path of what a Map goes over; empty for other states."""
+    read = as_dict(as_dict(state.get("ItemReader")).get("Parameters")).get("Key.$")
+    return path(read or state.get("ItemsPath") or "")
+
+
+def _resource(resource: str) -> tuple[str, str]:
+    """Service and action of an integration."""
+    name, _, action = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(":")
+    return name, action
+
+
 def _called(state: Mapping[str, Any]) -> str:
-    """`Lambda Plan`, `Athena startQueryExecution, waited for`."""
-    resource = str(state.get("Resource"))
-    service, _, action = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(":")
-    if service == "lambda" or ":function:" in resource:
-        name = str(as_dict(state.get("Parameters")).get("FunctionName", resource))
+    """`Lambda Plan`, `Athena startQueryExecution, until it is done`."""
+    called = service(state)
+    if called == "lambda":
+        name = str(as_dict(state.get("Parameters")).get("FunctionName", state["Resource"]))
         _, _, short = name.rpartition(":function:")
         return f"Lambda {short.removeprefix('${').removesuffix('}').removesuffix('Function')}"
-    verb, _, pattern = action.partition(".")
-    name = service.upper() if len(service) <= len("sns") else service.capitalize()
-    return f"{name} {verb}{', until it is done' if pattern.startswith('sync') else ''}"
+    verb, _, pattern = _resource(str(state["Resource"]))[1].partition(".")
+    title = called.upper() if len(called) <= len("sns") else called.capitalize()
+    return f"{title} {verb}{', until it is done' if pattern.startswith('sync') else ''}"
 
 
 def _awaited(state: Mapping[str, Any]) -> str:
@@ -105,9 +122,8 @@ def _mapped(state: Mapping[str, Any]) -> Iterator[str]:
     config = as_dict(as_dict(state.get("ItemProcessor")).get("ProcessorConfig"))
     if config.get("Mode") == "DISTRIBUTED":
         yield f"distributed, {str(config.get('ExecutionType', 'STANDARD')).lower()} children"
-    over = as_dict(as_dict(state.get("ItemReader")).get("Parameters")).get("Key.$") or state.get("ItemsPath")
-    if over:
-        yield f"for each of {path(over)}"
+    if over := items(state):
+        yield f"for each of {over}"
     if limit := state.get("MaxConcurrency"):
         yield "one at a time" if limit == 1 else f"{limit} at once"
     if tolerated := state.get("ToleratedFailurePercentage"):

@@ -129,6 +129,9 @@ class Source(Frozen):
 
     dataset: str = Field(description="The dataset that the rows belong to (the key in `sources`).")
     required: bool = Field(True, description="Whether the night fails when this source stays rejected.")
+    expected_gb: float | None = Field(
+        None, gt=0, description="Gigabytes (of 10^9 bytes) of a usual day, which `nightlake cost` reckons with."
+    )
     columns: Annotated[tuple[ColumnMapping, ...], BeforeValidator(_pairs)] = Field(
         (), description="`column: name in the source` for columns that are called otherwise there."
     )
