@@ -41,7 +41,7 @@ class TrialDatabase(Construct):
             self,
             "Instance",
             instance_identifier=f"nightlake-{settings.stage}-trial-{name}",
-            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17),
+            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_9),
             instance_type=ec2.InstanceType.of(ec2.InstanceClass.T4G, ec2.InstanceSize.MICRO),
             vpc=network.vpc,
             vpc_subnets=network.subnets,

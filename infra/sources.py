@@ -14,6 +14,7 @@ from nightlake.core.postgres_source import PostgresSource
 
 from infra.database import TrialDatabase
 from infra.lake import bucket_name
+from infra.layer import CERTIFICATES
 from infra.network import Network, own_network, trial_network
 from infra.settings import Database, Settings, SettingsError
 
@@ -68,7 +69,11 @@ class Sources(Construct):
         if kind == "http":
             return {"ENDPOINTS": json.dumps(self._settings.endpoints)} if self._settings.endpoints else {}
         told = {name: reached.told for name, reached in self._databases.items()}
-        return {"DATABASES": Stack.of(self).to_json_string(told), **(self.network.environment if self.network else {})}
+        return {
+            "DATABASES": Stack.of(self).to_json_string(told),
+            **({"RDS_CA": f"/opt/{CERTIFICATES}"} if self._settings.layer else {}),
+            **(self.network.environment if self.network else {}),
+        }
 
     def rights(self, kind: SourceKind) -> Iterator[iam.PolicyStatement]:
         """What the functions of that kind may do besides."""

@@ -1,13 +1,16 @@
 """The layer that is deployed: complete, for the right processor, small enough, and not broken by its trimming."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from nightlake.core.pipeline import Pipeline
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
@@ -15,7 +18,7 @@ from packaging.tags import parse_tag, platform_tags
 from packaging.utils import canonicalize_name
 
 from infra.lambda_code import lambda_code
-from infra.layer import LayerError, Target, layer
+from infra.layer import CERTIFICATES, LayerError, Target, layer
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,6 +104,31 @@ def test_every_shared_library_is_machine_code_for_arm(packages: Path) -> None:
         header = library.read_bytes()[:20]
         assert header[:4] == b"\x7fELF", library
         assert int.from_bytes(header[18:20], "little") == 183, f"{library} is not for AArch64"
+
+
+def test_it_describes_every_service_that_a_function_calls(packages: Path) -> None:
+    called = {
+        service
+        for file in (ROOT / "lambdas").rglob("*.py")
+        for service in re.findall(r"boto3\.client\(\s*\"(\w+)\"", file.read_text())
+    }
+    assert called
+    assert called <= {path.name for path in (packages / "botocore" / "data").iterdir()}
+
+
+def test_it_carries_the_certificates_of_rds_in_every_region_and_of_its_proxies(packages: Path) -> None:
+    packed = x509.load_pem_x509_certificates((packages.parent / CERTIFICATES).read_bytes())
+    now = datetime.now(UTC)
+    names = {
+        each.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+        for each in packed
+        if each.not_valid_before_utc < now < each.not_valid_after_utc
+    }
+    current = {name for name in names if re.search(r"Root CA (RSA2048|RSA4096|ECC384) G1$", str(name))}
+    regions = {str(name).removeprefix("Amazon RDS ").partition(" ")[0] for name in current}
+    assert {"us-east-1", "eu-central-1", "ap-southeast-2", "sa-east-1"} <= regions
+    assert len(packed) == 3 * len(regions) + 4
+    assert {f"Amazon Root CA {number}" for number in range(1, 5)} <= names
 
 
 def test_layer_and_code_fit_into_a_function(packages: Path, pipelines: tuple[Pipeline, ...]) -> None:
