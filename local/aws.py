@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from local import tls
 from local.errors import OtherModeError, PortInUseError, StartFailedError
-from local.home import HOST, free_port, locked
+from local.home import HOST, carries, free_port, locked
 
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
@@ -159,7 +159,7 @@ def status(home: Path) -> Status:
     try:
         server = psutil.Process(endpoint.pid)
         workers = server.children(recursive=True)
-        if not _carries(server, home):
+        if not carries(server, _MARK, str(home)):
             return Status(running=False)
         health = _health(endpoint)
         return Status(
@@ -313,14 +313,7 @@ def _end(home: Path) -> bool:
 
 
 def _family(home: Path) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if _carries(process, home)]
-
-
-def _carries(process: psutil.Process, home: Path) -> bool:
-    try:
-        return process.environ().get(_MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, OSError):
-        return False
+    return [process for process in psutil.process_iter() if carries(process, _MARK, str(home))]
 
 
 def _memory(process: psutil.Process) -> int:

@@ -33,3 +33,7 @@ class DamageUnfitError(LocalAwsError):
 
 class PostgresFailedError(LocalAwsError):
     """The PostgreSQL of this machine could not be made, started or stopped; the message says what it said."""
+
+
+class ServiceFailedError(LocalAwsError):
+    """A stand-in for an API ended, or did not answer, while it was started; its log says why."""

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 HOST = "127.0.0.1"
 
 
@@ -21,3 +23,11 @@ def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def carries(process: psutil.Process, mark: str, value: str) -> bool:
+    """Whether the process lives and has the variable `mark` of this value: a recycled pid has not."""
+    try:
+        return process.environ().get(mark) == value and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
