@@ -26,6 +26,7 @@ FunctionName = Literal[
     "convert",
     "convert_postgres",
     "validate",
+    "explain",
     "seal",
     "statement",
     "audit_across",

@@ -155,6 +155,12 @@ TASKS: Final[dict[FunctionName, Task]] = {
         lists=("lake", "quarantine"),
         tables=(Tables("quarantine", (*_READ_TABLE, *_POINT_PARTITION)),),
     ),
+    "explain": Task(
+        description="What becomes of a source that failed, and what is told of it",
+        timeout=_SHORT,
+        objects=(Objects("lake", ("runs/*",)),),
+        lists=("lake",),
+    ),
     "seal": Task(
         description="Copies what the receipts name into the run's own prefix",
         timeout=_LONG,

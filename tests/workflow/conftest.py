@@ -1,8 +1,8 @@
 """One night run by moto's interpreter: the rendered definition, moto's S3, Glue and SNS, and scripted functions.
 
-Prepare, DefineTable and Complete are the real handlers, so that locks and tables are real too. The other functions
-answer as their handlers promise, or fail as a test says. moto is the second interpreter of our definitions beside the
-local AWS. What it lacks is named in `gaps` and `spoken` alone.
+Prepare, DefineTable, Explain and Complete are the real handlers, so that locks, tables and alerts are real too. The
+other functions answer as their handlers promise, or fail as a test says. moto is the second interpreter of our
+definitions beside the local AWS. What it lacks is named in `gaps` and `spoken` alone.
 """
 
 import importlib
@@ -53,7 +53,7 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Nightlake",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
-REAL = ("prepare", "define_table", "complete")
+REAL = ("prepare", "define_table", "explain", "complete")
 FUNCTIONS = (
     *REAL,
     *("plan", "convert", "validate", "seal", "statement", "audit_across", "audit_merge", "publish", "report"),
@@ -213,6 +213,7 @@ class Night:
     topic: str
     queue: str
     pipeline: Pipeline
+    contracts: Path
     function: Lambda
     bound: dict[str, str]
 
@@ -345,6 +346,7 @@ def night(environment: None, gaps: Lambda, pipeline: Pipeline) -> Iterator[Night
             topic,
             queue,
             pipeline,
+            settings.settings().contracts,
             gaps,
             bound,
         )

@@ -109,10 +109,10 @@ def test_throttling_is_waited_out(night: Any) -> None:
 
 
 @pytest.mark.parametrize("crash", ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"])
-def test_two_crashes_of_the_sandbox_are_tried_again_and_a_third_is_not(night: Any, crash: str) -> None:
-    night.function.fail("seal", crash, times=2)
-    assert night.run(**DAY).status == "SUCCEEDED"
+def test_three_crashes_of_the_sandbox_are_tried_again_and_a_fourth_is_not(night: Any, crash: str) -> None:
     night.function.fail("seal", crash, times=3)
+    assert night.run(**DAY).status == "SUCCEEDED"
+    night.function.fail("seal", crash, times=4)
     ended = night.run(**DAY)
     assert (ended.status, ended.error) == ("FAILED", crash)
 

@@ -1,10 +1,14 @@
 """The branch of one source: what a bad delivery, a late one and a broken function become, and who hears of it."""
 
+import json
 from typing import Any
 
+import boto3
 import pytest
 from nightlake.core import layout
+from nightlake.handlers import contracts
 
+CAUSE_LIMIT = 32_768  # https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 TRIGGER = {"scheduled_time": "2026-11-21T03:00:00Z"}
 BAD = "transactions"
 
@@ -36,8 +40,8 @@ def tries(night: Any, function: str) -> list[int]:
     return [event["attempt"] for event in night.function.events(function) if event["dataset"] == BAD]
 
 
-def test_one_bad_source_alerts_once_and_its_sisters_are_done_all_the_same(night: Any) -> None:
-    deliver(night, "bad", "bad", "bad", "bad")
+def test_one_bad_source_is_told_of_once_an_attempt_and_its_sisters_are_done_all_the_same(night: Any) -> None:
+    deliver(night, "bad 1", "bad 2", "bad 3", "bad 4")
     ended = night.run(**TRIGGER)
     assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
     assert '"dataset":"transactions","status":"rejected"' in ended.cause.replace(" ", "")
@@ -47,15 +51,18 @@ def test_one_bad_source_alerts_once_and_its_sisters_are_done_all_the_same(night:
         "customers",
     }
     assert night.function.events("seal") == []
-    (alert,) = night.alerts()
-    assert alert["Subject"] == "Nightlake: sales has a rejected source"
-    told = alert["Message"]
-    assert told.startswith(
-        "Source transactions of pipeline sales was rejected with rows for 2026-11-20. It is tried again"
-    )
-    assert "without it the night publishes nothing" in told
-    assert told.endswith("Cause: transactions: too few rows. Look at quarantine")
-    assert ended.arn in told
+    alerts = night.alerts()
+    assert [alert["Subject"].removeprefix("Nightlake: sales: transactions was rejected, ") for alert in alerts] == [
+        *("attempt 1 of 4", "attempt 2 of 4", "attempt 3 of 4", "given up")
+    ]
+    for alert in alerts:
+        told = alert["Message"]
+        assert told.startswith("Source transactions (s3) of pipeline sales was rejected with rows for 2026-11-20.")
+        assert "transactions: too few rows. Look at quarantine" in told
+        assert ended.arn in told
+        assert told.endswith("What to do: docs/runbook.md#a-source-was-rejected")
+    assert "Given up after attempt 4: without it the night publishes nothing" in alerts[-1]["Message"]
+    assert tries(night, "validate") == [1, 2, 3, 4]
     assert night.held_locks() == []
 
 
@@ -65,16 +72,19 @@ def test_a_delivery_that_stays_the_same_is_looked_at_again_but_not_converted_aga
     assert tries(night, "plan") == [1, 2, 3, 4]
     assert tries(night, "validate") == [1]
     assert [wait for wait in night.function.slept if wait >= 60] == [60, 120, 240]
+    first, last = night.alerts()
+    assert "attempt 1 of 4" in first["Subject"]
+    assert "Given up, as the delivery is still the same at attempt 4" in last["Message"]
 
 
 def test_a_good_delivery_in_time_heals_the_night(night: Any) -> None:
-    deliver(night, "bad", "bad", "good")
+    deliver(night, "bad", "worse", "good")
     ended = night.run(**TRIGGER)
     assert ended.status == "SUCCEEDED"
-    assert tries(night, "validate") == [1, 3]
+    assert tries(night, "validate") == [1, 2, 3]
     (healed,) = [source for source in ended.output["sources"] if source["dataset"] == BAD]
     assert (healed["status"], healed["alerted"], healed["attempt"]) == ("good", True, 3)
-    assert len(night.alerts()) == 1
+    assert len(night.alerts()) == 2
 
 
 def test_a_person_who_asks_for_a_date_gets_the_answer_at_once(night: Any) -> None:
@@ -83,7 +93,7 @@ def test_a_person_who_asks_for_a_date_gets_the_answer_at_once(night: Any) -> Non
     assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
     assert [wait for wait in night.function.slept if wait >= 60] == []
     (alert,) = night.alerts()
-    assert "It is not tried again: mend the delivery and rerun the date" in alert["Message"]
+    assert "a run for a named date does not try again" in alert["Message"]
 
 
 def test_a_source_that_is_not_there_yet_is_waited_for(night: Any) -> None:
@@ -201,3 +211,61 @@ def test_a_source_that_was_given_up_is_in_the_record_of_a_night_that_fails_later
     told = {source["dataset"]: source["error"] for source in record["sources"]}
     assert told[BAD]["Error"] == "SourceNotReadyError"
     assert record["error"]["Error"] == "SealedFilesChangedError"
+
+
+def test_a_source_that_waited_until_its_deadline_is_told_of_once_and_not_tried_again(night: Any) -> None:
+    night.function.fail("plan", "SourceNotReadyError", when=of(BAD))
+    ended = night.run(**TRIGGER)
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert tries(night, "plan") == [1]
+    (alert,) = night.alerts()
+    assert alert["Subject"] == "Nightlake: sales: transactions was rejected, given up"
+
+
+def test_a_source_that_nobody_can_explain_is_given_up_with_its_error_told_as_it_stands(night: Any) -> None:
+    deliver(night, "bad", "bad", "bad", "bad")
+    night.function.fail("explain", "SomeBug")
+    ended = night.run(**TRIGGER)
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert tries(night, "validate") == [1]
+    (alert,) = night.alerts()
+    assert alert["Subject"] == "Nightlake: sales has a rejected source, given up"
+    assert "was rejected with rows for 2026-11-20, and nobody could explain it: SomeBug" in alert["Message"]
+    assert alert["Message"].endswith("Cause: transactions: too few rows. Look at quarantine")
+
+
+def test_the_last_word_on_a_source_is_told_by_the_night_when_its_own_alert_could_not_be_sent(night: Any) -> None:
+    deliver(night, "bad", "bad", "bad", "bad")
+    plan = night.function.answers["plan"]
+
+    def planned(event: Any) -> Any:
+        if event["attempt"] == 4:
+            boto3.client("sns").delete_topic(TopicArn=night.topic)
+        return plan(event)
+
+    night.function.answers["plan"] = planned
+    ended = night.run(**TRIGGER)
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert "AlertFailure" in ended.states
+
+
+def test_forty_sources_with_endless_causes_fit_through_step_functions(night: Any) -> None:
+    source, dataset = night.pipeline.sources[0], night.pipeline.datasets[0]
+    names = [f"dataset_{number}" for number in range(40)]
+    many = {
+        "sources": tuple(source.model_copy(update={"dataset": name}) for name in names),
+        "datasets": tuple(dataset.model_copy(update={"name": name, "relationships": ()}) for name in names),
+    }
+    pipeline = night.pipeline.model_copy(update=many)
+    (night.contracts / "sales.json").write_text(pipeline.model_dump_json())
+    contracts.pipelines.cache_clear()
+    night.redeploy(pipeline)
+
+    def endless(_event: Any) -> Any:
+        raise ValueError("x" * 30_000)
+
+    night.function.answers["plan"] = endless
+    ended = night.run(date="2026-11-20")
+    assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
+    assert len(ended.cause) < CAUSE_LIMIT
+    assert {each["dataset"] for each in json.loads(ended.cause)} == set(names)

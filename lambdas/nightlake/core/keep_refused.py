@@ -1,7 +1,7 @@
 """Puts the refused rows of a source where the quarantine table looks for them, with the lines of their objects."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import Final
@@ -19,16 +19,23 @@ def keep_refused(receipts: Sequence[Receipt], prefix: str, quarantine: Store, *,
 
     A worker counts lines from where its shard begins: those before it are added here.
     """
-    files: dict[str, tuple[QuarantineFile, int]] = {}
-    lines = Counter[str]()
-    for receipt in receipts:
-        key = receipt.shard.object.key
-        if receipt.quarantine is not None:
-            files[f"{prefix}{receipt.shard.fingerprint}.parquet"] = receipt.quarantine, lines[key]
-        lines[key] += receipt.lines or 0
+    files: dict[str, tuple[QuarantineFile, int]] = {
+        f"{prefix}{receipt.shard.fingerprint}.parquet": (receipt.quarantine, lines)
+        for receipt, lines in placed(receipts)
+        if receipt.quarantine is not None
+    }
     earlier = {info.key for info in quarantine.list(prefix)}
     quarantine.delete(earlier - files.keys())
     each(lambda key: _keep(quarantine, key, *files[key]), files, workers=min(workers, _WORKERS))
+
+
+def placed(receipts: Sequence[Receipt]) -> Iterator[tuple[Receipt, int]]:
+    """Each receipt, in the order of the shards, and how many lines its object has before the shard."""
+    lines = Counter[str]()
+    for receipt in receipts:
+        key = receipt.shard.object.key
+        yield receipt, lines[key]
+        lines[key] += receipt.lines or 0
 
 
 def _keep(quarantine: Store, key: str, file: QuarantineFile, lines: int) -> None:

@@ -20,8 +20,9 @@ Definition = dict[str, Any]
 
 LABEL_LENGTH: Final = 40
 CONVERT_CONCURRENCY: Final = 40
+RETRIES: Final = 3
 
-# Lambda was busy: worth more tries than a sandbox that died, which may have died of its own work.
+# Lambda was busy: worth longer waits than a sandbox that died.
 _BUSY: Final = [name for name in LAMBDA_ERRORS if name.startswith("Lambda.") and name != "Lambda.Unknown"]
 _DIED: Final = [name for name in LAMBDA_ERRORS if name not in _BUSY]
 _GLUE: Final = [
@@ -94,24 +95,24 @@ def _retriers(resource: str) -> Iterator[State]:
     service, _, action = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(":")
     match service:
         case "lambda":
-            yield _retrier(_BUSY, seconds=1, attempts=6, longest=60)
-            yield _retrier(_DIED, seconds=2, attempts=2, longest=30)
+            yield _retrier(_BUSY, seconds=10, longest=60)
+            yield _retrier(_DIED, seconds=2, longest=30)
             if transient := transient_errors():
-                yield _retrier(transient, seconds=5, attempts=3, longest=60)
+                yield _retrier(transient, seconds=5, longest=60)
         case "glue":
             raced = [] if action.startswith("get") else ["Glue.ConcurrentModificationException"]
-            yield _retrier([*_GLUE, *raced], seconds=2, attempts=3, longest=30)
+            yield _retrier([*_GLUE, *raced], seconds=2, longest=30)
         case "athena":
-            yield _retrier(_ATHENA, seconds=5, attempts=2, longest=60)
+            yield _retrier(_ATHENA, seconds=5, longest=60)
         case "sns":
-            yield _retrier(["States.ALL"], seconds=2, attempts=3, longest=30)
+            yield _retrier(["States.ALL"], seconds=2, longest=30)
 
 
-def _retrier(names: list[str], *, seconds: int, attempts: int, longest: int) -> State:
+def _retrier(names: list[str], *, seconds: int, longest: int) -> State:
     return {
         "ErrorEquals": names,
         "IntervalSeconds": seconds,
-        "MaxAttempts": attempts,
+        "MaxAttempts": RETRIES,
         "BackoffRate": 2.0,
         "MaxDelaySeconds": longest,
         "JitterStrategy": "FULL",
@@ -120,9 +121,8 @@ def _retrier(names: list[str], *, seconds: int, attempts: int, longest: int) -> 
 
 def _branch(template: str, source: AnySource, label: str, convert_concurrency: int) -> Definition:
     """The template with the dataset in its words, the label in the name of every state, and what its kind calls."""
-    consequence = "without it the night publishes nothing" if source.required else "the night goes on without it"
     own = {name: f"${{{function}}}" for name, function in _OWN_FUNCTIONS.get(source.from_, {}).items()}
-    for word, value in {"Dataset": source.dataset, "Label": label, "Consequence": consequence, **own}.items():
+    for word, value in {"Dataset": source.dataset, "Label": label, **own}.items():
         template = template.replace(f"${{{word}}}", value)
     branch: Definition = json.loads(template)
     del branch["Comment"]

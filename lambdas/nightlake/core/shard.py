@@ -175,7 +175,8 @@ class Validation(Frozen):
     """The verdict on one source in one run, and on each rule; `receipts` are the keys whose files Seal may take.
 
     `rounds` counts how often shards were cut anew; `delivery` is the digest that the verdict is about, None where
-    something broke that another try with the same objects may mend.
+    something broke that another try with the same objects may mend. `samples` are some refused rows of a rejected
+    source in words, nothing private in them.
     """
 
     dataset: str
@@ -188,6 +189,7 @@ class Validation(Frozen):
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     rules: tuple[RuleResult, ...] = ()
+    samples: tuple[str, ...] = ()
     objects: int
     bytes: int
     shards: int

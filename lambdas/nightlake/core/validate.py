@@ -20,6 +20,7 @@ from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.plan import put_shards
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.published_day import PublishedDay, published_before
+from nightlake.core.samples import samples
 from nightlake.core.shard import Finding, Plan, Receipt, Shard, ShardFailure, Validation
 from nightlake.core.source_drift import SourceDrift
 from nightlake.core.source_rules import SourceRules, compares_days
@@ -109,6 +110,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
         problems=bounded(problems, _MAX_FINDINGS),
         warnings=bounded(chain(rules.warnings(), drift.warnings()), _MAX_FINDINGS),
         rules=rules.results,
+        samples=samples(dataset, source, given, places.quarantine) if problems else (),
         objects=len(plan.objects),
         bytes=sum(source_object.size for source_object in plan.objects),
         shards=len(plan.shards),
