@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from nightlake.core.errors import EncodingError
-from nightlake.core.shard import SourceObject, TablePart
+from nightlake.core.shard import Finding, SourceObject, TablePart
 from nightlake.core.source import S3Source
 from nightlake.core.store import ObjectInfo, Store
 
@@ -18,13 +18,17 @@ class Delivery:
     """The objects in the order of their keys; `missing` says what keeps the day from being complete, "" if nothing.
 
     `wait_seconds` says when to look again, where that is known; `parts` what each object is cut into, where its bytes
-    do not say.
+    do not say, and `header` the names of their columns. `warnings` are for whoever reads the verdict.
     """
 
     objects: tuple[SourceObject, ...]
     missing: str
     wait_seconds: int | None = None
     parts: tuple[tuple[TablePart, ...], ...] = ()
+    records: tuple[int, ...] = ()
+    since: datetime | None = None
+    header: tuple[str, ...] | None = None
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def digest(self) -> str:

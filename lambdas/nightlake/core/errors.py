@@ -75,6 +75,102 @@ class ParquetUnreadableError(NightlakeError):
     """Raised when an object is not Parquet, or cut off. Deliver the whole object."""
 
 
+class ApiUnavailableError(TransientError):
+    """Raised when an API does not answer, or answers 5xx, also to the tries that followed. Trying again later helps."""
+
+
+class AnswerTruncatedError(TransientError):
+    """Raised when an API's answer ends before its end, each time it was asked. Trying again later can help."""
+
+
+class ExtractionTakenError(TransientError):
+    """Raised when somebody else writes the same extraction. Trying again goes on from what was landed."""
+
+
+class ApiUnauthorizedError(NightlakeError):
+    """Raised when an API refuses our secret, also once it was read anew, or the secret is unusable. Renew it."""
+
+
+class ApiRefusedError(NightlakeError):
+    """Raised when an API answers that the question is wrong (4xx). Mend what pipeline.yaml asks."""
+
+
+class AnswerNotJsonError(NightlakeError):
+    """Raised when an answer is no JSON, such as a page of HTML. Ask the API's owner, or mend the URL."""
+
+
+class AnswerTooLargeError(NightlakeError):
+    """Raised when an answer has more bytes than `max_answer_bytes`. Ask for smaller pages, or allow more."""
+
+
+class AnswerShapeError(NightlakeError):
+    """Raised when an answer has not the records, columns, totals or cursors that its source declares. Mend either."""
+
+
+class AnswersIncompleteError(NightlakeError):
+    """Raised when all pages have other records than the total says, each time all were read. Ask the API's owner."""
+
+
+class PageRepeatedError(NightlakeError):
+    """Raised when an API answers a page that it has answered before. Mend how `pages` asks for the next one."""
+
+
+class TotalChangedError(NightlakeError):
+    """Raised when the total changed while pages were read, each time all were read. Ask when the data rests."""
+
+
+class TooManyPagesError(NightlakeError):
+    """Raised when there are more pages than the `limit` of `pages`. Allow more, or ask for larger ones."""
+
+
+class HostNotAllowedError(NightlakeError):
+    """Raised when an answer leads to a host that is not declared, or a host to a private address. Declare it."""
+
+
+class DatabaseUnavailableError(TransientError):
+    """Raised when a database refuses, has no connection left, or breaks one off. Retrying helps once it is back."""
+
+
+class LockTimeoutError(TransientError):
+    """Raised when a table stays locked for longer than its source waits. Retrying helps when the lock is gone."""
+
+
+class QueryTimeoutError(TransientError):
+    """Raised when a statement takes longer than its source allows, or is cancelled. Retrying helps when less is on."""
+
+
+class DatabaseAuthError(NightlakeError):
+    """Raised when a database takes the secret's credentials not, read anew. Mend the secret or the role."""
+
+
+class DatabaseTlsError(NightlakeError):
+    """Raised when a database has no TLS, or a certificate that proves it not. Mend its certificate or the secret."""
+
+
+class DatabaseSecretError(NightlakeError):
+    """Raised when a database is in no settings, or its secret does not say how to connect. Mend them, then rerun."""
+
+
+class TableNotFoundError(NightlakeError):
+    """Raised when a database has no table of a source's name. Mend the source, or create the table."""
+
+
+class TableUnsuitableError(NightlakeError):
+    """Raised when a table can not be read as its source says: its watermark, key or kind. Mend the source."""
+
+
+class PermissionDeniedError(NightlakeError):
+    """Raised when a role may not read a table. Grant SELECT, then rerun."""
+
+
+class ConnectionsExceededError(NightlakeError):
+    """Raised when a source declares more connections than its database has left. Declare fewer, or free some."""
+
+
+class QueryFailedError(NightlakeError):
+    """Raised when a database ends a statement for a reason that is not named here. See its log, then rerun."""
+
+
 class SourceChangedError(NightlakeError):
     """Raised when the version of an object that was planned is gone. Plan again: the next attempt does."""
 

@@ -14,6 +14,11 @@ def partition_values(day: date) -> tuple[str, str, str]:
     return year, month, number
 
 
+def extractions(pipeline: str, dataset: str, day: date) -> str:
+    """The prefix, in the raw bucket, of all that was extracted from an API for one day; below it a folder each time."""
+    return f"{pipeline}/{dataset}/{'/'.join(partition_values(day))}/"
+
+
 def staged(pipeline: str, dataset: str, fingerprint: str) -> str:
     """The prefix of what was converted from one shard; its name follows from the content, so that reruns find it."""
     return f"staging/{pipeline}/{dataset}/{fingerprint}/"

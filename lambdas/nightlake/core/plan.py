@@ -130,6 +130,7 @@ def plan(
         delivery=delivery.digest,
         objects=delivery.objects,
         shards=shards,
+        warnings=delivery.warnings,
     )
     lake.put_model(plan_key, whole)
     shard_file = layout.shards(*place)
@@ -163,27 +164,33 @@ def _delivery(source: AnySource, request: Request, raw: Store, extract: Extract 
 
 def _parts(delivery: Delivery) -> list[tuple[Piece, ...]]:
     if not delivery.parts:
-        return [(Piece(0, item.size),) for item in delivery.objects]
-    return [tuple(Piece(0, 0, part=part) for part in parts) for parts in delivery.parts]
+        counts = delivery.records or (None,) * len(delivery.objects)
+        return [(Piece(0, item.size, records=records),) for item, records in zip(delivery.objects, counts, strict=True)]
+    return [
+        tuple(Piece(0, item.size, header=delivery.header, part=part) for part in parts)
+        for item, parts in zip(delivery.objects, delivery.parts, strict=True)
+    ]
 
 
 def _wait(request: Request, source: AnySource, delivery: Delivery, now: datetime) -> int:
     """Seconds until another look at the day: some 24 looks until the deadline, at least every 5 minutes."""
     scheduled_at = request.scheduled_at
     allowed = timedelta(minutes=source.ready.deadline_minutes)
-    deadline = now if scheduled_at is None else parse_instant(scheduled_at) + allowed
+    began = delivery.since if scheduled_at is None else parse_instant(scheduled_at)
+    deadline = now if began is None else began + allowed
     if now >= deadline:
         waited = (
-            f"waited until {deadline:%Y-%m-%dT%H:%M:%SZ}" if scheduled_at else "a run for a named date does not wait"
+            "a run for a named date does not wait" if began is None else f"waited until {deadline:%Y-%m-%dT%H:%M:%SZ}"
         )
         raise SourceNotReadyError(
             f"{request.dataset} of {request.date} is not complete: {_looked(source, request, delivery)}, missing: "
             f"{delivery.missing} ({waited}); deliver it, then rerun the date"
         )
+    left = -((now - deadline) // timedelta(seconds=1))
     if delivery.wait_seconds is not None:
-        return delivery.wait_seconds
+        return min(delivery.wait_seconds, left)
     look = max(_MIN_WAIT_SECONDS, min(_MAX_WAIT_SECONDS, allowed // timedelta(seconds=_LOOKS)))
-    return min(look, -((now - deadline) // timedelta(seconds=1)))
+    return min(look, left)
 
 
 def _looked(source: AnySource, request: Request, delivery: Delivery) -> str:

@@ -1,16 +1,18 @@
 """What the stack tells every function through its environment, read once."""
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
 
 from nightlake.core.define_table import Databases
 
 COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 PACKED_SQL: Final = Path(__file__).parents[1] / "sql"
+_LOOPBACK: Final = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 
 
 class Webhook(BaseModel):
@@ -40,8 +42,16 @@ class Settings(BaseModel):
     pipeline_workgroup: str = Field(alias="PIPELINE_WORKGROUP", min_length=1)
     webhooks: Json[tuple[Webhook, ...]] = Field(alias="WEBHOOKS", default=())
     cors_origins: Json[tuple[str, ...]] = Field(alias="CORS_ORIGINS", default=())
+    endpoints: Json[dict[str, str]] = Field(alias="ENDPOINTS", default={})
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
+
+    @model_validator(mode="after")
+    def _stands_in_only_here(self) -> "Settings":
+        strange = [address for address in self.endpoints.values() if not _LOOPBACK.fullmatch(address)]
+        if self.endpoints and (self.stage != "local" or strange):
+            raise ValueError("ENDPOINTS are stand-ins of the stage local, at http://127.0.0.1:PORT: remove the others")
+        return self
 
     @property
     def databases(self) -> Databases:

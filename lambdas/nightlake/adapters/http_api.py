@@ -1,0 +1,323 @@
+"""Asks an API over https: only public addresses, bounded answers, secrets that nobody else sees."""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import SOCK_STREAM, gaierror, getaddrinfo
+from threading import Lock
+from time import monotonic
+from typing import Any, Final, NoReturn, Protocol
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import urllib3
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength, ProtocolError, SSLError
+
+from nightlake.core.errors import (
+    AnswerNotJsonError,
+    AnswerTooLargeError,
+    AnswerTruncatedError,
+    ApiUnauthorizedError,
+    ApiUnavailableError,
+    HostNotAllowedError,
+)
+from nightlake.core.http_caller import told
+from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest
+from nightlake.core.http_source import BearerAuth, HeaderAuth, HttpSource, OAuth2Auth, QueryAuth
+
+HIDDEN: Final = "***"
+_CHUNK: Final = 1 << 16
+_CONNECT_SECONDS: Final = 10.0
+_ANSWER_TIMES: Final = 10  # so many times `timeout_seconds` may a whole answer take
+_MARGIN_SECONDS: Final = 60.0  # a token is asked for again so long before it expires
+_LIFE_SECONDS: Final = 300.0  # of a token that does not say
+_TOKEN_BYTES: Final = 1 << 20
+_SHORTEST_HIDDEN: Final = 6  # characters; less would hide what is no secret
+_OK: Final = 200
+_CLIENT_ERROR: Final = 400
+_SERVER_ERROR: Final = 500
+_TOO_MANY: Final = 429
+_NAT64: Final = range(int(IPv6Address("64:ff9b::")), int(IPv6Address("64:ff9b::ffff:ffff")) + 1)
+
+
+class Secrets(Protocol):
+    """Whoever reads secrets."""
+
+    def read(self, name: str, *, again: bool = False) -> str | None:
+        """The text of a secret, read `again` where it was remembered; None when there is none."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet, also as it would be reached through a tunnel."""
+    ip = ip_address(address.partition("%")[0])
+    if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+        return False
+    if isinstance(ip, IPv4Address):
+        return True
+    inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+    if int(ip) in _NAT64:
+        inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
+    return not ip.is_site_local and all(found is None or is_public(str(found)) for found in inner)
+
+
+def _address(host: str, port: int) -> str:
+    """The address to connect to: the first of those that the host has now, all of which must be public."""
+    try:
+        found = [str(info[4][0]) for info in getaddrinfo(host.strip("[]"), port, type=SOCK_STREAM)]
+    except (gaierror, UnicodeError) as error:
+        raise ApiUnavailableError(f"{host} has no address ({error}); it is tried again") from None
+    if private := [address for address in found if not is_public(address)]:
+        raise HostNotAllowedError(
+            f"{host} has the address {private[0]}, which is none of the internet; ask only public APIs"
+        )
+    return found[0]
+
+
+class _Connection(HTTPSConnection):
+    """Connects to an address that was looked at, never to one that is looked up again."""
+
+    def _new_conn(self) -> Any:
+        name, self._dns_host = self._dns_host, _address(self._dns_host, self.port)
+        try:
+            return super()._new_conn()
+        finally:
+            self._dns_host = name
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class Http(Fetch):
+    """Asks the API of one source; may be used by several threads at once.
+
+    `endpoints` are stand-ins: the address of an API, such as https://api.example.com, and that of a local service.
+    """
+
+    def __init__(self, source: HttpSource, secrets: Secrets, endpoints: Mapping[str, str] | None = None) -> None:
+        self._source = source
+        self._secrets = secrets
+        self._endpoints = dict(endpoints or {})
+        self._own = _origin(source.url)
+        self._pools: dict[str, HTTPConnectionPool] = {}
+        self._lock, self._pool_lock = Lock(), Lock()
+        self._said: frozenset[str] = frozenset()
+        self._token: tuple[str, float] | None = None
+
+    def __enter__(self) -> "Http":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+    def official(self, url: str) -> str:
+        for official, endpoint in self._endpoints.items():
+            if _origin(url) in (endpoint, official.replace("https:", "http:", 1)):
+                return official + url.removeprefix(_origin(url))
+        return url
+
+    def hide(self, text: str) -> str:
+        for secret in sorted(self._said, key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def ask(self, request: HttpRequest, *, renew: bool = False) -> HttpAnswer:
+        url, headers = request.url, {"Accept": "application/json", "User-Agent": "nightlake"}
+        headers = {**headers, **{name.title(): value for name, value in request.headers.items()}}
+        if _origin(url) == self._own:  # nobody else is told our secrets
+            url, headers = self._signed(url, headers, renew=renew)
+        return self._exchange("GET", url, headers, limit=self._source.max_answer_bytes, where=told(request))
+
+    def _signed(self, url: str, headers: dict[str, str], *, renew: bool) -> tuple[str, dict[str, str]]:
+        match self._source.auth:
+            case HeaderAuth(name=name, secret=secret):
+                return url, {**headers, name: self._key(secret, "key", renew=renew)}
+            case QueryAuth(name=name, secret=secret):
+                parts = urlsplit(url)
+                pair = urlencode({name: self._key(secret, "key", renew=renew)}, quote_via=quote)
+                return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, pair))))), headers
+            case BearerAuth(secret=secret):
+                return url, {**headers, "Authorization": f"Bearer {self._key(secret, 'token', renew=renew)}"}
+            case OAuth2Auth() as auth:
+                return url, {**headers, "Authorization": f"Bearer {self._access_token(auth, renew=renew)}"}
+            case _:
+                return url, headers
+
+    def _key(self, name: str, field: str, *, renew: bool) -> str:
+        """The text of a secret, or that field of its JSON."""
+        with self._lock:
+            text = self._secrets.read(name, again=renew)
+        return self._usable(name, field, _field(text, field) or text)
+
+    def _usable(self, name: str, field: str, key: str | None) -> str:
+        key = (key or "").strip()
+        if not key or not key.isascii() or not key.isprintable():
+            raise ApiUnauthorizedError(
+                f"The secret '{name}' is not there or has no {field} in one line of ASCII; put it there"
+            )
+        self._remember(key)
+        return key
+
+    def _remember(self, secret: str) -> None:
+        if len(secret) >= _SHORTEST_HIDDEN:
+            self._said = self._said | {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1]}
+
+    def _access_token(self, auth: OAuth2Auth, *, renew: bool) -> str:
+        with self._lock:
+            if renew or self._token is None or self._token[1] <= monotonic():
+                self._token = self._granted(auth, renew=renew)
+            return self._token[0]
+
+    def _granted(self, auth: OAuth2Auth, *, renew: bool) -> tuple[str, float]:
+        """A new access token, and until when it is used."""
+        text = self._secrets.read(auth.secret, again=renew)
+        names = ("client_id", "client_secret")
+        form = {name: self._usable(auth.secret, name, _field(text, name)) for name in names}
+        form |= {"grant_type": "client_credentials"} | ({"scope": auth.scope} if auth.scope else {})
+        host = urlsplit(auth.token_url).hostname
+        answer = self._exchange(
+            "POST",
+            auth.token_url,
+            {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            limit=_TOKEN_BYTES,
+            where=f"https://{host}, which gives tokens,",
+            body=urlencode(form).encode(),
+        )
+        if answer.status == _TOO_MANY or answer.status >= _SERVER_ERROR:
+            raise ApiUnavailableError(f"{host}, which gives tokens, answers {answer.status}; it is tried again")
+        try:
+            told = json.loads(answer.body)
+            token, life = told["access_token"], float(told.get("expires_in", _LIFE_SECONDS))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            token, life = None, 0.0
+        if answer.status != _OK or not isinstance(token, str) or not token.isprintable() or not token.isascii():
+            raise ApiUnauthorizedError(
+                f"{host} gives no token for the client of secret '{auth.secret}' (it answers {answer.status}); renew it"
+            )
+        self._remember(token)
+        return token, monotonic() + max(life - _MARGIN_SECONDS, life / 2)
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], *, limit: int, where: str, body: bytes | None = None
+    ) -> HttpAnswer:
+        """One request and its answer; no error tells the address, which may hold a secret."""
+        timeout = self._source.timeout_seconds
+        until = monotonic() + _ANSWER_TIMES * timeout
+        pool, target = self._pool(url), url.removeprefix(_origin(url))
+        try:
+            answer = pool.urlopen(
+                method,
+                target if target.startswith("/") else f"/{target}",
+                body=body,
+                headers={**headers, "Accept-Encoding": "gzip, deflate", "Host": urlsplit(url).netloc},
+                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, timeout), read=timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except HTTPError as error:
+            _unavailable(error, where)
+        try:
+            names = {name.lower(): value for name, value in answer.headers.items()}
+            pieces = _unpacked(_pieces(answer, until, where), names.get("content-encoding", ""), where=where)
+            content = bytearray()
+            for piece in pieces:
+                content += piece
+                if len(content) > limit:
+                    raise AnswerTooLargeError(
+                        f"{where} answers more than {limit:,} bytes; ask for smaller pages, or raise max_answer_bytes"
+                    )
+        except (HTTPError, OSError) as error:
+            _broken(error, where)
+        else:
+            answer.release_conn()
+            return HttpAnswer(answer.status, names, bytes(content))
+        finally:
+            answer.close()
+
+    def _pool(self, url: str) -> HTTPConnectionPool:
+        origin = _origin(url)
+        with self._pool_lock:
+            if origin not in self._pools:
+                self._pools[origin] = _new_pool(self._endpoints.get(origin, origin), self._endpoints)
+            return self._pools[origin]
+
+
+def _origin(url: str) -> str:
+    """The beginning of an address: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _new_pool(origin: str, endpoints: Mapping[str, str]) -> HTTPConnectionPool:
+    parts = urlsplit(origin)
+    if parts.scheme == "https":
+        return _Pool(str(parts.hostname), parts.port, maxsize=16)
+    if origin not in endpoints.values():
+        raise HostNotAllowedError(f"{origin} is not https; nothing is asked in clear text")
+    return HTTPConnectionPool(str(parts.hostname), parts.port, maxsize=16)
+
+
+def _field(text: str | None, name: str) -> str | None:
+    """A field of a secret that is a JSON object."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _pieces(answer: urllib3.BaseHTTPResponse, until: float, where: str) -> Iterator[bytes]:
+    """What comes, as it comes: a slow answer must not come for ever."""
+    while piece := answer.read1(_CHUNK, decode_content=False):
+        yield piece
+        if monotonic() > until:
+            raise ApiUnavailableError(f"{where} answers too slowly to end in time; it is tried again")
+
+
+def _unpacked(pieces: Iterator[bytes], encoding: str, *, where: str) -> Iterator[bytes]:
+    """The bytes of a body, a bounded piece at a time however well they were packed."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            yield from pieces
+            return
+        case "gzip" | "x-gzip":
+            bits = zlib.MAX_WBITS | 16
+        case "deflate":
+            bits = zlib.MAX_WBITS
+        case other:
+            raise AnswerNotJsonError(
+                f"{where} answers in the encoding {other!r}, nobody asked for; ask the API's owner"
+            )
+    unpacker = zlib.decompressobj(bits)
+    begun = False
+    for piece in pieces:
+        if bits == zlib.MAX_WBITS and not begun and piece[0] & 0x0F != zlib.DEFLATED:
+            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # some leave out the header of zlib
+        begun, rest = True, piece
+        while rest and not unpacker.eof:
+            try:
+                yield unpacker.decompress(rest, _CHUNK)
+            except zlib.error as error:
+                raise AnswerTruncatedError(f"{where} answers damaged {encoding} ({error}); it is tried again") from None
+            rest = unpacker.unconsumed_tail
+    if begun and not unpacker.eof:
+        raise AnswerTruncatedError(f"{where} ends in the middle of its {encoding}; it is tried again")
+
+
+def _unavailable(error: HTTPError, where: str) -> NoReturn:
+    """Without `from`: errors of urllib3 may carry the address, and a log tells of every cause."""
+    if isinstance(error, SSLError):
+        raise ApiUnavailableError(f"{where} shows no certificate that can be verified; it is tried again") from None
+    raise ApiUnavailableError(f"{where} does not answer ({type(error).__name__}); it is tried again") from None
+
+
+def _broken(error: Exception, where: str) -> NoReturn:
+    if isinstance(error, IncompleteRead | InvalidChunkLength | ProtocolError):
+        raise AnswerTruncatedError(f"{where} ends before its end ({type(error).__name__}); it is tried again") from None
+    raise ApiUnavailableError(f"{where} stops in the middle ({type(error).__name__}); it is tried again") from None

@@ -1,0 +1,180 @@
+"""Asks an API with patience: no faster than it allows, again where that helps, later where it says so."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from nightlake.core.errors import (
+    AnswerTruncatedError,
+    ApiRefusedError,
+    ApiUnauthorizedError,
+    ApiUnavailableError,
+    HostNotAllowedError,
+)
+from nightlake.core.http_answer import excerpt
+from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest
+from nightlake.core.http_pages import allowed
+from nightlake.core.http_source import HttpSource
+
+Read = TypeVar("Read")
+
+TRIES: Final = 4
+NOT_FOUND: Final = 404
+_REDIRECTS: Final = 5
+_BACKOFF_SECONDS: Final = 1.0
+_SHORT_SECONDS: Final = 20.0  # waited for here; a longer wait is Step Functions', which is not paid by the second
+_TOO_MANY: Final = 429
+_BUSY: Final = frozenset({_TOO_MANY, 503})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_UNAUTHORIZED: Final = frozenset({401, 403})
+_GOOD: Final = frozenset({200, 203, 204})
+_ACCEPTED: Final = 202
+_TIMEOUT: Final = 408
+_SERVER_ERROR: Final = 500
+
+
+class PausedError(Exception):
+    """The API asks to come back later: after so many `seconds`, where it says when. Whoever extracts goes on then."""
+
+    def __init__(self, reason: str, seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class _BusyError(Exception):
+    """The API is busy; `seconds` is what it asks for, None where it does not say."""
+
+    def __init__(self, reason: str, seconds: float | None) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Caller:
+    """Asks one API for one extraction; may be used by several threads at once."""
+
+    def __init__(self, source: HttpSource, fetch: Fetch, clock: Clock, now: datetime) -> None:
+        """`now` is the time when it begins."""
+        self._source = source
+        self.fetch = fetch
+        self.clock = clock
+        self._began = now, clock.seconds()
+        self._lock = Lock()
+        self._next = clock.seconds()
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        now, seconds = self._began
+        return now + timedelta(seconds=self.clock.seconds() - seconds)
+
+    def get(self, request: HttpRequest, read: Callable[[HttpAnswer, str], Read], *, may_end: bool = False) -> Read:
+        """What `read(answer, url)` makes of a good answer; `url` is where it came from in the end.
+
+        With `may_end`, an answer that there is no such page is good, too. Raises PausedError, what `read` raises, or
+        ApiUnavailableError, AnswerTruncatedError, AnswerTooLargeError, ApiRefusedError, ApiUnauthorizedError,
+        HostNotAllowedError, SecretUnreadableError.
+        """
+        waited = 0.0
+        for attempt in range(1, TRIES + 1):
+            last = attempt == TRIES
+            try:
+                return read(*self._follow(request, may_end=may_end))
+            except _BusyError as busy:
+                seconds = self._backoff(attempt) if busy.seconds is None else busy.seconds
+                waited += seconds
+                if last or waited > _SHORT_SECONDS:
+                    raise PausedError(str(busy), busy.seconds) from None
+            except (ApiUnavailableError, AnswerTruncatedError):
+                if last:
+                    raise
+                seconds = self._backoff(attempt)
+            self.clock.sleep(seconds)
+        raise AssertionError
+
+    def _backoff(self, attempt: int) -> float:
+        return _BACKOFF_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self.clock.jitter())
+
+    def _follow(self, request: HttpRequest, *, may_end: bool) -> tuple[HttpAnswer, str]:
+        url = request.url
+        for _ in range(_REDIRECTS + 1):
+            asked = HttpRequest(url, request.headers, request.item, request.page)
+            answer = self._authorized(asked)
+            if answer.status not in _MOVED:
+                if not (may_end and answer.status == NOT_FOUND):
+                    self._judge(answer, asked)
+                return answer, url
+            if "location" not in answer.headers:
+                raise ApiRefusedError(f"{told(asked)} answers {answer.status} and says no address; mend `url`")
+            url = allowed(self._source, url, answer.headers["location"], official=self.fetch.official)
+        raise HostNotAllowedError(f"{told(request)} leads from address to address without an end; mend `url`")
+
+    def _authorized(self, request: HttpRequest) -> HttpAnswer:
+        answer = self._ask(request, renew=False)
+        if answer.status in _UNAUTHORIZED and self._source.auth is not None and self._limited(answer) is None:
+            answer = self._ask(request, renew=True)
+        return answer
+
+    def _ask(self, request: HttpRequest, *, renew: bool) -> HttpAnswer:
+        with self._lock:
+            at = max(self._next, self.clock.seconds())
+            self._next = at + 1 / self._source.requests_per_second
+        wait = at - self.clock.seconds()
+        if wait > 0:
+            self.clock.sleep(wait)
+        return self.fetch.ask(request, renew=renew)
+
+    def _judge(self, answer: HttpAnswer, request: HttpRequest) -> None:
+        """Raise what an answer means that has no records."""
+        status, where = answer.status, told(request)
+        if status in _GOOD:
+            return
+        limited = self._limited(answer)
+        if status == _TOO_MANY or limited is not None:
+            raise _BusyError(f"{where} answers {status}: too many requests, or busy", limited)
+        if status == _ACCEPTED:
+            raise PausedError(f"{where} answers {status}: it still prepares what was asked for")
+        if status >= _SERVER_ERROR or status == _TIMEOUT:
+            raise ApiUnavailableError(f"{where} answers {status}; it is tried again")
+        said = excerpt(self.fetch.hide(answer.body.decode("utf-8", "replace")))
+        if status in _UNAUTHORIZED:
+            raise ApiUnauthorizedError(
+                f"{where} answers {status} ({said!r}); put a valid secret into what `auth` names"
+            )
+        raise ApiRefusedError(f"{where} answers {status} ({said!r}); mend what the source asks in pipeline.yaml")
+
+    def _limited(self, answer: HttpAnswer) -> float | None:
+        """Seconds for which the API asks us to wait; None where it does not."""
+        headers = answer.headers
+        if answer.status not in {*_BUSY, *_UNAUTHORIZED}:
+            return None
+        after = headers.get("retry-after")
+        if after is not None:
+            return self._seconds(after)
+        reset = headers.get("x-ratelimit-reset", "")
+        if headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
+            return max(0.0, int(reset) - self.now.timestamp())
+        return None
+
+    def _seconds(self, after: str) -> float | None:
+        """What a Retry-After asks for: seconds, or a date."""
+        text = after.strip()
+        if text.isascii() and text.isdigit():
+            return float(text)
+        try:
+            until = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        return max(0.0, (until - self.now).total_seconds())
+
+
+def told(request: HttpRequest) -> str:
+    """A request as an error names it: without its query, which may be long."""
+    parts = urlsplit(request.url)
+    item = f" for {dict(request.item)}" if request.item else ""
+    page = f", page {request.page}" if request.page > 1 else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{item}{page}"

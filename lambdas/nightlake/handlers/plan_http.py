@@ -1,0 +1,67 @@
+"""Task Plan of a source that is an API: asks it, lands what it answers, and says which shards are to be converted."""
+
+import random
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nightlake.adapters.http_api import Http
+from nightlake.adapters.s3 import Objects
+from nightlake.adapters.secretsmanager import Secrets
+from nightlake.core.code_version import code_version
+from nightlake.core.delivery import Delivery
+from nightlake.core.extract_http import extract_http
+from nightlake.core.http_source import HttpSource
+from nightlake.core.plan import Request, plan
+from nightlake.core.sources import AnySource
+from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.settings import settings
+from nightlake.handlers.task import logger, task
+
+
+class _Clock:
+    """The machine's."""
+
+    def seconds(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def jitter(self) -> float:
+        return random.random()  # noqa: S311 - it only spreads tries over time
+
+
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Event: a `core.plan.Request`; result: a `core.plan.Planned`, which is not ready while the API is still asked.
+
+    Raises PipelineNotDeployedError, SourceNotReadyError, or what is wrong with the API or its answers:
+    ApiUnavailableError, ApiUnauthorizedError, ApiRefusedError, AnswerNotJsonError, AnswerTruncatedError,
+    AnswerTooLargeError, AnswerShapeError, AnswersIncompleteError, PageRepeatedError, TotalChangedError,
+    TooManyPagesError, HostNotAllowedError, SecretUnreadableError, ExtractionTakenError.
+    """
+    request = Request.model_validate(event)
+    raw = Objects(settings().raw_bucket)
+
+    def extract(source: AnySource, request: Request, now: datetime) -> Delivery:
+        if not isinstance(source, HttpSource):
+            raise TypeError(f"plan_http plans sources of kind 'http', not {source.from_!r}")
+        with Http(source, Secrets(), settings().endpoints) as fetch:
+            seconds = context.get_remaining_time_in_millis() / 1000
+            return extract_http(source, request, now, raw=raw, fetch=fetch, clock=_Clock(), seconds=seconds)
+
+    planned = plan(
+        request,
+        pipeline(request.pipeline),
+        raw=raw,
+        lake=Objects(settings().lake_bucket),
+        code_version=code_version(),
+        now=datetime.now(UTC),
+        extract=extract,
+    )
+    result = planned.model_dump(mode="json")
+    logger.info("Source planned", **result)
+    return result
