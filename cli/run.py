@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.cloud import Stage, connect
+from cli.execution import reason
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
 from cli.quality import counted, rule_results, rules_table
@@ -50,6 +51,7 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield f"Rules: {counted(rules)}"
         if wrong := [rule for rule in rules if rule["verdict"] != "kept"]:
             yield rules_table(wrong)
+    yield from _missing(facts)
     yield from _findings(facts)
     for refused in facts["quarantine"]:
         where = f"{refused['rows']:,} refused rows of {refused['dataset']} lie in {refused['location']}"
@@ -79,6 +81,14 @@ def _sources(sources: list[dict[str, Any]]) -> Table:
         mark = f"[{colour}]{source['status']}[/]"
         table.add_row(source["dataset"], mark, *(f"{count:,}" for count in counts))
     return table
+
+
+def _missing(facts: Mapping[str, Any]) -> Iterator[Text]:
+    """The optional sources that the night went on without, and why."""
+    errors = {source["dataset"]: source["error"] or {} for source in facts.get("sources", ())}
+    for name in facts.get("missing", ()):
+        why = f"{errors[name].get('Error')}: {reason(errors[name].get('Cause'))}"
+        yield _plain(f"{name} is missing, the night went on without it: {why}", style="yellow")
 
 
 def _findings(facts: Mapping[str, Any]) -> Iterator[Text]:

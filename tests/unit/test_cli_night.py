@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SnapshotNotFoundError
-from nightlake.core.run_record import ReportRecord, RunRecord, SourceRecord
+from nightlake.core.run_record import Failure, ReportRecord, RunRecord, SourceRecord
 from rich.console import Console
 
 from cli import backfill, execution
@@ -188,6 +188,14 @@ def test_the_summary_of_a_good_night_has_its_counts_and_commands_in_one_line_eac
     assert f"  {facts['api']['curl']}" in lines
     assert f"  {facts['quarantine'][0]['command']}" in lines
     assert any("snapshot 3" in line for line in lines)
+
+
+def test_the_summary_says_what_is_missing_and_why() -> None:
+    error = {"Error": "SourceNotReadyError", "Cause": "no file has landed"}
+    lost = SourceRecord(dataset="users", status="rejected", attempt=1, error=Failure.model_validate(error))
+    night = Night("sales", ended_as("SUCCEEDED"), record_of(sources=(lost,), missing=("users",)))
+    told = shown(night.facts(cloud_of({"apigateway": KEYS})))
+    assert "users is missing, the night went on without it: SourceNotReadyError: no file has landed" in told
 
 
 def test_the_summary_counts_the_rules_and_lists_those_that_were_not_kept() -> None:

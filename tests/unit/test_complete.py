@@ -155,6 +155,17 @@ def test_sources_that_were_given_up_are_recorded_with_their_errors(night: Night)
     assert (products.status, products.error.error, products.records) == ("rejected", "SourceNotReadyError", 0)
 
 
+def test_a_night_that_went_on_without_an_optional_source_says_so(night: Night) -> None:
+    night.validate()
+    sources = tuple(each.model_copy(update={"required": False}) for each in night.sales.sources)
+    night.sales = night.sales.model_copy(update={"sources": sources})
+    error = {"Error": "SourceNotReadyError", "Cause": "no file"}
+    record = night.end(
+        sources=[GOOD, {"dataset": "products", "status": "rejected", "alerted": True, "attempt": 1, "error": error}]
+    )
+    assert (record.outcome, record.missing) == ("succeeded", ("products",))
+
+
 def test_a_night_that_failed_after_it_published_names_its_snapshot(night: Night) -> None:
     night.publish()
     record = night.end(outcome="failed", error={"Error": "ProjectionError", "Cause": "refused"})

@@ -1,4 +1,4 @@
-"""What a person is told of a source that failed, and when it is tried again: one alert an attempt, of bounded length."""
+"""What a person is told of a failed source, and when it is tried again: one alert an attempt, of bounded length."""
 
 from datetime import date
 from typing import Any

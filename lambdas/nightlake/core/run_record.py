@@ -81,6 +81,7 @@ class ReportRecord(Frozen):
 class RunRecord(Frozen):
     """One run as it ended; times in ISO 8601. `date` is None where Prepare failed before it knew the day.
 
+    `missing` are the sources that the run went on without, as their contract allows;
     `snapshot` is the number that the run published, also when a later step failed; `audits` are the verdicts on keys,
     relationships and merges; `conversion` is the bill of what was converted; `times` how long its parts took.
     """
@@ -95,6 +96,7 @@ class RunRecord(Frozen):
     ended_at: str
     contract_hash: str
     sources: tuple[SourceRecord, ...]
+    missing: tuple[str, ...] = ()
     audits: tuple[Verdict, ...]
     tables: tuple[TableRecord, ...]
     snapshot: int | None
@@ -140,6 +142,13 @@ def sources(
             late = _late_files(plan[0].objects, find_delivery(source, day, raw, now=now).objects)
             record = record.model_copy(update={"late": late})
         yield record
+
+
+def missing(pipeline: Pipeline, judged: Sequence[SourceRecord]) -> tuple[str, ...]:
+    """The datasets of the sources that are not good and need not be."""
+    return tuple(
+        source.dataset for source in judged if source.status != "good" and not pipeline.source(source.dataset).required
+    )
 
 
 def _late_files(planned: Sequence[SourceObject], found: Sequence[SourceObject]) -> tuple[LateFile, ...]:
