@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from local import aws as local_aws
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
 from cli.output import Json, answer, errors_told, facts_table, progress
-from cli.paths import BUILD, ROOT
+from cli.paths import BUILD, HOME, ROOT
 from cli.tools import run_cdk
 
 INPUTS = (
@@ -19,6 +20,8 @@ INPUTS = (
     "infra", "lambdas", "pipelines", "sql", "statemachines",
 )  # fmt: skip
 """Everything that a template is made of."""
+RUNNING = "nightlake:running"
+"""The key of CDK's context that infra/settings.py reads."""
 
 
 def deploy(
@@ -58,13 +61,15 @@ def _bootstrap(cloud: Cloud) -> None:
 def _deploy(cloud: Cloud) -> None:
     assembly = BUILD / "cdk" / cloud.stage
     stamp = assembly / "inputs.sha256"
-    digest = _digest_of_inputs(ROOT)
+    running = _running(cloud.stage)
+    digest = _digest_of_inputs(ROOT, running)
     # Synthesis takes ten times as long as asking CloudFormation whether something changed.
     synthesised = cloud.stage is Stage.LOCAL and stamp.exists() and stamp.read_text() == digest
     if not synthesised:
         # A deployment that fails leaves an assembly of these inputs, which the stamp of older ones must not vouch for.
         stamp.unlink(missing_ok=True)
-    app = ["--app", str(assembly)] if synthesised else ["--output", str(assembly), "--context", f"stage={cloud.stage}"]
+    context = [option for text in (f"stage={cloud.stage}", *running) for option in ("--context", text)]
+    app = ["--app", str(assembly)] if synthesised else ["--output", str(assembly), *context]
     approval = ["--require-approval", "never"] if cloud.stage is Stage.LOCAL else []
     if run_cdk(["deploy", "--all", "--progress", "events", *approval, *app], cloud.environment()):
         raise DeployFailedError(
@@ -74,8 +79,16 @@ def _deploy(cloud: Cloud) -> None:
     stamp.write_text(digest)
 
 
-def _digest_of_inputs(root: Path) -> str:
-    digest = hashlib.sha256()
+def _running(stage: Stage) -> list[str]:
+    """What the context says besides: where this machine's own APIs and databases are, which `nightlake up` started."""
+    file = HOME / "sources.json"
+    if stage is not Stage.LOCAL or not file.exists():
+        return []
+    return [f"{RUNNING}={file.read_text()}"]
+
+
+def _digest_of_inputs(root: Path, context: Sequence[str] = ()) -> str:
+    digest = hashlib.sha256("\0".join(context).encode())
     for name in INPUTS:
         top = root / name
         files = sorted(path for path in top.rglob("*") if path.is_file()) if top.is_dir() else [top]

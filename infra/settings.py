@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 FunctionName = Literal[
     "prepare",
@@ -36,10 +37,14 @@ FunctionName = Literal[
     "complete",
     "rollback",
     "collect_garbage",
+    "watchdog",
     "query",
     "notify",
 ]
 Days = Annotated[int, Field(ge=1, le=3650)]
+
+RUNNING = "nightlake:running"
+"""The key of CDK's context under which `nightlake deploy` says what runs on this machine for the local stage."""
 
 _LOG_RETENTION = {
     1: logs.RetentionDays.ONE_DAY,
@@ -144,6 +149,7 @@ class Settings(_Model):
 
     `endpoints` maps the address of an API to a stand-in for it on this machine; `databases` says where the databases
     are that sources name, `network` how functions reach them.
+    `nights_scan_alarm_gb` is how much the statements of all nights may scan in a day before somebody is told.
     `retain` keeps buckets, keys and databases when a stack is deleted; `bi_readers` are the ARNs that may assume the
     BI reader role (none: whoever this account's own IAM policies allow); `convert_concurrency` is how many shards of
     one source are converted at once; `layer` is off where the Lambda runtime
@@ -159,6 +165,7 @@ class Settings(_Model):
     raw_archive_days: Days = 30
     raw_expiry_days: Days = 731
     quarantine_expiry_days: Days = 30
+    nights_scan_alarm_gb: int = Field(default=1_000, ge=1)
     bi_scan_cutoff_mb: int = Field(default=100_000, ge=10)
     bi_readers: tuple[Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:iam::\d{12}:.+$")], ...] = ()
 
@@ -249,8 +256,10 @@ _STAGES = {
 }
 
 
-def load_settings(stage: object, overrides: object = None) -> Settings:
+def load_settings(stage: object, overrides: object = None, *, sources: object = None) -> Settings:
     """Settings of `stage`, with the JSON object `overrides` laid over its defaults.
+
+    Over both goes `sources`, the JSON text of what runs on this machine for the local stage: `endpoints`, `databases`.
 
     Raises:
         SettingsError: the stage is unknown, or an override has an unknown key or a value that is not allowed.
@@ -258,19 +267,40 @@ def load_settings(stage: object, overrides: object = None) -> Settings:
     if not isinstance(stage, str) or stage not in _STAGES:
         raise SettingsError(f"stage is {stage!r}: say which one with `-c stage={'|'.join(_STAGES)}`")
     key = f"nightlake:{stage}"
-    if overrides is None:
+    if overrides is None and sources is None:
         return _STAGES[stage]
+    overrides = {} if overrides is None else overrides
     if not isinstance(overrides, dict) or "stage" in overrides:
         raise SettingsError(f"cdk.json: context {key!r} must be an object of settings without `stage`: {overrides!r}")
-    merged = _laid_over(_STAGES[stage].model_dump(mode="json"), overrides)
+    merged = _laid_over(_laid_over(_STAGES[stage].model_dump(mode="json"), overrides), _running(sources))
     try:
         return Settings.model_validate_json(json.dumps(merged))
     except ValidationError as error:
         problems = "\n".join(
-            f"  {'.'.join(map(str, problem['loc']))} = {problem['input']!r}: {problem['msg']}"
+            f"  {'.'.join(map(str, problem['loc'])) or key} = {_input(problem)}: {problem['msg']}"
             for problem in error.errors()
         )
         raise SettingsError(f"cdk.json: context {key!r} is refused:\n{problems}") from error
+
+
+def _input(problem: ErrorDetails) -> str:
+    """What was wrong; nothing less than all settings is too much to show."""
+    return repr(problem["input"]) if problem["loc"] else "{...}"
+
+
+def _running(sources: object) -> dict[str, object]:
+    if sources is None:
+        return {}
+    try:
+        running = json.loads(str(sources))
+    except ValueError:
+        running = None
+    if not isinstance(running, dict) or running.keys() - {"endpoints", "databases"}:
+        raise SettingsError(
+            f"context {RUNNING!r} must be a JSON object of `endpoints` and `databases`, as `nightlake up` writes it: "
+            f"{sources!r}"
+        )
+    return running
 
 
 def _laid_over(defaults: dict[str, object], overrides: dict[str, object]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from aws_cdk import App, Tags
 from nightlake.core.pipeline import Pipeline
 
 from infra import nag
-from infra.settings import load_settings
+from infra.settings import RUNNING, load_settings
 from infra.stateful_stack import StatefulStack
 from infra.stateless_stack import StatelessStack
 
@@ -27,9 +27,10 @@ def add_stage(app: App, stage: object, pipelines: Sequence[Pipeline]) -> None:
     """Add both stacks of `stage`, with the settings that `nightlake:<stage>` of the app's context lays over.
 
     Raises:
-        SettingsError: the stage or an override of its settings is refused.
+        SettingsError: the stage or an override of its settings is refused, or lacks a database that a pipeline reads.
     """
-    settings = load_settings(stage, app.node.try_get_context(f"nightlake:{stage}"))
+    context = app.node.try_get_context
+    settings = load_settings(stage, context(f"nightlake:{stage}"), sources=context(RUNNING))
     stateful = StatefulStack(app, settings=settings, pipelines=pipelines)
     stateless = StatelessStack(app, settings=settings, pipelines=pipelines, stateful=stateful)
     for stack in (stateful, stateless):
