@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import psutil
 import typer
 from local import aws as local_aws
+from local import world
 from local.home import HOST
 from rich.table import Table
 
@@ -139,6 +140,7 @@ def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
             f"{where}, version {emulator.version}" if emulator.healthy else "does not answer",
             "" if emulator.healthy else f"Restart it: nightlake down && nightlake up; its log: {HOME / 'emulator.log'}",
         )
+        yield from _beside()
     cloud = connect(stage)
     stacks = list(_stacks(cloud))
     yield from stacks
@@ -149,6 +151,13 @@ def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
             yield _alerts(cloud.client("sns"), outputs["AlertTopic"])
         yield from lake_health(cloud, outputs, mend=mend)
     yield from _quotas(cloud)
+
+
+def _beside() -> Iterator[Finding]:
+    """What sources of this machine read."""
+    for part in world.parts(HOME):
+        advice = "" if part.running else "Its sources cannot be read. Start it: nightlake up"
+        yield Finding(part.name, Verdict.OK if part.running else Verdict.FAIL, part.where, advice)
 
 
 def _port(port: int) -> Finding:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from local import aws as local_aws
+from local import world
 from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
@@ -33,6 +34,7 @@ def status(
         facts = {
             "stage": stage,
             "emulator": emulator.model_dump(mode="json") if emulator else None,
+            "beside": [part._asdict() for part in world.parts(HOME)] if emulator else [],
             "stacks": stacks,
             "outputs": outputs,
             "api": cloud.api_url(outputs) if deployed else None,
@@ -89,6 +91,7 @@ def _view(facts: Mapping[str, Any]) -> Table:
         rows.append(
             ("local AWS", f"{emulator['endpoint']['url']} (pid {emulator['endpoint']['pid']}, {health}, {memory})")
         )
+    rows += [(part["name"], part["where"] if part["running"] else "not running") for part in facts["beside"]]
     rows += [(stack["name"], stack["status"] or "not deployed") for stack in facts["stacks"]]
     for pipeline in facts["pipelines"]:
         ended = (

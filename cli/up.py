@@ -1,12 +1,14 @@
-"""`nightlake up`: starts the local AWS."""
+"""`nightlake up`: starts the local AWS, and the outside world that the pipelines read."""
 
 from typing import Annotated
 
 import typer
 from local import aws as local_aws
+from local import world
+from nightlake.core.contract import load_pipelines
 
 from cli.output import Json, answer, errors_told
-from cli.paths import HOME
+from cli.paths import HOME, ROOT
 
 
 def up(
@@ -18,12 +20,15 @@ def up(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start the local AWS, or find it running; what was deployed before is there again."""
+    """Start the local AWS and what the pipelines read, or find it running; what was deployed before is there again."""
     with errors_told(as_json=as_json):
         endpoint = local_aws.start(HOME, port, iam=iam)
+        world.start(HOME, load_pipelines(ROOT / "pipelines"), endpoint.client("secretsmanager"))
+        parts = world.parts(HOME)
     mode = "IAM enforced, over TLS" if endpoint.iam else "IAM not enforced"
+    lines = [f"The local AWS runs at [bold]{endpoint.url}[/] (pid {endpoint.pid}, {mode})."]
     answer(
-        endpoint.model_dump(mode="json"),
-        view=f"The local AWS runs at [bold]{endpoint.url}[/] (pid {endpoint.pid}, {mode}).",
+        endpoint.model_dump(mode="json") | {"sources": [part._asdict() for part in parts]},
+        view="\n".join([*lines, *(f"Beside it: {part.name} at {part.where}." for part in parts)]),
         as_json=as_json,
     )

@@ -127,6 +127,12 @@ def is_running(home: Path) -> bool:
     return server is not None and _runs(server)
 
 
+def found(home: Path) -> Server | None:
+    """The user's own where one is given, else that of the home, running or not."""
+    own = os.environ.get(OWN_URL)
+    return _own(own) if own else recorded(home)
+
+
 def recorded(home: Path) -> Server | None:
     """The PostgreSQL of a home, running or not; None where there never was one."""
     try:

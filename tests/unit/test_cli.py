@@ -80,7 +80,7 @@ def test_check_of_a_mistyped_root_is_a_problem(home: Path, tmp_path: Path) -> No
 def test_down_of_nothing_is_well(home: Path) -> None:
     done = nightlake(home, "down", "--json")
     assert done.returncode == 0
-    assert answer(done) == {"ok": True, "stopped": False, "forgotten": False}
+    assert answer(done) == {"ok": True, "stopped": False, "sources": [], "forgotten": False}
     assert not home.exists()
 
 
