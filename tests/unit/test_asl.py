@@ -89,6 +89,26 @@ def test_a_failure_that_nobody_catches(damaged: Damaged, location: Location) -> 
     assert (reason, f'"{location[-1]}": {{') in found
 
 
+def test_a_failure_in_a_branch_that_would_abort_its_sisters(tmp_path: Path) -> None:
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {}, "TimeoutSeconds": 9}
+    caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Rejected"}]}
+    branches = [
+        {"StartAt": "Alone", "States": {"Alone": {**task, "End": True}}},
+        {"StartAt": "Safe", "States": {"Safe": {**task, **caught, "End": True}, "Rejected": {"Type": "Succeed"}}},
+    ]
+
+    def found(*inside: Definition) -> list[str]:
+        definition = json.loads(TEXT)
+        definition["States"]["Begin"] |= {"Type": "Parallel", "Branches": list(inside)}
+        reasons = (each.reason for each in lint(tmp_path, json.dumps(definition)))
+        return [reason for reason in reasons if "aborts the branches beside it" in reason]
+
+    assert found(*branches) == [
+        "state 'Alone' aborts the branches beside it when it fails; catch States.ALL within the branch"
+    ]
+    assert found(branches[0]) == []
+
+
 @pytest.mark.parametrize("location", CATCHES, ids=lambda location: location[-3])
 @pytest.mark.parametrize("path", ["$", None])
 def test_a_caught_error_that_replaces_the_input_or_is_lost(

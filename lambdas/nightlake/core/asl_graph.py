@@ -8,6 +8,7 @@ from nightlake.core.asl_states import Finding, Machine, State, as_dict, as_list
 from nightlake.core.json_file import Location
 
 NAME_LENGTH: Final = 80
+_FALLIBLE: Final = ("Task", "Map", "Parallel")
 # What these begin is that something broke; other names may be facts that a night lives with.
 _BREAKAGE: Final = ("Lambda.", "Runtime.", "Sandbox.", "States.")
 
@@ -18,6 +19,7 @@ def lint_graph(nested: Sequence[Machine]) -> Iterator[Finding]:
         yield from _states(machine)
         yield from _targets(machine)
         yield from _unreachable(machine)
+        yield from _sisters(machine)
     yield from _repeated_names(nested)
     yield from _failures(nested[0])
     yield from _success(nested[0])
@@ -70,9 +72,9 @@ def _failures(machine: Machine) -> Iterator[Finding]:
     Inside a branch or a Map a caught failure may end well: what comes after the branches judges it.
     """
     for state in machine.states.values():
-        if state.kind not in ("Task", "Map", "Parallel"):
+        if state.kind not in _FALLIBLE:
             continue
-        if not any(item.get("ErrorEquals") == ["States.ALL"] for _, item in state.items("Catch")):
+        if not _catches_all(state):
             reason = f"state {state.name!r} lets failures pass"
             yield state.location, f"{reason}; catch States.ALL and lead it to a Fail state"
         for place, item in state.items("Catch"):
@@ -83,6 +85,22 @@ def _failures(machine: Machine) -> Iterator[Finding]:
                 reason = f"state {state.name!r} catches {', '.join(broken)} and may "
                 reason += f"end well in {', '.join(good)}" if good else "never end"
                 yield (*place, "Next"), f"{reason}; lead every failure to a Fail state"
+
+
+def _sisters(machine: Machine) -> Iterator[Finding]:
+    """What fails in one of several branches is caught in it: else it would abort the branches beside it."""
+    for state in machine.states.values():
+        branches = as_list(state.body.get("Branches"))
+        for index, branch in enumerate(branches if len(branches) > 1 else ()):
+            inner = Machine(as_dict(branch), (*state.location, "Branches", index))
+            for lonely in inner.states.values():
+                if lonely.kind in _FALLIBLE and not _catches_all(lonely):
+                    reason = f"state {lonely.name!r} aborts the branches beside it when it fails"
+                    yield lonely.location, f"{reason}; catch States.ALL within the branch"
+
+
+def _catches_all(state: State) -> bool:
+    return any(item.get("ErrorEquals") == ["States.ALL"] for _, item in state.items("Catch"))
 
 
 def _success(machine: Machine) -> Iterator[Finding]:
