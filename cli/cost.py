@@ -1,167 +1,228 @@
-"""`nightlake cost`: what a night of so many gigabytes costs in AWS, and how long it takes."""
+"""`nightlake cost`: what a night costs in AWS, how long each of its stages takes, and what it calls."""
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from nightlake.core.across_parts import across_parts
-from nightlake.core.cost import Estimate, Item, Night, Prices, Throughput, estimate, load_prices
-from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.calls import calls
+from nightlake.core.cost import Estimate, Night, estimate, needed_mb_per_second
+from nightlake.core.load import Load
+from nightlake.core.machine import CONVERT_CONCURRENCY
+from nightlake.core.pipeline import Pipeline
+from nightlake.core.prices import Item, Prices, load_prices
 from nightlake.core.source import LinesSource
 from nightlake.core.source_rules import queried_rules
+from nightlake.core.table import tables
+from nightlake.core.wall import Work
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.graph import night_graph
 from cli.output import Json, answer, errors_told
 from cli.paths import ROOT
 from cli.pipelines import read_pipeline
+from cli.volumes import loads, volumes
 
-BENCHMARKS = ROOT / "docs/benchmarks.json"
-_USUAL_SHARD_BYTES: int = LinesSource.model_fields["shard_bytes"].default
-_USUAL_RATIO = 0.25
-_USUAL_ROW_BYTES = 100
-_WHOLE = 100  # beyond it, quantities are told without fractions
-_NOT_MEASURED = Throughput(
-    mb_per_second=40,
-    parquet_ratio=_USUAL_RATIO,
-    row_bytes=_USUAL_ROW_BYTES,
-    measured="nowhere yet (make bench), reckoned",
-)
+_WHOLE: Final = 100  # beyond it, quantities are told without fractions
+_BAR: Final = 40
+_LAMBDA_SECONDS: Final = 900
 
 
 def cost(
     pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
     *,
-    gb: Annotated[float, typer.Option("--gb", min=0.001, help="Gigabytes (of 10^9 bytes) that a day brings.")],
+    gb: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gb",
+            help="Gigabytes (of 10^9 bytes) that a day brings: of all, as in 20, or of a source, as in users=20.",
+            show_default="expected_gb of pipeline.yaml",
+        ),
+    ] = None,
     shard_mb: Annotated[
         float | None,
         typer.Option(
             help="About so many MiB are converted at once.",
-            show_default="as the largest source of lines says, and 64 at least",
+            show_default="as the source says, and of lines 256 at least",
             min=1 / 16,
             max=1024,
         ),
     ] = None,
     memory_mb: Annotated[int, typer.Option(min=128, max=10_240, help="Memory of the function Convert, MiB.")] = 1769,
-    concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="So many shards are converted at once.")] = 40,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=10_000, help="So many shards of a source are converted at once.")
+    ] = CONVERT_CONCURRENCY,
+    database_mb: Annotated[
+        float, typer.Option(min=1, help="What the disks of a database give, MB/s; RDS with gp3 gives 125 at least.")
+    ] = 125,
     as_json: Json = False,
 ) -> None:
-    """Reckon a night's bill and its wall time, beside Athena CTAS and Glue for the same bytes."""
+    """Reckon a night's bill, its wall time by stage and its calls, beside others that convert the same bytes."""
     with errors_told(as_json=as_json):
         declared = read_pipeline(pipeline)
-    shard_bytes = round(shard_mb * 2**20) if shard_mb else _shard_bytes(declared)
-    prices, speed, source_bytes = load_prices(), throughput(BENCHMARKS), round(gb * 10**9)
-    across_queries, across_share = _across(declared, source_bytes / speed.row_bytes)
-    night = Night(
-        source_bytes=source_bytes,
-        shard_bytes=shard_bytes,
-        sources=len(declared.sources),
-        merges=len(declared.merge),
-        reports=len([*(ROOT / "sql" / pipeline / "reports").glob("*.sql")]),
-        across_queries=across_queries,
-        across_share=across_share,
-        memory_mb=memory_mb,
-        concurrency=concurrency,
-        retention_days=declared.retention_days,
-    )
-    bill = estimate(night, speed, prices)
-    notes = [*_notes(declared, night, speed, shard_mb=shard_mb)]
+        gigabytes = volumes(declared, gb or [])
+        brought = loads(
+            declared,
+            gigabytes,
+            shard_bytes=round(shard_mb * 2**20) if shard_mb else None,
+            concurrency=concurrency,
+            database_mb_per_second=database_mb,
+        )
+        night, made = _night(declared, brought, memory_mb)
+    prices = load_prices()
+    bill = estimate(night, made, prices)
+    limit = 60.0 * declared.latency_minutes
+    notes = [*_notes(declared, night, bill, limit, shard_mb=shard_mb)]
     used = {name for item in (*bill.items, *bill.monthly, *bill.instead) for name in item.prices}
     facts = {
         "pipeline": pipeline,
-        "gb": gb,
-        "night": night.model_dump(),
-        "throughput": speed.model_dump(),
+        "gb": sum(gigabytes.values()),
+        "limit_seconds": limit,
+        "sources": [_source_facts(load, bill, limit) for load in brought],
+        "night": night.model_dump(exclude={"loads"}),
         **bill.model_dump(),
         "prices": {name: prices.prices[name].model_dump() for name in sorted(used)},
         "notes": notes,
     }
-    answer(facts, view=Group(*_parts(f"{pipeline}, {gb:g} GB a night", bill, speed, prices, notes)), as_json=as_json)
+    title = f"[bold]{pipeline}, {sum(gigabytes.values()):g} GB a night[/]: {bill.shards:,} shards"
+    answer(facts, view=Group(title, *_parts(night, bill, prices, limit), *map(Text, notes)), as_json=as_json)
 
 
-def throughput(benchmarks: Path) -> Throughput:
-    """What one core was measured to convert of the benchmark's first file; a careful guess where there is none."""
-    if not benchmarks.exists():
-        return _NOT_MEASURED
-    measured = json.loads(benchmarks.read_text("utf-8"))
-    for row in measured["rows"]:
-        if (row["contestant"], row["shape"], row["cores"]) == ("nightlake", "narrow", 1):
-            return Throughput(
-                mb_per_second=row["megabytes_per_second"],
-                parquet_ratio=_ratio(row),
-                row_bytes=_row_bytes(row),
-                measured=f"{measured['measured_on']}, {measured['machine']}, one core, file 'narrow' of make bench",
-            )
-    return _NOT_MEASURED
+def _night(pipeline: Pipeline, brought: tuple[Load, ...], memory_mb: int) -> tuple[Night, Mapping[str, int]]:
+    """What is reckoned, and the calls of the pipeline's own machine for it."""
+    parquet = sum(load.parquet_bytes for load in brought)
+    rows = {load.dataset: round(load.source_bytes / load.speed.row_bytes) for load in brought}
+    across, share = len(across_parts(pipeline, rows)), _across_share(pipeline, brought)
+    counted = {kind: len([*(ROOT / "sql" / pipeline.name / kind).glob("*.sql")]) for kind in ("views", "reports")}
+    work = Work(
+        tables=2 * sum(len(tables(dataset)) for dataset in pipeline.datasets) + 1,
+        across=across,
+        across_bytes=round(share * parquet / across),
+        merges=len(pipeline.merge),
+        **counted,
+        statement_bytes=parquet,
+    )
+    items = {"tables": work.tables, "parts": across, "merges": work.merges, "merged": work.merges, **counted}
+    night = Night(
+        loads=brought, work=work, across_share=share, memory_mb=memory_mb, retention_days=pipeline.retention_days
+    )
+    return night, calls(night_graph(pipeline.name), items, [load.shards for load in brought])
 
 
-def _ratio(row: Mapping[str, float]) -> float:
-    size = row.get("source_megabytes")
-    return row["parquet_megabytes"] / size if size else _USUAL_RATIO
-
-
-def _row_bytes(row: Mapping[str, float]) -> float:
-    size = row.get("source_megabytes")
-    return size * 1e6 / row["rows"] if size else _USUAL_ROW_BYTES
-
-
-def _across(pipeline: Pipeline, rows: float) -> tuple[int, float]:
-    """The queries that check keys and relationships of so many rows, and the share of the columns that each reads."""
-    dataset = _largest(pipeline)
+def _across_share(pipeline: Pipeline, brought: tuple[Load, ...]) -> float:
+    """The share of the largest dataset's columns that checks of keys and relationships read."""
+    dataset = pipeline.dataset(max(brought, key=lambda load: load.source_bytes).dataset)
     keys = {column for rule in queried_rules(dataset) for column in rule.columns}
     keys |= {column for relationship in dataset.relationships for column in relationship.columns}
-    return len(across_parts(pipeline, {dataset.name: round(rows)})), len(keys) / len(dataset.columns)
+    return len(keys) / len(dataset.columns)
 
 
-def _largest(pipeline: Pipeline) -> Dataset:
-    """The dataset that is reckoned to bring all bytes: the first of lines."""
-    lines = [source.dataset for source in pipeline.sources if isinstance(source, LinesSource)]
-    return next(dataset for dataset in pipeline.datasets if not lines or dataset.name == lines[0])
+def _source_facts(load: Load, bill: Estimate, limit: float) -> dict[str, Any]:
+    return {
+        "dataset": load.dataset,
+        "kind": load.kind,
+        "gb": load.source_bytes / 1e9,
+        "shards": load.shards,
+        "shard_bytes": load.shard_bytes,
+        "seconds_a_shard": load.seconds_a_shard,
+        "workers": load.workers,
+        "connections": load.workers if load.kind == "postgres" else None,
+        "mb_per_second_given": load.workers * load.worker_mb_per_second,
+        "mb_per_second_needed": needed_mb_per_second(load, bill, limit),
+        "requests": load.requests or None,
+        "throughput": load.speed.model_dump(),
+    }
 
 
-def _shard_bytes(pipeline: Pipeline) -> int:
-    """The largest of the pipeline; one that is smaller than usual is meant for small files."""
-    declared = (source.shard_bytes for source in pipeline.sources if isinstance(source, LinesSource))
-    return max(_USUAL_SHARD_BYTES, *declared, 0)
-
-
-def _notes(pipeline: Pipeline, night: Night, speed: Throughput, *, shard_mb: float | None) -> Iterator[str]:
-    for source in pipeline.sources:
-        if isinstance(source, LinesSource) and source.shard_bytes < night.shard_bytes and shard_mb is None:
+def _notes(pipeline: Pipeline, night: Night, bill: Estimate, limit: float, *, shard_mb: float | None) -> Iterator[str]:
+    for source, load in zip(pipeline.sources, night.loads, strict=True):
+        if isinstance(source, LinesSource) and source.shard_bytes < load.shard_bytes and shard_mb is None:
             yield (
                 f"{source.dataset} declares shard_bytes: {source.shard_bytes:,}, for small files. Reckoned with "
-                f"{night.shard_bytes:,}; as declared, such a day would be {night.source_bytes // source.shard_bytes:,} "
+                f"{load.shard_bytes:,}; as declared, such a day would be {load.source_bytes // source.shard_bytes:,} "
                 "shards: remove it before such days come."
             )
+        if load.seconds_a_shard > _LAMBDA_SECONDS:
+            yield (
+                f"A shard of {load.dataset} would take {load.seconds_a_shard / 60:.0f} minutes, and a Lambda has 15: "
+                "let it be cut smaller (shard_bytes, or snapshot: shard)."
+            )
+    if unsaid := [load.dataset for load in night.loads if not load.source_bytes]:
+        yield (
+            f"Nothing is said of how much {', '.join(unsaid)} bring; reckoned as one shard each (--gb "
+            f"{unsaid[0]}=1, or expected_gb in pipeline.yaml)."
+        )
+    if bill.wall_seconds > limit:
+        yield f"The night is late: it takes {bill.wall_seconds / 60:.1f} of {limit / 60:.0f} minutes."
     yield (
-        f"All bytes are reckoned as {_largest(pipeline).name}, {speed.row_bytes:.0f} bytes a row; the other sources as "
-        "one shard each."
-    )
-    yield (
-        f"Its keys and relationships are checked by {night.across_queries} statements, each of "
-        f"{night.across_share:.0%} of its columns."
+        f"Keys and relationships are checked by {night.work.across} statements, each of {night.across_share:.0%} of "
+        "the columns."
     )
     yield (
         "Merges, their audits and reports are reckoned to read all columns of the day, where most read few, and a "
         "merge to be as large as all that it reads."
     )
+    yield (
+        "Not measured in AWS, but reckoned: 3 s for a cold start, 2 s for a task, 60 s and a second a GB for an Athena "
+        "statement, 1 s and 1 MB for an API's answer; a database's rows are read twice, counted by Plan and converted."
+    )
 
 
-def _parts(title: str, bill: Estimate, speed: Throughput, prices: Prices, notes: list[str]) -> Iterator[RenderableType]:
-    yield f"[bold]{title}[/]: {bill.shards:,} shards of {bill.seconds_a_shard:.2f} s"
-    yield f"One core: {speed.mb_per_second:g} MB/s, measured {speed.measured}; a Lambda's network card gives 78."
+def _parts(night: Night, bill: Estimate, prices: Prices, limit: float) -> Iterator[RenderableType]:
+    yield _sources(night, bill, limit)
+    for measured in dict.fromkeys(f"{load.speed.mb_per_second:g} MB/s: {load.speed.measured}" for load in night.loads):
+        yield Text(f"One core: {measured}.")
+    yield Text("A Lambda's network card gives 78.")
+    yield _timeline(bill, limit)
     yield _table("One night", bill.items, prices, total=bill.usd)
-    yield _wall(bill.wall_seconds)
-    yield _table("Kept, a month, once as much is kept as ever will be", bill.monthly, prices)
+    made = ", ".join(f"{count:,} {name}" for name, count in bill.calls.items())
+    yield Text(f"Calls of a good night, at most: {made}.")
+    yield _table("A month, once as much is kept as ever will be", bill.monthly, prices)
     yield _table(
         f"The conversion alone, here {bill.conversion_usd:.4f}; by others, without checks", bill.instead, prices
     )
-    for note in notes:
-        yield Text(note)
     yield Text(f"Prices of {prices.region}; * is from memory, not from a source that was read (see --json).")
+
+
+def _sources(night: Night, bill: Estimate, limit: float) -> Table:
+    table = Table(box=None)
+    for heading in ("source", "kind"):
+        table.add_column(heading)
+    for heading in ("GB", "shards", "at once", "MB/s each", "MB/s given", "MB/s needed"):
+        table.add_column(heading, justify="right")
+    for load in night.loads:
+        needed = needed_mb_per_second(load, bill, limit)
+        table.add_row(
+            load.dataset,
+            load.kind,
+            f"{load.source_bytes / 1e9:g}",
+            f"{load.shards:,}",
+            f"{load.workers:,}{' connections' if load.kind == 'postgres' else ''}",
+            f"{load.worker_mb_per_second:.0f}",
+            f"{load.workers * load.worker_mb_per_second:,.0f}",
+            "[red]more than there is" if needed is None else f"{needed:,.1f}",
+        )
+    return table
+
+
+def _timeline(bill: Estimate, limit: float) -> Table:
+    """Each stage as a bar from its beginning to its end; the whole width is what the contract allows."""
+    late = bill.wall_seconds > limit
+    end = max(limit, bill.wall_seconds)
+    heading = f"Wall time: {bill.wall_seconds / 60:.1f} of {limit / 60:.0f} minutes"
+    table = Table(title=heading, title_justify="left", title_style="bold red" if late else "bold", box=None)
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column(f"0 {'.' * (_BAR - 10)} {end / 60:.0f} min")
+    for stage in bill.stages:
+        before = round(stage.begins / end * _BAR)
+        width = max(1, round(stage.ends / end * _BAR) - before)
+        colour = "red" if stage.ends > limit else "cyan" if stage.source else "green"
+        name = f"{stage.source}: {stage.name}" if stage.source else stage.name
+        table.add_row(name, f"{stage.seconds:,.0f}", f"{' ' * before}[{colour}]{'█' * width}[/]")
+    return table
 
 
 def _table(title: str, items: tuple[Item, ...], prices: Prices, *, total: float | None = None) -> Table:
@@ -179,8 +240,3 @@ def _table(title: str, items: tuple[Item, ...], prices: Prices, *, total: float 
 
 def _told(quantity: float) -> str:
     return f"{quantity:,.0f}" if quantity == round(quantity) or quantity > _WHOLE else f"{quantity:,.2f}"
-
-
-def _wall(seconds: Mapping[str, Any]) -> Text:
-    parts = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items() if name != "all")
-    return Text(f"Wall time {seconds['all'] / 60:.1f} minutes: {parts}")

@@ -65,3 +65,7 @@ class DrawingFailedError(NightlakeError):
 
 class UnknownPictureError(NightlakeError):
     """A picture is asked for in a format that there is none of; its message says which there are."""
+
+
+class VolumeUnknownError(NightlakeError):
+    """Nothing says how much a night brings, or it is said of a source that there is not; its message says how."""

@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout, lock
 from nightlake.core.catalog import Catalog
-from nightlake.core.cost import conversion_bill, load_prices
+from nightlake.core.cost import conversion_bill
 from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import InvalidDateError
 from nightlake.core.history import find_head
 from nightlake.core.night_times import night_times
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.prices import load_prices
 from nightlake.core.run_record import (
     Failure,
     ReportRecord,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from nightlake.core.cost import conversion_bill, load_prices
+from nightlake.core.cost import conversion_bill
 from nightlake.core.metrics import Measured
+from nightlake.core.prices import load_prices
 from nightlake.core.run_record import RunRecord, SourceRecord
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightlake.core import layout
-from nightlake.core.cost import Item
 from nightlake.core.delivery import find_delivery
 from nightlake.core.frozen import Frozen
 from nightlake.core.night_times import Times
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.prices import Item
 from nightlake.core.rule_result import RuleResult
 from nightlake.core.shard import Finding, Plan, SourceObject, Validation
 from nightlake.core.snapshot import KeptSnapshot, SealedTable
