@@ -1,20 +1,25 @@
-"""The dashboard of one stage: its alarms, then nights, functions, API and queries, one row each."""
+"""The dashboard of one stage: what is promised and how it is kept, its alarms, then nights, functions, API, queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
+from nightlake.core.night_times import PARTS
 
 from infra.functions import Function
-from infra.monitoring import Night, processed_bytes
+from infra.monitoring import STATEMENTS, Night, failed_queries, measured, processed_bytes
 from infra.settings import Settings
 
-_FULL, _HALF = 24, 12
+_FULL, _HALF, _THIRD = 24, 12, 8
+_DAY = Duration.days(1)
+_MOST_ALARMS = 100  # of one widget
+_MONTH = 30
 
 
 class Dashboard(Construct):
-    """The dashboard `nightlake-<stage>`.
+    """The dashboard `nightlake-<stage>`; the first of `workgroups` is that of the nights.
 
     Attributes:
         name: Its name.
@@ -39,13 +44,45 @@ class Dashboard(Construct):
             "Dashboard",
             dashboard_name=self.name,
             widgets=[
-                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_FULL, height=6)],
-                *(_night_row(night) for night in nights),
+                *([_promises(night.pipeline.name, settings.stage)] for night in nights),
+                *([widget] for widget in _alarms(alarms)),
+                *(row for night in nights for row in _night_rows(night, settings.stage)),
                 _function_row(list(functions.values())),
                 _api_row(api),
                 _data_row(nights, functions, workgroups),
             ],
         )
+
+
+def _promises(pipeline: str, stage: str) -> cloudwatch.IWidget:
+    """The share of nights that were on time: on whose day the watchdog never found one unfinished that was due."""
+    late = measured("NotFinished", stage, pipeline=pipeline).with_(period=_DAY)
+    on_time = cloudwatch.MathExpression(
+        expression="TIME_SERIES(100 * (1 - AVG(late)))",
+        using_metrics={"late": late},
+        label="days without a late night (%)",
+        period=_DAY,
+    )
+    return cloudwatch.SingleValueWidget(
+        title=f"{pipeline}: kept promises, last {_MONTH} days; how it stands now",
+        width=_FULL,
+        height=3,
+        metrics=[
+            on_time,
+            measured("LatenessMinutes", stage, pipeline=pipeline).with_(label="published after (minutes)"),
+            measured("FreshnessHours", stage, pipeline=pipeline).with_(label="age of the newest day (hours)"),
+            measured("RowsPublished", stage, pipeline=pipeline).with_(label="rows published", period=_DAY),
+            measured("Cost", stage, pipeline=pipeline).with_(label="conversion (USD)", period=_DAY),
+        ],
+        start=f"-P{_MONTH}D",
+        period=_DAY,
+    )
+
+
+def _alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Iterator[cloudwatch.IWidget]:
+    for begin in range(0, len(alarms), _MOST_ALARMS):
+        some = alarms[begin : begin + _MOST_ALARMS]
+        yield cloudwatch.AlarmStatusWidget(title="Alarms", alarms=some, width=_FULL, height=6)
 
 
 def _graph(
@@ -54,19 +91,22 @@ def _graph(
     *,
     right: Sequence[cloudwatch.IMetric] = (),
     limit: float | None = None,
+    stacked: bool = False,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
         title=title,
         width=_HALF,
+        stacked=stacked,
         left=left,
         right=right or None,
         left_annotations=[cloudwatch.HorizontalAnnotation(value=limit, label="limit")] if limit else None,
     )
 
 
-def _night_row(night: Night) -> list[cloudwatch.IWidget]:
-    machine, name = night.machine, night.pipeline
-    return [
+def _night_rows(night: Night, stage: str) -> Iterator[list[cloudwatch.IWidget]]:
+    machine, name = night.machine, night.pipeline.name
+    latency = night.pipeline.latency_minutes * 60
+    yield [
         _graph(
             f"Nights of {name}",
             [
@@ -78,11 +118,36 @@ def _night_row(night: Night) -> list[cloudwatch.IWidget]:
             ],
         ),
         _graph(
-            f"Duration of {name} (ms)",
-            [machine.metric_time(statistic="Maximum")],
+            f"Processing of {name} (seconds)",
+            [measured("ProcessingSeconds", stage, pipeline=name)],
             right=[machine.metric_throttled()],
-            limit=night.latency_minutes * 60_000,
+            limit=latency,
         ),
+    ]
+    yield [
+        _graph(
+            f"Parts of a night of {name} (seconds)",
+            [measured("PartSeconds", stage, pipeline=name, part=part).with_(label=part, period=_DAY) for part in PARTS],
+            stacked=True,
+        ),
+        _graph(
+            f"Rows of {name}: published; quarantined",
+            [measured("RowsPublished", stage, pipeline=name).with_(period=_DAY)],
+            right=[measured("RowsQuarantined", stage, pipeline=name).with_(period=_DAY)],
+        ),
+    ]
+    sources = [(source.dataset, {"pipeline": name, "dataset": source.dataset}) for source in night.pipeline.sources]
+    yield [
+        cloudwatch.GraphWidget(
+            title=f"Sources of {name}: {title}",
+            width=_THIRD,
+            left=[measured(metric, stage, **about).with_(label=dataset, period=_DAY) for dataset, about in sources],
+        )
+        for title, metric in (
+            ("seconds from readiness to verdict", "IngestSeconds"),
+            ("refused rows (%)", "QuarantinedPercent"),
+            ("cost of conversion (USD)", "Cost"),
+        )
     ]
 
 
@@ -110,7 +175,11 @@ def _data_row(
 ) -> list[cloudwatch.IWidget]:
     queues = [*(night.dead_letters for night in nights), *(each.dead_letters for each in functions.values())]
     return [
-        _graph("Athena: bytes scanned a day", [processed_bytes(workgroup) for workgroup in workgroups]),
+        _graph(
+            "Athena: bytes scanned a day; failed statements",
+            [processed_bytes(workgroup) for workgroup in workgroups],
+            right=[failed_queries(workgroups[0], kind) for kind in STATEMENTS],
+        ),
         _graph(
             "Dead letters",
             [queue.metric_approximate_number_of_messages_visible(statistic="Maximum") for queue in queues if queue],

@@ -4,9 +4,8 @@ Alerts and alarms share a topic but not a purpose: the alert of a failed executi
 tells of what no execution can tell, silence above all. Only alarms that nothing else speaks for notify by themselves.
 """
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
@@ -16,45 +15,63 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+from nightlake.core.metrics import NAMESPACE
+from nightlake.core.pipeline import Pipeline
 
 from infra.functions import Function
 from infra.settings import Settings
 
 RUNBOOK = "docs/runbook.md"
 
-_HOUR = Duration.hours(1)
 _DAY = Duration.days(1)
 _API_LATENCY_MS = 3_000
 _NEAR_TIMEOUT = 0.8
+# CTAS and views are DDL for Athena, queries are DML.
+STATEMENTS = ("DDL", "DML")
 # People may scan in a day what ten of their queries may at most.
 _BI_QUERIES_A_DAY = 10
+# A source nears its limit of refused rows: somebody looks before the night that rejects it.
+_QUARANTINE_SHARE = 0.5
+# So long after a change of the stack its own trouble is nobody's night: five minutes each.
+_SUPPRESSED_PERIODS = 6
+# The marker of a deployment is written at once, and takes a minute or two to become an alarm.
+_SUPPRESSOR_COMES_WITHIN = Duration.minutes(2)
+# The first look after a deployment is at most five minutes away, and its metric a few more.
+_FIRST_LOOK_WITHIN = Duration.minutes(10)
 
 _Compare = cloudwatch.ComparisonOperator
 _Missing = cloudwatch.TreatMissingData
 
 
-class Night(NamedTuple):
-    """What is watched of one pipeline: how long its night may take, how long it may wait for
-    sources before, and whether there is one every day.
-    """
+class _Periods(TypedDict):
+    periods: int
+    breaching: int
 
-    pipeline: str
+
+# An execution ends once: its alarm stays on until the watchdog has looked, so that one night is one notification.
+_UNTIL_LOOKED: Final[_Periods] = {"periods": 3, "breaching": 1}
+
+
+class Night(NamedTuple):
+    """What is watched of one pipeline."""
+
+    pipeline: Pipeline
     machine: sfn.StateMachine
     backfill: sfn.StateMachine
     dead_letters: sqs.IQueue
-    latency_minutes: int
-    deadline_minutes: int
-    daily: bool
 
 
 class _Watch(NamedTuple):
-    """One alarm: it rises when `metric` (CDK's default: five minutes) compares so in each of `periods`."""
+    """One alarm: it rises when `metric` (CDK's default: five minutes) compares so in `breaching` of `periods`, all of
+    them unless it is said.
+    """
 
     meaning: str
     runbook: str
     metric: cloudwatch.IMetric
     threshold: float = 1
     periods: int = 1
+    breaching: int | None = None
     compare: cloudwatch.ComparisonOperator = _Compare.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
     missing: cloudwatch.TreatMissingData = _Missing.NOT_BREACHING
     notify: bool = True
@@ -69,24 +86,34 @@ class Monitoring(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, topic: sns.ITopic) -> None:
         super().__init__(scope, construct_id)
-        self._prefix = f"nightlake-{settings.stage}"
+        self._stage = settings.stage
         self._notify = actions.SnsAction(topic)
         self.alarms: list[cloudwatch.IAlarm] = []
+        self._just_deployed = self._alarm(
+            "just-deployed",
+            _Watch(
+                "The stack was changed within the last half hour: the night's own alarm waits for so long.",
+                "just-deployed",
+                measured("Deployments", settings.stage, statistic="Sum"),
+                periods=_SUPPRESSED_PERIODS,
+                breaching=1,
+                notify=False,
+            ),
+        )
 
     def watch_night(self, night: Night) -> None:
-        """A pipeline's executions and its trigger; together they say whether the night is broken."""
-        name = f"pipeline-{night.pipeline}"
-        broken = [self._alarm(f"{name}-{what}", watch) for what, watch in _what_breaks(night).items()]
-        self._any_of(f"{name}-night-is-broken", "This night's data is not there.", "the-night-is-broken", broken)
-        self._alarm(
-            f"{name}-slow",
-            _Watch(
-                f"A night took longer than the {night.latency_minutes} minutes its contract promises.",
-                "a-night-was-slow",
-                night.machine.metric_time(statistic="Maximum"),
-                threshold=night.latency_minutes * 60_000,
-                compare=_Compare.GREATER_THAN_THRESHOLD,
-            ),
+        """A pipeline's executions, its trigger and what the watchdog sees: together they say whether its night is
+        broken. And its time, and each of its sources.
+        """
+        pipeline = night.pipeline
+        name = f"pipeline-{pipeline.name}"
+        broken = [self._alarm(f"{name}-{what}", watch) for what, watch in self._what_breaks(night).items()]
+        self._any_of(
+            f"{name}-night-is-broken",
+            "This night's data is not there, or was not in time.",
+            "the-night-is-broken",
+            broken,
+            hold=_SUPPRESSOR_COMES_WITHIN,
         )
         self._alarm(
             f"{name}-throttled",
@@ -95,6 +122,99 @@ class Monitoring(Construct):
                 "executions-are-throttled",
                 night.machine.metric_throttled(),
             ),
+        )
+        for source in pipeline.sources:
+            self._watch_source(pipeline.name, source.dataset, source.max_quarantined_percent)
+
+    def _what_breaks(self, night: Night) -> dict[str, _Watch]:
+        """The alarms that make a night broken. They are quiet: the alarm over them notifies once for all."""
+        machine, name, latency = night.machine, night.pipeline.name, night.pipeline.latency_minutes
+        watches = {
+            "failed": _Watch(
+                "A night failed; its own alert says why.", "a-night-failed", machine.metric_failed(), **_UNTIL_LOOKED
+            ),
+            "timed-out": _Watch(
+                "A night took longer than its state machine allows and was stopped.",
+                "a-night-timed-out",
+                machine.metric_timed_out(),
+                **_UNTIL_LOOKED,
+            ),
+            "aborted": _Watch(
+                "A night was stopped by hand or by its caller.",
+                "a-night-was-aborted",
+                machine.metric_aborted(),
+                **_UNTIL_LOOKED,
+            ),
+            "not-started": _Watch(
+                "Five minutes after it was due, a night has not begun.",
+                "a-night-has-not-begun",
+                measured("NotStarted", self._stage, pipeline=name),
+            ),
+            "not-finished": _Watch(
+                "A night that is due is not published: its sources were ready, and its time is over.",
+                "a-night-has-not-finished",
+                measured("NotFinished", self._stage, pipeline=name),
+            ),
+            "slow": _Watch(
+                f"A night took longer than the {latency} minutes its contract promises, after its last source was "
+                "ready.",
+                "a-night-was-slow",
+                measured("ProcessingSeconds", self._stage, pipeline=name),
+                threshold=latency * 60,
+                compare=_Compare.GREATER_THAN_THRESHOLD,
+            ),
+            "trigger-dead-letters": _Watch(
+                "The trigger could not start a night: its event lies in the dead-letter queue.",
+                "a-night-was-not-started",
+                _waiting(night.dead_letters),
+            ),
+        }
+        return {what: watch._replace(notify=False) for what, watch in watches.items()}
+
+    def _watch_source(self, pipeline: str, dataset: str, limit: float) -> None:
+        """One source's audit: its own alert has told of a rejection, but nobody tells that one is near."""
+        about = {"pipeline": pipeline, "dataset": dataset}
+        self._alarm(
+            f"source-{pipeline}-{dataset}-rejected",
+            _Watch(
+                f"The night gave up the source {dataset}; its own alerts say why.",
+                "a-source-was-rejected",
+                measured("Rejected", self._stage, **about),
+                notify=False,
+            ),
+        )
+        self._alarm(
+            f"source-{pipeline}-{dataset}-quarantined",
+            _Watch(
+                f"More than {limit * _QUARANTINE_SHARE:g} % of the rows of {dataset} were refused; above {limit:g} % "
+                "the source is rejected.",
+                "many-rows-are-refused",
+                measured("QuarantinedPercent", self._stage, **about),
+                threshold=limit * _QUARANTINE_SHARE,
+                compare=_Compare.GREATER_THAN_THRESHOLD,
+            ),
+        )
+
+    def watch_watchdog(self, function: Function) -> None:
+        """The watchdog is the one function whose silence is an alarm: nobody else looks for the night."""
+        silent = self._alarm(
+            "watchdog-invocations",
+            _Watch(
+                "The watchdog has not looked for a quarter of an hour.",
+                "the-watchdog-is-silent",
+                function.function.metric_invocations(),
+                periods=3,
+                compare=_Compare.LESS_THAN_THRESHOLD,
+                missing=_Missing.BREACHING,
+                notify=False,
+            ),
+        )
+        self._any_of(
+            "watchdog-is-silent",
+            "Nobody looks whether nights begin and end.",
+            "the-watchdog-is-silent",
+            [silent],
+            hold=_FIRST_LOOK_WITHIN,
         )
 
     def watch_function(self, name: str, function: Function, *, errors_notify: bool) -> None:
@@ -159,6 +279,29 @@ class Monitoring(Construct):
             ),
         )
 
+    def watch_athena(self, *, workgroup: str, most_bytes: int) -> None:
+        """The statements of all nights: those that failed, and what they scanned in a day."""
+        for kind in STATEMENTS:
+            self._alarm(
+                f"athena-failed-{kind.lower()}",
+                _Watch(
+                    f"A statement ({kind}) of a night failed in Athena; the night tries it again, or says why.",
+                    "a-statement-failed",
+                    failed_queries(workgroup, kind),
+                    notify=False,
+                ),
+            )
+        self._alarm(
+            "athena-bytes",
+            _Watch(
+                f"The nights' statements scanned more than {most_bytes / 1e9:,.0f} GB in a day.",
+                "nights-scan-too-much",
+                processed_bytes(workgroup),
+                threshold=most_bytes,
+                compare=_Compare.GREATER_THAN_THRESHOLD,
+            ),
+        )
+
     def watch_bi(self, *, workgroup: str, cutoff_bytes: int) -> None:
         """What people scan in a day; a single query is cut off by the workgroup at `cutoff_bytes`."""
         self._alarm(
@@ -176,11 +319,12 @@ class Monitoring(Construct):
         alarm = cloudwatch.Alarm(
             self,
             name,
-            alarm_name=f"{self._prefix}-{name}",
+            alarm_name=f"nightlake-{self._stage}-{name}",
             alarm_description=_description(watch.meaning, watch.runbook),
             metric=watch.metric,
             threshold=watch.threshold,
             evaluation_periods=watch.periods,
+            datapoints_to_alarm=watch.breaching,
             comparison_operator=watch.compare,
             treat_missing_data=watch.missing,
         )
@@ -189,51 +333,44 @@ class Monitoring(Construct):
         self.alarms.append(alarm)
         return alarm
 
-    def _any_of(self, name: str, meaning: str, runbook: str, children: Sequence[cloudwatch.IAlarm]) -> None:
+    def _any_of(
+        self, name: str, meaning: str, runbook: str, children: Sequence[cloudwatch.IAlarm], *, hold: Duration
+    ) -> None:
+        """One alarm for all of `children`: it notifies once, when it has been on for `hold`, and not just after a
+        deployment; what is still wrong half an hour later is told then.
+        """
         composite = cloudwatch.CompositeAlarm(
             self,
             name,
-            composite_alarm_name=f"{self._prefix}-{name}",
+            composite_alarm_name=f"nightlake-{self._stage}-{name}",
             alarm_description=_description(meaning, runbook),
             alarm_rule=cloudwatch.AlarmRule.any_of(*children),
+            actions_suppressor=self._just_deployed,
+            actions_suppressor_wait_period=hold,
+            actions_suppressor_extension_period=Duration.minutes(1),
         )
         composite.add_alarm_action(self._notify)
         self.alarms.append(composite)
 
 
-def _what_breaks(night: Night) -> dict[str, _Watch]:
-    """The alarms that make a night broken. They are quiet: the alarm over them notifies once for all."""
-    # A night that waits or takes longer than yesterday's must not look missing for the difference.
-    hours = 24 + math.ceil((night.deadline_minutes + night.latency_minutes) / 60) + 1
-    machine = night.machine
-    watches = {
-        "failed": _Watch("A night failed; its own alert says why.", "a-night-failed", machine.metric_failed()),
-        "timed-out": _Watch(
-            "A night took longer than its state machine allows and was stopped.",
-            "a-night-timed-out",
-            machine.metric_timed_out(),
-        ),
-        "aborted": _Watch(
-            "A night was stopped by hand or by its caller.", "a-night-was-aborted", machine.metric_aborted()
-        ),
-        "missing": _Watch(
-            f"No night has succeeded in the last {hours} hours.",
-            "no-night-has-succeeded",
-            machine.metric_succeeded(period=_HOUR),
-            periods=hours,
-            compare=_Compare.LESS_THAN_THRESHOLD,
-            missing=_Missing.BREACHING,
-        ),
-        "not-started": _Watch(
-            "The trigger could not start a night: its event lies in the dead-letter queue.",
-            "a-night-was-not-started",
-            _waiting(night.dead_letters),
-        ),
-    }
-    if not night.daily:
-        # CloudWatch looks back a week at most, and silence on a day without a night means nothing.
-        del watches["missing"]
-    return {what: watch._replace(notify=False) for what, watch in watches.items()}
+def measured(name: str, stage: str, *, statistic: str = "Maximum", **about: str) -> cloudwatch.Metric:
+    """A metric of our own functions, about what `handlers.task.emit` says it is about.
+
+    The maximum, because a Task that is retried may have written it twice.
+    """
+    return cloudwatch.Metric(
+        namespace=NAMESPACE, metric_name=name, dimensions_map={"stage": stage, **about}, statistic=statistic
+    )
+
+
+def failed_queries(workgroup: str, kind: str) -> cloudwatch.Metric:
+    """How many of a workgroup's statements failed: Athena counts none, but times each, by how it ended."""
+    return cloudwatch.Metric(
+        namespace="AWS/Athena",
+        metric_name="TotalExecutionTime",
+        dimensions_map={"WorkGroup": workgroup, "QueryState": "FAILED", "QueryType": kind},
+        statistic="SampleCount",
+    )
 
 
 def processed_bytes(workgroup: str) -> cloudwatch.Metric:

@@ -10,7 +10,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from nightlake.core.cron import fires_daily
 from nightlake.core.machine import read_templates, render
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.quarantine import quarantine_table
@@ -31,6 +30,7 @@ from infra.state_machine import StateMachine
 from infra.stateful_stack import StatefulStack
 from infra.tasks import TASKS, grant
 from infra.trigger import Trigger
+from infra.watchdog import Watchdog
 
 _MACHINES = Path(__file__).parents[1] / "statemachines"
 # A backfill may be of years; each of its nights has its own limit.
@@ -73,6 +73,7 @@ class StatelessStack(Stack):
                 timeout=task.timeout,
                 environment=environment | (sources.environment(task.kind) if task.kind else {}),
                 network=sources.network if task.kind == "postgres" else None,
+                asynchronous=task.asynchronous,
             )
             grant(
                 functions[name],
@@ -104,6 +105,9 @@ class StatelessStack(Stack):
         nights = [self._night(pipeline) for pipeline in pipelines]
         if nights:
             self._alerts.watch([machine for night in nights for machine in (night.machine, night.backfill)])
+        Watchdog(
+            self, "WatchdogEvents", name=f"nightlake-{settings.stage}-watchdog", handler=functions["watchdog"].live
+        )
         api = Api(self, "Api", settings=settings, handler=query.live)
         dashboard = self._monitor(nights, functions, api)
 
@@ -114,8 +118,8 @@ class StatelessStack(Stack):
             "ApiKeyId": api.key.key_id,
             "AlertTopic": self._alerts.topic.topic_arn,
             "Dashboard": dashboard.name,
-            **{f"StateMachine{_pascal(night.pipeline)}": night.machine.state_machine_arn for night in nights},
-            **{f"Backfill{_pascal(night.pipeline)}": night.backfill.state_machine_arn for night in nights},
+            **{f"StateMachine{_pascal(night.pipeline.name)}": night.machine.state_machine_arn for night in nights},
+            **{f"Backfill{_pascal(night.pipeline.name)}": night.backfill.state_machine_arn for night in nights},
             "RollbackFunction": functions["rollback"].function.function_name,
             "CollectGarbageFunction": functions["collect_garbage"].function.function_name,
         }.items():
@@ -206,15 +210,8 @@ class StatelessStack(Stack):
             schedule=pipeline.schedule,
             machine=daily.machine,
         )
-        daily_schedule = fires_daily(pipeline.schedule.cron)
         return Night(
-            pipeline=pipeline.name,
-            machine=daily.machine,
-            backfill=backfill.machine,
-            dead_letters=trigger.dead_letters,
-            latency_minutes=pipeline.latency_minutes,
-            deadline_minutes=_deadline_minutes(pipeline),
-            daily=daily_schedule,
+            pipeline=pipeline, machine=daily.machine, backfill=backfill.machine, dead_letters=trigger.dead_letters
         )
 
     def _monitor(self, nights: Sequence[Night], functions: dict[str, Function], api: Api) -> Dashboard:
@@ -224,8 +221,12 @@ class StatelessStack(Stack):
             monitoring.watch_night(night)
         for name, function in functions.items():
             # The state machine retries its Tasks and tells of their failure itself; a command's caller sees it.
-            monitoring.watch_function(name, function, errors_notify=name in ("query", "notify"))
+            monitoring.watch_function(name, function, errors_notify=name in ("query", "notify", "watchdog"))
+        monitoring.watch_watchdog(functions["watchdog"])
         monitoring.watch_api(api.rest_api)
+        monitoring.watch_athena(
+            workgroup=catalog.pipeline_workgroup.name, most_bytes=self._settings.nights_scan_alarm_gb * 10**9
+        )
         monitoring.watch_bi(
             workgroup=catalog.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000
         )

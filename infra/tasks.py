@@ -57,6 +57,7 @@ class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
     list; `deliveries` lets it list the versions of the raw bucket, `results` read answers of Athena, `executions` ask
     how an execution of a night stands. `never_private` takes the files of private tables away again.
+    One that is `asynchronous` is called by events, and has a queue for those that it gave up on.
     """
 
     description: str
@@ -69,6 +70,7 @@ class Task:
     results: bool = False
     executions: bool = False
     never_private: bool = False
+    asynchronous: bool = False
 
 
 _SHORT: Final = Duration.minutes(1)
@@ -234,6 +236,17 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("lake", ("snapshots/*",), (*_GET, *_PUT, *_DELETE)),
             _LOCKS,
             Objects("lake", ("data/*",), _TAG),
+        ),
+        lists=("lake",),
+        executions=True,
+    ),
+    "watchdog": Task(
+        description="Looks whether each night that is due has begun and is there",
+        timeout=_SHORT,
+        asynchronous=True,
+        objects=(
+            Objects("lake", ("snapshots/*/HEAD", "triggers/*", "locks/*")),
+            Objects("lake", ("watchdog/*",), (*_GET, *_PUT)),
         ),
         lists=("lake",),
         executions=True,

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from nightlake.core.pipeline import Pipeline
 
-from infra.tasks import TASKS
-
 ROOT = Path(__file__).parents[2]
 PREFIX = "nightlake-dev"
+WATCHED_EVERY = 300
+BROKEN = (
+    *("failed", "timed-out", "aborted", "not-started", "not-finished", "slow"),
+    "trigger-dead-letters",
+)
 
 Templates = Callable[[str, str], dict[str, Any]]
 
@@ -35,15 +38,20 @@ def alarms(dev: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def broken(dev: dict[str, Any]) -> dict[str, Any]:
-    (composite,) = resources(dev, "AWS::CloudWatch::CompositeAlarm").values()
-    return composite
+def composites(dev: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Alarms over alarms by name without the stage's prefix."""
+    found = resources(dev, "AWS::CloudWatch::CompositeAlarm").values()
+    return {each["AlarmName"].removeprefix(f"{PREFIX}-"): each for each in found}
 
 
 @pytest.fixture(scope="module")
 def topic(dev: dict[str, Any]) -> dict[str, str]:
     (logical_id,) = resources(dev, "AWS::SNS::Topic")
     return {"Ref": logical_id}
+
+
+def functions(alarms: dict[str, dict[str, Any]]) -> set[str]:
+    return {name.removeprefix("function-").removesuffix("-errors") for name in alarms if name.endswith("-errors")}
 
 
 def anchors() -> set[str]:
@@ -53,31 +61,50 @@ def anchors() -> set[str]:
 
 
 def test_every_alarm_says_what_to_do_under_a_heading_that_exists(
-    alarms: dict[str, dict[str, Any]], broken: dict[str, Any]
+    alarms: dict[str, dict[str, Any]], composites: dict[str, dict[str, Any]]
 ) -> None:
-    linked = {name: alarm["AlarmDescription"] for name, alarm in {**alarms, "broken": broken}.items()}
+    linked = {name: alarm["AlarmDescription"] for name, alarm in {**alarms, **composites}.items()}
     found = {name: re.search(r"What to do: docs/runbook\.md#(\S+)$", text) for name, text in linked.items()}
     assert [name for name, link in found.items() if link is None or link[1] not in anchors()] == []
 
 
+@pytest.fixture(scope="module")
+def children(dev: dict[str, Any]) -> Callable[[str], set[str]]:
+    """`children(name)`: the alarms that a composite alarm is made of."""
+    metric_alarms = resources(dev, "AWS::CloudWatch::Alarm")
+    names = {key: each["AlarmName"].removeprefix(f"{PREFIX}-") for key, each in metric_alarms.items()}
+
+    def found(name: str) -> set[str]:
+        composites = resources(dev, "AWS::CloudWatch::CompositeAlarm").values()
+        (rule,) = [json.dumps(each["AlarmRule"]) for each in composites if each["AlarmName"] == f"{PREFIX}-{name}"]
+        assert "AND" not in rule
+        return {names[key] for key in re.findall(r'"Fn::GetAtt": \["(\w+)", "Arn"\]', rule)}
+
+    return found
+
+
 def test_the_night_is_broken_when_any_of_its_alarms_is_on(
-    dev: dict[str, Any], alarms: dict[str, dict[str, Any]], broken: dict[str, Any], topic: dict[str, str]
+    children: Callable[[str], set[str]], composites: dict[str, dict[str, Any]], topic: dict[str, str]
 ) -> None:
-    names = {logical_id: each["AlarmName"] for logical_id, each in resources(dev, "AWS::CloudWatch::Alarm").items()}
-    rule = json.dumps(broken["AlarmRule"])
-    children = {names[logical_id] for logical_id in re.findall(r'"Fn::GetAtt": \["(\w+)", "Arn"\]', rule)}
-    assert children == {
-        f"{PREFIX}-pipeline-sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")
-    }
-    assert "AND" not in rule
-    assert broken["AlarmActions"] == [topic]
+    assert children("pipeline-sales-night-is-broken") == {f"pipeline-sales-{what}" for what in BROKEN}
+    assert composites["pipeline-sales-night-is-broken"]["AlarmActions"] == [topic]
 
 
-def test_what_makes_a_night_broken_notifies_through_the_one_alarm_only(alarms: dict[str, dict[str, Any]]) -> None:
+def test_what_something_else_tells_of_is_quiet(
+    alarms: dict[str, dict[str, Any]], children: Callable[[str], set[str]], pipelines: tuple[Pipeline, ...]
+) -> None:
     quiet = {name for name, alarm in alarms.items() if "AlarmActions" not in alarm}
-    assert quiet == {
-        f"pipeline-sales-{what}" for what in ("failed", "timed-out", "aborted", "missing", "not-started")
-    } | {f"function-{name}-errors" for name in TASKS if name != "query"}
+    told_by_the_night = {f"function-{name}-errors" for name in functions(alarms)} - {
+        f"function-{name}-errors" for name in ("query", "notify", "watchdog")
+    }
+    told_by_an_alert = {
+        f"source-{each.name}-{source.dataset}-rejected" for each in pipelines for source in each.sources
+    }
+    told_by_one_for_all = children("watchdog-is-silent").union(
+        *(children(f"pipeline-{each.name}-night-is-broken") for each in pipelines)
+    )
+    athena = {"athena-failed-ddl", "athena-failed-dml"}
+    assert quiet == told_by_the_night | told_by_an_alert | told_by_one_for_all | athena | {"just-deployed"}
 
 
 def test_every_other_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]], topic: dict[str, str]) -> None:
@@ -89,9 +116,6 @@ def test_every_other_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]],
 @pytest.mark.parametrize(
     ("name", "namespace", "metric"),
     [
-        ("pipeline-sales-failed", "AWS/States", "ExecutionsFailed"),
-        ("pipeline-sales-timed-out", "AWS/States", "ExecutionsTimedOut"),
-        ("pipeline-sales-aborted", "AWS/States", "ExecutionsAborted"),
         ("pipeline-sales-throttled", "AWS/States", "ExecutionThrottled"),
         ("function-prepare-errors", "AWS/Lambda", "Errors"),
         ("function-prepare-throttles", "AWS/Lambda", "Throttles"),
@@ -112,28 +136,26 @@ def test_one_occurrence_is_enough_and_no_data_is_good(
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_silence_for_longer_than_a_day_and_a_night_is_an_alarm(
-    alarms: dict[str, dict[str, Any]], pipelines: tuple[Pipeline, ...]
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("failed", "ExecutionsFailed"), ("timed-out", "ExecutionsTimedOut"), ("aborted", "ExecutionsAborted")],
+)
+def test_an_execution_that_ends_badly_is_on_until_the_watchdog_has_looked(
+    alarms: dict[str, dict[str, Any]], name: str, metric: str
 ) -> None:
-    (sales,) = pipelines
-    missing = alarms["pipeline-sales-missing"]
-    assert (missing["MetricName"], missing["Statistic"]) == ("ExecutionsSucceeded", "Sum")
-    assert (missing["Threshold"], missing["ComparisonOperator"]) == (1, "LessThanThreshold")
-    assert missing["TreatMissingData"] == "breaching"
-    hours = missing["EvaluationPeriods"] * missing["Period"] / 3600
-    deadline = max(source.ready.deadline_minutes for source in sales.sources)
-    assert hours > 24 + (deadline + sales.latency_minutes) / 60
-    # CloudWatch's own limit on how far an alarm of hourly periods looks back.
-    assert hours <= 7 * 24
+    alarm = alarms[f"pipeline-sales-{name}"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/States", metric, "Sum")
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (1, 1, "notBreaching")
+    assert alarm["EvaluationPeriods"] * alarm["Period"] >= 2 * WATCHED_EVERY
 
 
 def test_a_night_is_slow_when_it_takes_longer_than_its_contract_promises(
     alarms: dict[str, dict[str, Any]], pipelines: tuple[Pipeline, ...]
 ) -> None:
-    (sales,) = pipelines
+    (sales,) = [each for each in pipelines if each.name == "sales"]
     slow = alarms["pipeline-sales-slow"]
-    assert (slow["MetricName"], slow["Statistic"]) == ("ExecutionTime", "Maximum")
-    assert slow["Threshold"] == sales.latency_minutes * 60_000
+    assert (slow["MetricName"], slow["Statistic"]) == ("ProcessingSeconds", "Maximum")
+    assert slow["Threshold"] == sales.latency_minutes * 60
     assert slow["ComparisonOperator"] == "GreaterThanThreshold"
 
 
@@ -141,7 +163,7 @@ def test_a_dead_letter_of_the_trigger_is_an_alarm_as_long_as_it_lies_there(
     dev: dict[str, Any], alarms: dict[str, dict[str, Any]]
 ) -> None:
     queues = {name: each["QueueName"] for name, each in resources(dev, "AWS::SQS::Queue").items()}
-    lost = alarms["pipeline-sales-not-started"]
+    lost = alarms["pipeline-sales-trigger-dead-letters"]
     (dimension,) = lost["Dimensions"]
     assert queues[dimension["Value"]["Fn::GetAtt"][0]] == f"{PREFIX}-sales-trigger-dead-letters"
     assert (lost["MetricName"], lost["Statistic"], lost["Threshold"]) == (

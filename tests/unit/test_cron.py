@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from nightlake.core.cron import check_cron, fires_daily, last_firing
+from nightlake.core.cron import check_cron, last_firing
 
 
 @pytest.mark.parametrize(
@@ -48,22 +48,6 @@ def test_what_aws_accepts(text: str) -> None:
 def test_what_aws_refuses(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason.replace("?", r"\?")):
         check_cron(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "daily"),
-    [
-        ("0 3 * * ? *", True),
-        ("0 3 ? * * *", True),
-        ("0/5 * * * ? *", True),
-        ("0 3 ? * MON-FRI *", False),
-        ("0 3 1 * ? *", False),
-        ("0 3 * 6 ? *", False),
-        ("0 3 * * ? 2026", False),
-    ],
-)
-def test_which_schedules_fire_every_day(text: str, daily: bool) -> None:
-    assert fires_daily(text) is daily
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from memory_objects import MemoryObjects
 from moto import mock_aws
 from nightlake.core import layout
-from nightlake.core.lock import Lock, Owner
+from nightlake.core.lock import Executions, Lock, Owner
 from nightlake.core.pipeline import Pipeline, Schedule
 from nightlake.core.snapshot import Head, KeptSnapshot
 from nightlake.core.watchdog import Watch, Watched, watch, watch_metrics
@@ -21,22 +21,26 @@ DAY = date(2026, 11, 20)
 RUN = "20261121T030010Z-1f3a9c07"
 
 
-class Lake:
+class Lake(Executions):
     """A lake whose clock a test turns, `minutes` after the night of sales was due."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.now = DUE
+        self.running = True
         self.store = MemoryObjects("lake", now=lambda: self.now)
         watched = Watched(schedule=pipeline.schedule, since=DUE - timedelta(hours=1))
         self.store.put_model(layout.watch(pipeline.name), watched)
+
+    def status(self, execution_id: str) -> str | None:
+        return "RUNNING" if self.running and execution_id == "arn" else "FAILED"
 
     def at(self, minutes: float) -> "Lake":
         self.now = DUE + timedelta(minutes=minutes)
         return self
 
     def look(self) -> Watch:
-        return watch(self.pipeline, self.store, now=self.now)
+        return watch(self.pipeline, self.store, self, now=self.now)
 
     def start(self) -> None:
         owner = Owner(execution_id="arn", run_id=RUN, since=self.now.isoformat())
@@ -88,6 +92,15 @@ def test_a_night_that_hangs_is_told_when_its_half_hour_is_over(lake: Lake) -> No
     lake.at(1).plan(*everything(lake))
     looks = [lake.at(minutes).look() for minutes in (34.9, 35)]
     assert [(seen.not_started, seen.not_finished) for seen in looks] == [(False, False), (False, True)]
+
+
+def test_a_night_that_has_ended_without_its_data_is_told_at_once(lake: Lake) -> None:
+    lake.at(0.2).start()
+    assert not lake.at(10).look().not_finished
+    lake.running = False
+    assert lake.at(15).look().not_finished
+    lake.publish()
+    assert not lake.at(20).look().not_finished
 
 
 def test_a_late_source_has_the_patience_that_it_declares_and_the_half_hour_begins_with_it(lake: Lake) -> None:

@@ -47,11 +47,6 @@ def check_cron(text: str) -> str:
     return text
 
 
-def fires_daily(text: str) -> bool:
-    """Whether a checked expression fires on every day of every year."""
-    return all(part in ("*", "?") for part in text.split(" ")[2:])
-
-
 def last_firing(text: str, *, timezone: str, now: datetime) -> datetime | None:
     """When a checked expression fired last, `now` included, in UTC; None when it did not within the last nine years.
 

@@ -6,6 +6,7 @@ A source is ready when its Plan is written: from then on it is ours to convert, 
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Final
 
 from pydantic import Field
 
@@ -13,10 +14,12 @@ from nightlake.core import layout
 from nightlake.core.frozen import Frozen
 from nightlake.core.store import Store
 
+PARTS: Final = ("wait", "ingest", "seal", "merge", "publish", "report")
+
 
 class Times(Frozen):
     """Seconds of a night: `processing` from the last source's readiness (or the start, where that was later) to the
-    end; `parts` of the whole, in their order; `sources` from readiness to verdict. What did not happen is not there.
+    end; `PARTS` of the whole; `sources` from readiness to verdict. What did not happen is not there.
     """
 
     processing: float
@@ -46,16 +49,16 @@ def night_times(
     judged = {_name(key): at for key, at in notes.items() if key.startswith("validation/")}
     last_ready = max(ready.values(), default=None)
     begun = max(started_at, last_ready or started_at)
-    ends = {
-        "wait": last_ready,
-        "ingest": max(judged.values(), default=None),
-        "seal": _last(notes, "sealed/", "across.json"),
-        "merge": _last(notes, "audits/"),
-        "publish": published_at,
-        "report": ended_at if published_at else None,
-    }
+    ends = (
+        last_ready,
+        max(judged.values(), default=None),
+        _last(notes, "sealed/", "across.json"),
+        _last(notes, "audits/"),
+        published_at,
+        ended_at if published_at else None,
+    )
     parts, since = {}, started_at
-    for part, at in ends.items():
+    for part, at in zip(PARTS, ends, strict=True):
         if at is not None:
             parts[part] = max(0.0, (at - since).total_seconds())
             since = max(since, at)

@@ -11,7 +11,7 @@ from nightlake.core.cron import last_firing
 from nightlake.core.dates import business_date, parse_instant
 from nightlake.core.frozen import Frozen
 from nightlake.core.history import find_head
-from nightlake.core.lock import Lock, Owner
+from nightlake.core.lock import RUNNING, Executions, Lock, Owner
 from nightlake.core.metrics import Measured, Unit
 from nightlake.core.night_times import ready_at
 from nightlake.core.pipeline import Pipeline, Schedule
@@ -32,15 +32,16 @@ class Watched(Frozen):
 class Watch(Frozen):
     """What the watchdog sees of one pipeline; `due` is None before the first night that it expects.
 
-    `started`: a run of the night exists. `published_at`: the business date has been published since it was due, by
-    whatever run. `waiting`: the sources that have not been delivered, while the night may still wait for them.
-    `deadline`: when the night has to be published, as far as that is known yet.
+    `started`: a run of the night exists; `ended`: it runs no more. `published_at`: the business date has been published
+    since it was due, by whatever run. `waiting`: the sources that have not been delivered, while the night may still
+    wait for them. `deadline`: when the night has to be published, as far as that is known yet.
     """
 
     pipeline: str
     due: datetime | None = None
     day: date | None = None
     started: bool = False
+    ended: bool = False
     published_at: datetime | None = None
     waiting: tuple[str, ...] = ()
     deadline: datetime | None = None
@@ -50,13 +51,14 @@ class Watch(Frozen):
     hours_old: float | None = None
 
 
-def watch(pipeline: Pipeline, lake: Store, *, now: datetime) -> Watch:
+def watch(pipeline: Pipeline, lake: Store, executions: Executions, *, now: datetime) -> Watch:
     """Look at the night that was due last.
 
     It is not started when nothing has begun within `START`, and not finished when its business date is not published
-    within the contract's latency after `START` or, if that was later, the last source's readiness; sources may be as
-    late as they declare. A night stays unfinished until its date is published or the next one is due. So a latency
-    longer than the time between two nights is not watched here; the time limit of the state machine is.
+    and either its run has ended, or the contract's latency is over since `START` or, if that was later, since the last
+    source was ready; sources may be as late as they declare. A night stays unfinished until its date is published or
+    the next one is due. So a latency longer than the time between two nights is not watched here; the time limit of
+    the state machine is.
     """
     head = find_head(lake, pipeline.name)
     kept = head[0].kept if head else ()
@@ -66,21 +68,24 @@ def watch(pipeline: Pipeline, lake: Store, *, now: datetime) -> Watch:
         return seen
     rule = pipeline.business_date
     day = business_date(due, offset_days=rule.offset_days, timezone=rule.timezone)
-    run_id = _run_of(pipeline.name, lake, due, day)
+    owner = _owner(pipeline.name, lake, due, day)
     published_at = _published_at(kept, day, due)
-    planned = ready_at(lake, pipeline.name, day, run_id) if run_id else None
+    planned = ready_at(lake, pipeline.name, day, owner.run_id) if owner else None
     ready, waiting = _readiness(pipeline, due, planned, now)
     deadline = None if waiting else max(due + START, ready) + timedelta(minutes=pipeline.latency_minutes)
+    ended = owner is not None and executions.status(owner.execution_id) != RUNNING
+    late = ended or (deadline is not None and now >= deadline)
     return seen.model_copy(
         update={
             "due": due,
             "day": day,
-            "started": run_id is not None,
+            "started": owner is not None,
+            "ended": ended,
             "published_at": published_at,
             "waiting": waiting if published_at is None else (),
             "deadline": deadline,
-            "not_started": run_id is None and published_at is None and now >= due + START,
-            "not_finished": published_at is None and deadline is not None and now >= deadline,
+            "not_started": owner is None and published_at is None and now >= due + START,
+            "not_finished": published_at is None and late,
             "minutes_late": ((published_at or now) - due).total_seconds() / 60,
         }
     )
@@ -109,15 +114,15 @@ def _watched_since(pipeline: Pipeline, lake: Store, now: datetime) -> datetime:
     return now
 
 
-def _run_of(pipeline: str, lake: Store, due: datetime, day: date) -> str | None:
-    """The run that has the trigger of this minute, or else that has the date now: a person may have been quicker."""
+def _owner(pipeline: str, lake: Store, due: datetime, day: date) -> Owner | None:
+    """Whose run has the trigger of this minute, or else that has the date now: a person may have been quicker."""
     minute = layout.trigger(pipeline, due.isoformat()).removesuffix("00+0000.json")
     trigger = next(lake.list(minute), None)
     owner = lake.find_model(trigger.key, Owner) if trigger else None
     if owner is not None:
-        return owner[0].run_id
+        return owner[0]
     lock = lake.find_model(layout.date_lock(pipeline, day), Lock)
-    return lock[0].owner.run_id if lock is not None and lock[0].owner else None
+    return lock[0].owner if lock else None
 
 
 def _published_at(kept: tuple[KeptSnapshot, ...], day: date, due: datetime) -> datetime | None:

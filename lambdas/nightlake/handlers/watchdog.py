@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
+from nightlake.adapters.states import States
 from nightlake.core.metrics import Measured
 from nightlake.core.watchdog import watch, watch_metrics
 from nightlake.handlers.contracts import pipelines
@@ -17,15 +18,15 @@ from nightlake.handlers.task import emit, logger, task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: EventBridge's, of the clock or of a change of the stack; result: `{watched}` or `{deployment}`.
 
-    Raises what the store raises; the next look is five minutes later.
+    Raises what S3 and Step Functions raise; the next look is five minutes later.
     """
     if event.get("source") == "aws.cloudformation":
         status = event["detail"]["status-details"]["status"]
         logger.info("The stack changes", status=status)
         emit([Measured({}, {"Deployments": ("Count", 1)})])
         return {"deployment": status}
-    lake, now = Objects(settings().lake_bucket), datetime.now(UTC)
-    watched = [watch(pipeline, lake, now=now) for pipeline in pipelines().values()]
+    lake, executions, now = Objects(settings().lake_bucket), States(), datetime.now(UTC)
+    watched = [watch(pipeline, lake, executions, now=now) for pipeline in pipelines().values()]
     for seen in watched:
         level = logger.warning if seen.not_started or seen.not_finished else logger.info
         level("Night watched", **seen.model_dump(mode="json"))
