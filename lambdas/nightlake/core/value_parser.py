@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, MAX_PRECISION, ColumnType
-from nightlake.core.source import EPOCHS, CsvSource, TextSource
+from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.source import EPOCHS, CsvSource, TextValues
 from nightlake.core.sources import AnySource
 
 BLANKS: Final = " \t"  # around anything but text they mean nothing
@@ -24,6 +25,16 @@ TOO_FINE: Final = "finer than the milliseconds that a timestamp holds"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HALF_MILLISECOND: Final = 500
 _REMEMBERED_LENGTH: Final = 64  # blanks between date and time may be a megabyte of each row
+_POSTGRES_TIMESTAMPS: Final = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%d %H:%M:%S%z",
+    "%Y-%m-%d %H:%M:%S.%f%z",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+)
 _WIDE = Context(prec=2 * MAX_PRECISION)
 _INTEGER_DIGITS = 19  # of the widest integer
 
@@ -55,7 +66,14 @@ class Reading:
         common = cls(
             round_digits=source.excess_digits == "round", non_finite=source.non_finite, extra_fields=extra_fields
         )
-        if not isinstance(source, TextSource):
+        if isinstance(source, PostgresSource):
+            return replace(
+                common,
+                timestamp_formats=_POSTGRES_TIMESTAMPS,
+                date_formats=("%Y-%m-%d",),
+                timezone=source.timezone,
+            )
+        if not isinstance(source, TextValues):
             return common
         text = replace(
             common,

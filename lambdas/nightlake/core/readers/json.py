@@ -89,11 +89,11 @@ def read_json(
         if collector.full:
             yield collector.batch()
             collector = Collector(to_columns)
-        collect(array, collector, source, declared)
+        collect(array, collector, source.encoding, declared)
     yield collector.batch()
 
 
-def collect(array: "Array", into: Collector[Object], source: JsonSource, declared: frozenset[str]) -> None:
+def collect(array: "Array", into: Collector[Object], encoding: str, declared: frozenset[str]) -> None:
     """Read the next element of the array and say what it is."""
     value, raw = array.take()
     try:
@@ -101,7 +101,7 @@ def collect(array: "Array", into: Collector[Object], source: JsonSource, declare
             raise value
         row = json_record.check(value, raw)
     except DefectError as error:
-        refused = Refused(array.index, (error.rule,), (error.reason,), visible(raw, source.encoding))
+        refused = Refused(array.index, (error.rule,), (error.reason,), visible(raw, encoding))
         into.refused.append(refused)
     else:
         into.add(row, array.index, raw)

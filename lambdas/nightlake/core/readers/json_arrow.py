@@ -10,7 +10,7 @@ from nightlake.core.column_type import MAX_PRECISION, ColumnType
 from nightlake.core.header import source_names
 from nightlake.core.pipeline import Dataset
 from nightlake.core.readers.json_record import Object, declared_names
-from nightlake.core.source import TextSource
+from nightlake.core.source import TextValues
 from nightlake.core.table import arrow_type
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class JsonArrow:
     text, and fields that no column reads, are asked for once they are learned.
     """
 
-    def __init__(self, source: TextSource, dataset: Dataset) -> None:
+    def __init__(self, source: TextValues, dataset: Dataset) -> None:
         self.extra_columns: frozenset[str] = frozenset()
         self._names = source_names(source, dataset)
         self._declared = declared_names(source, dataset)

@@ -20,7 +20,7 @@ from nightlake.core.readers.json_arrow import JsonArrow, NotParsedError
 from nightlake.core.readers.json_record import DefectError, Object
 from nightlake.core.readers.text import texts
 from nightlake.core.shard import Shard
-from nightlake.core.source import JsonSource
+from nightlake.core.source import JsonSource, TextValues
 
 WINDOW: Final = 1 << 20  # characters
 _SMALLEST: Final = 1 << 14
@@ -42,10 +42,27 @@ def read_json_fast(
 
     Raises JsonSyntaxError, JsonTruncatedError, or EncodingError for UTF-16 that is not.
     """
+    where = shard.object.key
+    pieces = texts(stream(shard.start, shard.end), source.encoding, where=where)
+    return read_array(pieces, source, dataset, encoding=source.encoding, where=where, window=window)
+
+
+def read_array(
+    pieces: Iterator[str],
+    source: TextValues,
+    dataset: Dataset,
+    *,
+    encoding: str = "utf-8",
+    where: str,
+    window: int = WINDOW,
+) -> Iterator[Batch]:
+    """The records of an array that comes in pieces of text; wrong bytes of its `encoding` are lone surrogates.
+
+    Raises JsonSyntaxError or JsonTruncatedError.
+    """
     to_columns = json_record.columns_of(source, dataset)
     declared = json_record.declared_names(source, dataset)
-    where = shard.object.key
-    array = Array(Window(texts(stream(shard.start, shard.end), source.encoding, where=where)), where)
+    array = Array(Window(pieces), where)
     slow: Collector[Object] = Collector(to_columns)
     fast = _Fast(array, JsonArrow(source, dataset), window)
     while array.more():
@@ -56,7 +73,7 @@ def read_json_fast(
         if slow.full:
             yield slow.batch()
             slow = Collector(to_columns)
-        collect(array, slow, source, declared)
+        collect(array, slow, encoding, declared)
     yield slow.batch()
 
 

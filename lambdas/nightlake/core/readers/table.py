@@ -1,0 +1,222 @@
+"""Reads a part of a table of PostgreSQL: the rows of one moment, as many as the database itself counts then."""
+
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from nightlake.core import column_type
+from nightlake.core.cast import cast
+from nightlake.core.errors import BalanceError, SourceChangedError, TableUnsuitableError
+from nightlake.core.header import source_names
+from nightlake.core.pipeline import Column, Dataset
+from nightlake.core.postgres_session import Database, Session
+from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.postgres_table import Asked, TableInfo, asked, inspect, relation
+from nightlake.core.postgres_window import condition, pieces
+from nightlake.core.prefetch import prefetch
+from nightlake.core.published_keys import PublishedKeys, published_by_others, published_digest
+from nightlake.core.readers.batch import Batch, Lazy
+from nightlake.core.shard import Shard, TablePart
+from nightlake.core.store import Store
+from nightlake.core.value_parser import Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """A column of the contract, what it is called in the table, and how it was asked for."""
+
+    column: Column
+    name: str
+    asked: Asked
+
+
+def read_table(
+    shard: Shard, source: PostgresSource, dataset: Dataset, *, database: Database, lake: Store
+) -> Iterator[Batch]:
+    """The rows of the shard's part; those that another business date has published count as skipped.
+
+    Raises BalanceError when the database counts other rows than it gave, SourceChangedError when the table or what is
+    published is not what was planned, and what `Database.session` and `Session` raise.
+    """
+    part = shard.part
+    if part is None:
+        raise TypeError("a shard of a table has a part")
+    published = _published(shard, part, source, dataset, lake)
+    with ExitStack() as opened:
+        session = opened.enter_context(database.session(source))
+        table = inspect(session, source)
+        selected = _selected(table, source, dataset)
+        parts = pieces(part)
+        sessions = [session, *_together(session, len(parts) - 1, source, database, opened)]
+        wanted = _count(session, parts, table, source)
+        statements = [_select(selected, each, table, source) for each in parts]
+        made = _Rows(selected, dataset, source, published)
+        read = 0
+        for rows in _streams(sessions, statements):
+            yield made.batch(rows, read)
+            read += rows.num_rows
+        if read != wanted:
+            raise BalanceError(
+                f"{shard.object.key}: the database counts {wanted:,} rows and gave {read:,}; report this together "
+                "with the table's definition"
+            )
+
+
+def _published(
+    shard: Shard, part: TablePart, source: PostgresSource, dataset: Dataset, lake: Store
+) -> PublishedKeys | None:
+    if not source.partitions_by_watermark or not dataset.primary_key:
+        return None
+    since, until = datetime.fromisoformat(part.since), datetime.fromisoformat(part.until)
+    files = published_by_others(lake, shard.pipeline, dataset, shard.date, since=since, until=until)
+    if published_digest(files) != part.published:
+        raise SourceChangedError(
+            f"What other days have published of {shard.dataset} changed since {shard.date} was planned; plan again"
+        )
+    if not files:
+        return None
+    if part.by == "time" and _is_instant(part.start) and _is_instant(part.end):
+        since = since if part.start is None else datetime.fromisoformat(part.start)
+        until = until if part.end is None else datetime.fromisoformat(part.end)
+    return PublishedKeys.read(lake, files, dataset, moment=_moment(source, dataset), since=since, until=until)
+
+
+def _moment(source: PostgresSource, dataset: Dataset) -> str | None:
+    """The open column of the watermark; the table of private keys has none."""
+    private = any(column.private for column in dataset.columns if column.name in dataset.primary_key)
+    return None if private and source.partition_by not in dataset.primary_key else source.partition_by
+
+
+def _is_instant(text: str | None) -> bool:
+    return text is None or datetime.fromisoformat(text).tzinfo is not None
+
+
+def _selected(table: TableInfo, source: PostgresSource, dataset: Dataset) -> list[_Selected]:
+    selected = []
+    for column, name in source_names(source, dataset).items():
+        found = table.column(name)
+        if found is None:
+            raise SourceChangedError(f"{table.name} has no column {name!r} any more; plan again")
+        wanted = next(each for each in dataset.columns if each.name == column)
+        selected.append(_Selected(wanted, name, asked(found, column_type.parse(wanted.type), source)))
+    if not selected:
+        raise TableUnsuitableError(f"{table.name} has no column of the contract; map them in `columns`")
+    return selected
+
+
+def _select(selected: Sequence[_Selected], part: TablePart, table: TableInfo, source: PostgresSource) -> str:
+    values = [f"{each.asked.value} AS v{number}" for number, each in enumerate(selected)]
+    odd = [f"{each.asked.odd} AS o{number}" for number, each in enumerate(selected) if each.asked.odd]
+    return f"SELECT {', '.join(values + odd)} FROM {relation(source)} WHERE {condition(part, table, source)}"  # noqa: S608
+
+
+def _count(session: Session, parts: Sequence[TablePart], table: TableInfo, source: PostgresSource) -> int:
+    whole = parts[0].model_copy(update={"end": parts[-1].end})
+    (found,) = session.rows(
+        f"SELECT count(*) AS n FROM {relation(source)} WHERE {condition(whole, table, source)}"  # noqa: S608
+    )
+    return int(found["n"])
+
+
+def _together(
+    session: Session, more: int, source: PostgresSource, database: Database, opened: ExitStack
+) -> Iterator[Session]:
+    """So many more sessions that see what the first one sees."""
+    if more:
+        (exported,) = session.rows("SELECT pg_export_snapshot() AS name")
+        for _ in range(more):
+            yield opened.enter_context(database.session(source, snapshot=exported["name"]))
+
+
+def _streams(sessions: Sequence[Session], statements: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+    """What all statements give, each on a session of its own; one batch of each waits while another is taken."""
+    streams = [session.stream(sql) for session, sql in zip(sessions, statements, strict=True)]
+    return streams[0] if len(streams) == 1 else _merged(streams)
+
+
+def _merged(streams: "Sequence[Iterator[pa.RecordBatch]]") -> "Generator[pa.RecordBatch, None, None]":
+    """The batches of all streams as they come. Raises what the first stream raises that fails."""
+    waiting = [prefetch(stream, ahead=1) for stream in streams]
+    try:
+        while waiting:
+            for stream in list(waiting):
+                batch = next(stream, None)
+                if batch is None:
+                    waiting.remove(stream)
+                else:
+                    yield batch
+    finally:
+        for stream in waiting:
+            stream.close()
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Makes batches of what the database gives; rows whose key is `published` are counted and left out."""
+
+    selected: Sequence[_Selected]
+    dataset: Dataset
+    source: PostgresSource
+    published: PublishedKeys | None
+
+    def batch(self, rows: "pa.RecordBatch", before: int) -> Batch:
+        """Rows behind so many that came before."""
+        import numpy as np
+        import pyarrow as pa
+
+        positions = pa.array(np.arange(before + 1, before + rows.num_rows + 1))
+        columns = dict(self._values(rows))
+        skipped = 0
+        if self.published:
+            kept = ~self._known(columns, self.published)
+            skipped = rows.num_rows - int(kept.sum())
+            if skipped:
+                rows, positions = rows.filter(pa.array(kept)), positions.filter(pa.array(kept))
+                columns = dict(self._values(rows))
+        return Batch(columns, positions, Lazy(rows.num_rows, partial(self._text, columns)), skipped=skipped)
+
+    def _values(self, rows: "pa.RecordBatch") -> "Iterator[tuple[str, pa.Array | list[Any]]]":
+        """Every column; one with values that the driver has no type for, as a list with the texts of these."""
+        odd = len(self.selected)
+        for number, each in enumerate(self.selected):
+            values = _plain(rows.column(number))
+            if each.asked.odd:
+                texts = rows.column(odd)
+                odd += 1
+                if texts.null_count < len(texts):
+                    pairs = zip(values.to_pylist(), texts.to_pylist(), strict=True)
+                    yield each.column.name, [value if text is None else text for value, text in pairs]
+                    continue
+            yield each.column.name, values
+
+    def _known(self, columns: "Mapping[str, pa.Array | list[Any]]", published: PublishedKeys) -> "np.ndarray":
+        reading, types = Reading.of(self.source), {each.column.name: each.column.type for each in self.selected}
+        key = [cast(columns[name], column_type.parse(types[name]), reading).values for name in self.dataset.primary_key]
+        return published.contain(key)
+
+    def _text(self, columns: "Mapping[str, pa.Array | list[Any]]", row: int) -> str:
+        """A row as JSON, by the names in the table."""
+        values = {each.name: _python(columns[each.column.name][row]) for each in self.selected}
+        return json.dumps(values, ensure_ascii=False, default=str)
+
+
+def _plain(values: "pa.Array") -> "pa.Array":
+    """Without the driver's own types around what is a text or a number."""
+    import pyarrow as pa
+
+    return values.storage if isinstance(values, pa.ExtensionArray) else values
+
+
+def _python(value: Any) -> Any:
+    try:
+        return value.as_py() if hasattr(value, "as_py") else value
+    except (OverflowError, ValueError):  # a moment that Python does not have
+        return str(value)
