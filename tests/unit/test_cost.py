@@ -4,9 +4,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from nightlake.core.cost import Estimate, Night, conversion_bill, estimate, needed_mb_per_second
+from nightlake.core.cost import Estimate, Night, estimate, needed_mb_per_second
 from nightlake.core.load import Load, Throughput
 from nightlake.core.prices import Prices, load_prices
+from nightlake.core.shard_bill import conversion_bill
 from nightlake.core.wall import Stage, Work
 
 FAST = Throughput(mb_per_second=150, parquet_ratio=0.25, row_bytes=100, measured="here")

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout, lock
 from nightlake.core.catalog import Catalog
-from nightlake.core.cost import conversion_bill
 from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import InvalidDateError
 from nightlake.core.history import find_head
@@ -25,6 +24,7 @@ from nightlake.core.run_record import (
     sealed_tables,
     sources,
 )
+from nightlake.core.shard_bill import conversion_bill
 from nightlake.core.store import Store
 
 

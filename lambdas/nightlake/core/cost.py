@@ -7,6 +7,7 @@ from nightlake.core.calls import TRANSITIONS
 from nightlake.core.frozen import Frozen
 from nightlake.core.load import Load
 from nightlake.core.prices import Bill, Item, Prices
+from nightlake.core.shard_bill import SHARD_GETS, SHARD_PUTS
 from nightlake.core.wall import COLD_START_SECONDS, TASK_SECONDS, Stage, Work, stages
 
 GB: Final = 10**9
@@ -15,17 +16,12 @@ _PRICED_TB: Final = 2**40
 _DAYS_A_MONTH: Final = 365 / 12
 _HOURS_A_MONTH: Final = 24 * _DAYS_A_MONTH
 
-CHILD_TRANSITIONS: Final = 2  # a child's start and its one state
 ATHENA_LEAST_BYTES: Final = 10 * 10**6
 # Requests by which a statement reads one Parquet file, its footer and columns, on the account of who asks.
 FILE_GETS: Final = 4
 GLUE_GB_PER_DPU_HOUR: Final = 60.0
 GLUE_LEAST_DPU_HOURS: Final = 10 / 60
 LOG_BYTES_PER_INVOCATION: Final = 2_000
-# Requests that one shard makes from Plan to Seal: its bytes and their end, receipts and footers that are looked at;
-# the Parquet file, its receipt and its sealed copy.
-SHARD_GETS: Final = 8
-SHARD_PUTS: Final = 3
 NIGHT_GETS: Final = 200
 NIGHT_PUTS: Final = 100
 RAW_STANDARD_DAYS: Final = 30
@@ -127,17 +123,6 @@ def requests(night: Night) -> dict[str, int]:
         "s3 writing": night.shards * SHARD_PUTS + NIGHT_PUTS,
         "s3 reading": night.shards * SHARD_GETS + NIGHT_GETS,
     }
-
-
-def conversion_bill(*, converted: int, gb_seconds: float, prices: Prices) -> tuple[Item, ...]:
-    """What the conversion of so many shards came to, by the GB-seconds that they used."""
-    bill = Bill(prices)
-    bill.add("Lambda, time", gb_seconds, "GB-seconds", "lambda_gb_second")
-    bill.add("Lambda, requests", converted, "requests", "lambda_request")
-    bill.add("Step Functions", converted * CHILD_TRANSITIONS, "transitions", "transition")
-    bill.add("S3, writing", converted * SHARD_PUTS, "requests", "s3_put")
-    bill.add("S3, reading", converted * SHARD_GETS, "requests", "s3_get")
-    return tuple(bill.items)
 
 
 def _converted(night: Night, calls: Mapping[str, int], prices: Prices) -> list[Item]:

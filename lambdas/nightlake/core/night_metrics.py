@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from nightlake.core.cost import conversion_bill
 from nightlake.core.metrics import Measured
 from nightlake.core.prices import load_prices
 from nightlake.core.run_record import RunRecord, SourceRecord
+from nightlake.core.shard_bill import conversion_bill
 
 
 def night_metrics(record: RunRecord) -> Iterator[Measured]:
