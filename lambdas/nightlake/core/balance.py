@@ -13,7 +13,7 @@ from nightlake.core import layout
 from nightlake.core.footer import read_footer
 from nightlake.core.pipeline import Dataset
 from nightlake.core.quarantine import quarantine_table
-from nightlake.core.shard import Finding, Receipt, Shard, ShardFailure, StagedFile
+from nightlake.core.shard import Finding, Receipt, Shard, ShardFailure, StagedFile, origin
 from nightlake.core.store import Store
 from nightlake.core.table import Table, arrow_schema, tables
 
@@ -128,4 +128,5 @@ def _finding(rule: str, where: str, reason: str) -> Finding:
 
 
 def _place(shard: Shard, bucket: str) -> str:
-    return f"s3://{bucket}/{shard.object.key} bytes {shard.start:,} to {shard.end:,}"
+    where = origin(shard, bucket)
+    return where if shard.part is not None else f"{where} bytes {shard.start:,} to {shard.end:,}"

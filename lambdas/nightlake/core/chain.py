@@ -21,6 +21,7 @@ Link = tuple[Shard, Receipt]
 
 def unjoined(plan: Plan, receipts: Sequence[Receipt], raw_bucket: str) -> Iterator[Finding]:
     """Where the shards of the plan do not join, or do not cover an object; there is a receipt of each."""
+    yield from _untiled(plan.shards)
     links = _by_object(plan.shards, receipts)
     for unplanned in links.keys() - set(plan.objects):
         reason = "is converted, but is not of this delivery"
@@ -28,6 +29,19 @@ def unjoined(plan: Plan, receipts: Sequence[Receipt], raw_bucket: str) -> Iterat
     for source in plan.objects:
         for reason in _breaks(source, links.get(source, [])):
             yield Finding(rule="chain.unproved", where=f"s3://{raw_bucket}/{source.key}", reason=reason)
+
+
+def _untiled(shards: Sequence[Shard]) -> Iterator[Finding]:
+    """Where the parts of a table leave rows out, or have them twice: each begins where the one before ends."""
+    parts = [(shard.object.key, shard.part) for shard in shards if shard.part is not None]
+    if not parts:
+        return
+    key, first = parts[0]
+    ends = [None, *(part.end for _, part in parts)]
+    starts = [*(part.start for _, part in parts), None]
+    if ends != starts or any((part.since, part.until) != (first.since, first.until) for _, part in parts):
+        reason = f"its parts begin at {starts[:-1]} and end at {ends[1:]}, which is not one window without a gap"
+        yield Finding(rule="chain.unproved", where=key, reason=reason)
 
 
 def recut(

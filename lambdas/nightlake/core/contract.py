@@ -12,6 +12,7 @@ from nightlake.core.odcs import read_odcs
 from nightlake.core.payload import RESULT_LIMIT_BYTES, size
 from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.pipeline_file import PipelineFile, read_pipeline_file
+from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.service_level import compile_service_levels
 from nightlake.core.source import BUSINESS_DATE, ColumnMapping, CsvSource
 from nightlake.core.sources import AnySource
@@ -153,6 +154,11 @@ def check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
                 f"{shown(source.partition_by)} gives no day to every row: use {BUSINESS_DATE}, "
                 "or a required, public column of type date or timestamp",
             )
+    if isinstance(source, PostgresSource) and source.overlap_minutes and not dataset.primary_key:
+        file.report(
+            (*location, "overlap_minutes"),
+            f"rows that are read twice are known by their key, and {dataset.name} has none: declare primaryKey",
+        )
     if isinstance(source, CsvSource):
         _check_csv(file, source, dataset)
 

@@ -47,8 +47,25 @@ class PostgresSource(Source):
     def _makes_sense(self) -> "PostgresSource":
         if (self.shards == "key") != (self.key is not None):
             raise ValueError("shards: key needs `key`, the column to cut by, and nothing else takes one")
+        if self.shards == "blocks" and self.snapshot != "source":
+            raise ValueError(
+                "shards: blocks needs snapshot: source, as a row that is updated meanwhile moves to another block"
+            )
         if self.overlap_minutes and self.partition_by == BUSINESS_DATE:
             raise ValueError(
                 "overlap_minutes brings rows of the day before: let partition_by be the column of the watermark"
             )
+        if self.overlap_minutes and not self.partitions_by_watermark:
+            raise ValueError(
+                f"overlap_minutes needs partition_by to be the column of the watermark {self.watermark!r}, which says "
+                "where to look for rows that are published already"
+            )
         return self
+
+    @property
+    def partitions_by_watermark(self) -> bool:
+        """Whether rows go to the day of their watermark, so that it says where those are that were published before."""
+        renamed = {mapping.column: mapping.source for mapping in self.columns}
+        return self.partition_by != BUSINESS_DATE and renamed.get(self.partition_by, self.partition_by) == (
+            self.watermark
+        )

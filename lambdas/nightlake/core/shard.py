@@ -25,6 +25,9 @@ class SourceObject(Frozen):
 class TablePart(Frozen):
     """Which rows of a table: those whose watermark is from `since` until before `until` (ISO 8601, aware), and of them
     those `by` time, key or block from `start` until before `end`; None there is no bound.
+
+    At its `cuts` it is divided among connections that see one snapshot. `published` is a digest of what other days have
+    brought to the lake of these rows, which are not taken again.
     """
 
     by: Literal["time", "key", "blocks"]
@@ -32,6 +35,8 @@ class TablePart(Frozen):
     until: str
     start: str | None = None
     end: str | None = None
+    cuts: tuple[str, ...] = ()
+    published: str = ""
 
 
 class Shard(Frozen):
@@ -64,8 +69,12 @@ class Shard(Frozen):
 
 
 def origin(shard: Shard, raw_bucket: str) -> str:
-    """Where a shard's rows come from, as `_source` says it: `s3://bucket/key`, or `postgres://database/table`."""
-    return shard.object.key if shard.part is not None else f"s3://{raw_bucket}/{shard.object.key}"
+    """Where a shard's rows come from, as `_source` says it: `s3://bucket/key`, or `postgres://database/table` and,
+    where it is one of many parts, `#` and what this one begins with.
+    """
+    if shard.part is None:
+        return f"s3://{raw_bucket}/{shard.object.key}"
+    return shard.object.key + ("" if shard.part.start is None else f"#{shard.part.start}")
 
 
 def fingerprint(
@@ -85,10 +94,20 @@ def fingerprint(
     return hashlib.sha256("\0".join((*parts, *rows)).encode()).hexdigest()[:40]
 
 
+class Finding(Frozen):
+    """One thing that is wrong: the rule or error by name, where to look, why, and a query that shows it, if any."""
+
+    rule: str
+    where: str
+    reason: str
+    sql: str | None = None
+
+
 class Plan(Frozen):
     """All shards of one source for one run. `delivery` is a digest of the objects and their versions.
 
-    `round` counts how often shards were cut anew because they did not join.
+    `round` counts how often shards were cut anew because they did not join; `warnings` are what Plan saw and a person
+    should know.
     """
 
     dataset: str
@@ -97,6 +116,7 @@ class Plan(Frozen):
     delivery: str
     objects: tuple[SourceObject, ...]
     shards: tuple[Shard, ...]
+    warnings: tuple[Finding, ...] = ()
 
 
 class StagedFile(Frozen):
@@ -160,15 +180,6 @@ class ShardFailure(Frozen):
     run_id: str
     error: str
     cause: str
-
-
-class Finding(Frozen):
-    """One thing that is wrong: the rule or error by name, where to look, why, and a query that shows it, if any."""
-
-    rule: str
-    where: str
-    reason: str
-    sql: str | None = None
 
 
 class Validation(Frozen):

@@ -108,7 +108,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
         delivery=plan.delivery if len(given) == len(receipts) else None,
         status="rejected" if problems else "good",
         problems=bounded(problems, _MAX_FINDINGS),
-        warnings=bounded(chain(rules.warnings(), drift.warnings()), _MAX_FINDINGS),
+        warnings=bounded(chain(plan.warnings, rules.warnings(), drift.warnings()), _MAX_FINDINGS),
         rules=rules.results,
         samples=samples(dataset, source, given, places.quarantine) if problems else (),
         objects=len(plan.objects),

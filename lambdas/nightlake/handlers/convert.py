@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
-from nightlake.core.convert import Meter, convert, note_failure
+from nightlake.core.convert import Meter, ReadTable, convert, note_failure
 from nightlake.core.shard import Shard
 from nightlake.core.shard_output import Attempt
 from nightlake.handlers.contracts import pipeline
@@ -23,6 +23,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises PipelineNotDeployedError, SourceChangedError, BalanceError, or what says that the object cannot be read:
     EncodingError, JsonSyntaxError, JsonTruncatedError, ParquetUnreadableError.
     """
+    return convert_shard(event, context)
+
+
+def convert_shard(event: dict[str, Any], context: LambdaContext, table: ReadTable | None = None) -> dict[str, Any]:
+    """The same for every kind of source; `table` reads the rows of one that is a table."""
     shard = Shard.model_validate_json(json.dumps(event["shard"]))
     run_id = event["run_id"]
     lake = Objects(settings().lake_bucket)
@@ -34,6 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             raw=Objects(settings().raw_bucket),
             staging=lake,
             quarantine=Objects(settings().quarantine_bucket),
+            table=table,
             meter=Meter(int(context.memory_limit_in_mb), time.monotonic),
         )
     except Exception as error:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
 
 from nightlake.core.define_table import Databases
+from nightlake.core.postgres_login import Address
 
 COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 PACKED_SQL: Final = Path(__file__).parents[1] / "sql"
@@ -43,6 +44,7 @@ class Settings(BaseModel):
     webhooks: Json[tuple[Webhook, ...]] = Field(alias="WEBHOOKS", default=())
     cors_origins: Json[tuple[str, ...]] = Field(alias="CORS_ORIGINS", default=())
     endpoints: Json[dict[str, str]] = Field(alias="ENDPOINTS", default={})
+    postgres: Json[dict[str, Address]] = Field(alias="DATABASES", default={})
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
 

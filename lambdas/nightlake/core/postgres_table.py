@@ -1,0 +1,192 @@
+"""A table of PostgreSQL as its catalog describes it, and how each of its columns is asked for."""
+
+from typing import Final, Literal, NamedTuple
+
+from nightlake.core.column_type import ColumnType
+from nightlake.core.errors import TableNotFoundError, TableUnsuitableError
+from nightlake.core.frozen import Frozen
+from nightlake.core.postgres_session import Session
+from nightlake.core.postgres_source import PostgresSource
+
+# What arrives as the value that it is: the driver gives numbers, moments and texts of these.
+_TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name"})
+_NATIVE: Final = frozenset({"bool", "int2", "int4", "int8", "float4", "float8"}) | _TEXTS
+_LISTS: Final = frozenset({"_bool", "_int2", "_int4", "_int8", "_float4", "_float8", "_text", "_varchar"})
+_MOMENTS: Final = frozenset({"date", "timestamp", "timestamptz"})
+INTEGERS: Final = frozenset({"int2", "int4", "int8"})
+_KINDS: Final[dict[str, Literal["table", "partitioned", "view"]]] = {
+    "r": "table",
+    "m": "table",
+    "p": "partitioned",
+    "v": "view",
+    "f": "view",
+}
+_FIRST_DAY: Final = "0001-01-01"
+_BEHIND_LAST_DAY: Final = "10000-01-01"
+
+
+class TableColumn(Frozen):
+    """A column: `type` as pg_type names it, `category` D for a domain or C for a row; what it is declared as."""
+
+    name: str
+    type: str
+    kind: str
+    declared: str
+    required: bool
+
+
+class TableInfo(Frozen):
+    """A table. `bytes` and `rows` are estimates, None where nobody knows; `blocks` counts those of its main part.
+
+    `indexed` are the columns that some index begins with; `may_write` says whether the session's role could change it.
+    """
+
+    name: str
+    kind: Literal["table", "partitioned", "view"]
+    columns: tuple[TableColumn, ...]
+    bytes: int | None
+    rows: int | None
+    blocks: int
+    indexed: frozenset[str]
+    may_write: bool
+
+    def column(self, name: str) -> TableColumn | None:
+        """The column of that name; None where there is none."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+class Asked(NamedTuple):
+    """How a column is selected: `value`, and where the driver could not say some values, `odd`, their texts."""
+
+    value: str
+    odd: str | None = None
+
+
+def identifier(name: str) -> str:
+    """A name as SQL takes it, whatever its letters."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL takes it; ours hold no backslashes, and Unicode as it is."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(source: PostgresSource) -> str:
+    """The table's name as SQL takes it."""
+    return ".".join(identifier(part) for part in source.table.split("."))
+
+
+def inspect(session: Session, source: PostgresSource) -> TableInfo:
+    """What the catalog says of the source's table.
+
+    Raises TableNotFoundError, or TableUnsuitableError where its watermark or key is not there or of no use.
+    """
+    found = session.rows(_TABLE.format(table=literal(relation(source))))
+    if not found or found[0]["kind"] not in _KINDS:
+        raise TableNotFoundError(
+            f"{source.database} has no table or view {source.table} that this role sees; write its name as the catalog "
+            "does, with its schema, or let the role use that schema"
+        )
+    (about,) = found
+    if about["encoding"] == "SQL_ASCII":
+        raise TableUnsuitableError(
+            f"{source.database} does not know how its texts are encoded (SQL_ASCII); let a view say it with "
+            "convert_from(), in a database whose encoding is known"
+        )
+    kind = _KINDS[about["kind"]]
+    columns = [TableColumn.model_validate(row) for row in session.rows(_COLUMNS.format(oid=about["oid"]))]
+    table = TableInfo(
+        name=about["name"],
+        kind=kind,
+        columns=tuple(columns),
+        bytes=about["bytes"] or None,
+        rows=about["rows"] if about["rows"] > 0 else None,
+        blocks=about["blocks"],
+        indexed=frozenset(row["name"] for row in session.rows(_INDEXED.format(oid=about["oid"]))),
+        may_write=about["may_write"],
+    )
+    _check(table, source)
+    return table
+
+
+def _check(table: TableInfo, source: PostgresSource) -> None:
+    where = f"{source.database}: {source.table}"
+    watermark = table.column(source.watermark)
+    if watermark is None or watermark.type not in _MOMENTS:
+        told = "is not there" if watermark is None else f"is of type {watermark.declared}"
+        raise TableUnsuitableError(
+            f"{where}: the watermark {source.watermark!r} {told}; name a column of type timestamptz, timestamp or date"
+        )
+    if source.key is not None:
+        key = table.column(source.key)
+        if key is None or key.type not in INTEGERS:
+            told = "is not there" if key is None else f"is of type {key.declared}"
+            raise TableUnsuitableError(
+                f"{where}: the key {source.key!r} {told}; name a column of whole numbers, or cut by time"
+            )
+    if source.shards == "blocks" and table.kind != "table":
+        told = "a view" if table.kind == "view" else "partitioned"
+        raise TableUnsuitableError(f"{where} is {told}, and has no blocks of its own; cut by time or key")
+
+
+def asked(column: TableColumn, kind: ColumnType, source: PostgresSource) -> Asked:
+    """How to select a column of the table for a column of that type in the lake.
+
+    Everything that is no plain value comes as the text that PostgreSQL has for it, numbers of any size with all of
+    their digits; rows, and arrays of what is not plain, come as JSON. A timestamp without a zone is read on the clocks
+    of the source like one in a text file, unless these show UTC.
+    """
+    name = identifier(column.name)
+    if column.type in _NATIVE and column.kind == "b":
+        return Asked(f"{name}::text" if kind.name == "string" and column.type not in _TEXTS else name)
+    if column.type in _LISTS and kind.name == "array":
+        plain = f"(cardinality({name}) = 0 OR array_ndims({name}) = 1 AND array_lower({name}, 1) = 1)"
+        return Asked(f"CASE WHEN {plain} THEN {name} END", f"CASE WHEN NOT {plain} THEN to_json({name})::text END")
+    is_local = column.type == "timestamp" and source.timezone != "UTC"
+    if column.kind != "b" or column.type not in _MOMENTS or kind.name == "string" or is_local:
+        return Asked(_text(column))
+    if column.name == source.watermark:
+        return Asked(name)  # its window holds no infinity
+    inside = f"({name} >= {literal(_FIRST_DAY)}::{column.type} AND {name} < {literal(_BEHIND_LAST_DAY)}::{column.type})"
+    return Asked(f"CASE WHEN {inside} THEN {name} END", f"CASE WHEN NOT {inside} THEN {name}::text END")
+
+
+def _text(column: TableColumn) -> str:
+    name = identifier(column.name)
+    if column.type == "bytea" and column.kind == "b":
+        return f"encode({name}, 'hex')"
+    return f"to_json({name})::text" if column.kind in ("c", "a") else f"{name}::text"
+
+
+_TABLE: Final = """
+SELECT c.oid::bigint AS oid, format('%s.%s', n.nspname, c.relname) AS name, c.relkind::text AS kind,
+  (SELECT coalesce(sum(pg_table_size(p.relid)), 0)::bigint FROM (
+    SELECT c.oid AS relid WHERE c.relkind IN ('r', 'm')
+    UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf AND c.relkind = 'p') p) AS bytes,
+  CASE WHEN c.relkind IN ('r', 'm', 'p') THEN c.reltuples::bigint ELSE -1 END AS rows,
+  CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0
+  END AS blocks,
+  current_setting('server_encoding') AS encoding,
+  has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
+  AS may_write
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({table})
+"""
+_COLUMNS: Final = """
+SELECT a.attname::text AS name, t.typname::text AS type,
+  CASE WHEN t.typtype IN ('d', 'c') THEN t.typtype WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'a' ELSE 'b' END::text
+  AS kind, format_type(a.atttypid, a.atttypmod) AS declared, a.attnotnull AS required
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+_INDEXED: Final = """
+SELECT DISTINCT a.attname::text AS name FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
+  AND a.attnum = i.indkey[0] WHERE i.indrelid = {oid} AND i.indisvalid AND i.indpred IS NULL
+"""
+
+
+def row_bytes(table: TableInfo) -> int:
+    """About how many bytes a row has, for want of better knowledge 256."""
+    if not table.bytes or not table.rows:
+        return 256
+    return max(1, table.bytes // table.rows)
