@@ -259,8 +259,8 @@ class HttpSource(TextValues):
             yield "the items of `each` have not all the same names: let every item have them all"
         elif unknown := sorted(mentioned - known):
             yield f"{{{unknown[0]}}} is in no item of `each`: add it there, or write {{date:%Y-%m-%d}} for the day"
-        elif idle := sorted(known - {name for text in self._texts for name in http_text.names(text)}):
-            yield f"{idle[0]!r} of `each` is mentioned in no url, query or header: mention it, or remove it"
+        elif idle := sorted(known - mentioned):
+            yield f"{idle[0]!r} of `each` is mentioned in no url, query, header or column: mention it, or remove it"
         elif strange := [text for text in self.headers.values() for item in self.each if not _fits_header(text, item)]:
             yield f"the header {strange[0]!r} would not be ASCII in one line for every item of `each`: mend the items"
         elif len({tuple(sorted(item.items(), key=lambda pair: pair[0])) for item in self.each}) < len(self.each):
