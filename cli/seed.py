@@ -1,4 +1,4 @@
-"""`nightlake seed`: lands days of a sample's real data in the raw bucket, as its producer would."""
+"""`nightlake seed`: lands days of a sample's data in the raw bucket and in its database, as its producer would."""
 
 import hashlib
 from datetime import date, timedelta
@@ -6,11 +6,12 @@ from fnmatch import fnmatch
 from typing import Annotated, Any
 
 import typer
-from local.sources import SEEDERS
+from local.sources import FILLERS, SEEDERS
 from local.sources.damage import Damage, damaged
 from local.sources.delivery import Delivery
 from nightlake.core.dates import parse_date
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.source import S3Source
 from nightlake.core.sources import AnySource
 from rich.table import Table
@@ -18,6 +19,7 @@ from rich.table import Table
 from cli.cloud import Stage, connect
 from cli.errors import NoSeederError
 from cli.output import Json, answer, errors_told
+from cli.paths import HOME
 from cli.pipelines import due_date, read_pipeline
 
 _DIGEST = "sha256"
@@ -40,10 +42,11 @@ def seed(
     dataset: Annotated[
         str | None, typer.Option(help="Whose file --damage breaks.", show_default="the first that fits")
     ] = None,
+    rows: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many rows of each day a table has.")] = 20_000,
     stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
-    """Land days of the sample's data in the raw bucket. What already lies there unchanged is not landed again."""
+    """Land days of the sample's data in the raw bucket, on this machine in its database too. What is there, stays."""
     with errors_told(as_json=as_json):
         if dataset and not damage:
             raise typer.BadParameter("--dataset says whose file --damage breaks: name a damage too")
@@ -54,7 +57,8 @@ def seed(
         if pipeline not in SEEDERS:
             raise NoSeederError(_what_to_land(declared, bucket, start))
         s3 = cloud.client("s3")
-        objects = []
+        objects: list[dict[str, Any]] = []
+        tables: list[dict[str, Any]] = []
         for day in (start + timedelta(days=offset) for offset in range(days)):
             deliveries = SEEDERS[pipeline](day)
             kept = damaged(deliveries, damage, dataset) if damage else deliveries
@@ -62,9 +66,10 @@ def seed(
             delivered = {delivery.dataset for delivery in kept}
             gone = [delivery for delivery in deliveries if delivery.dataset not in delivered]
             objects += [_remove(s3, bucket, _key(declared, delivery, day)) for delivery in gone]
+            tables += _filled(declared, day, rows) if stage is Stage.LOCAL else []
     answer(
-        {"pipeline": pipeline, "bucket": bucket, "objects": objects},
-        view=_view(bucket, objects),
+        {"pipeline": pipeline, "bucket": bucket, "objects": objects, "tables": tables},
+        view=_view(bucket, objects, tables),
         as_json=as_json,
     )
 
@@ -120,11 +125,26 @@ def _remove(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     return {"key": key, "bytes": 0, "state": "removed"}
 
 
-def _view(bucket: str, objects: list[dict[str, Any]]) -> Table:
+def _filled(pipeline: Pipeline, day: date, rows: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "table": source.table,
+            "day": day.isoformat(),
+            "rows": rows,
+            "state": "filled" if FILLERS[pipeline.name, source.dataset](HOME, day, rows) else "unchanged",
+        }
+        for source in pipeline.sources
+        if isinstance(source, PostgresSource) and (pipeline.name, source.dataset) in FILLERS
+    ]
+
+
+def _view(bucket: str, objects: list[dict[str, Any]], tables: list[dict[str, Any]]) -> Table:
     table = Table(title=f"s3://{bucket}", title_justify="left", title_style="bold", box=None)
     table.add_column("object", overflow="fold")
     table.add_column("bytes", justify="right")
     table.add_column("")
     for landed in objects:
         table.add_row(landed["key"], f"{landed['bytes']:,}", landed["state"])
+    for filled in tables:
+        table.add_row(f"table {filled['table']}, {filled['day']}", f"{filled['rows']:,} rows", filled["state"])
     return table

@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
 from local.sources.postgres import Server
 
 DATABASE = "app"
@@ -125,6 +122,8 @@ def create(server: Server) -> dict[str, Any]:
 
     Returns the secret with which the lake reads it: host, port, dbname, username, password, sslmode.
     """
+    from psycopg import sql
+
     password = _password(server)
     with server.connect() as connection:
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).rowcount:
@@ -141,6 +140,8 @@ def create(server: Server) -> dict[str, Any]:
 
 def rotate(server: Server, password: str) -> dict[str, Any]:
     """Give the reading role another password; returns the secret that holds it."""
+    from psycopg import sql
+
     role = sql.Identifier(READER)
     with server.connect() as connection:
         connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password)))
@@ -164,6 +165,8 @@ def fill(server: Server, day: date, rows: int, *, trouble: Mapping[tuple[str, in
         rows: how many, evenly over the day.
         trouble: by city and hour, how much more of its rows are errors, 0 to 0.9.
     """
+    from psycopg import ClientCursor
+
     hours = trouble or {}
     bounds = (f"{day}T00:00:00Z", f"{day + timedelta(days=1)}T00:00:00Z")
     values = {
@@ -182,7 +185,7 @@ def fill(server: Server, day: date, rows: int, *, trouble: Mapping[tuple[str, in
         found = connection.execute(f"SELECT count(*) {of_the_day}", bounds).fetchone()
         if found == (rows,):
             return False
-        with connection.transaction(), psycopg.ClientCursor(connection) as cursor:
+        with connection.transaction(), ClientCursor(connection) as cursor:
             cursor.execute(f"DELETE {of_the_day}", bounds)
             cursor.execute(_ROWS, values)
         connection.execute("VACUUM (ANALYZE) app_logs")

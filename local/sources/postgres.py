@@ -10,14 +10,15 @@ import subprocess
 import tempfile
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import BaseModel, ConfigDict
 
 from local.errors import PostgresFailedError
 from local.home import HOST, free_port, locked
+
+if TYPE_CHECKING:
+    import psycopg
 
 OWN_URL = "NIGHTLAKE_POSTGRES_URL"
 """Variable with the address of a PostgreSQL of the user's own, with a role that may make roles and databases."""
@@ -59,6 +60,8 @@ class Server(BaseModel):
 
     def conninfo(self, database: str | None = None) -> str:
         """How libpq is told to connect as the superuser."""
+        from psycopg.conninfo import make_conninfo
+
         return make_conninfo(
             host=self.host,
             port=self.port,
@@ -69,6 +72,8 @@ class Server(BaseModel):
 
     def connect(self, database: str | None = None) -> "psycopg.Connection[tuple[Any, ...]]":
         """A connection of the superuser that commits each statement."""
+        import psycopg
+
         return psycopg.connect(self.conninfo(database), autocommit=True, connect_timeout=10)
 
 
@@ -142,6 +147,9 @@ def recorded(home: Path) -> Server | None:
 
 
 def _own(url: str) -> Server:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
