@@ -128,7 +128,7 @@ def _source_facts(load: Load, bill: Estimate, limit: float) -> dict[str, Any]:
         "shard_bytes": load.shard_bytes,
         "seconds_a_shard": load.seconds_a_shard,
         "workers": load.workers,
-        "connections": load.workers if load.kind == "postgres" else None,
+        "connections": load.connections or None,
         "mb_per_second_given": load.workers * load.worker_mb_per_second,
         "mb_per_second_needed": needed_mb_per_second(load, bill, limit),
         "requests": load.requests or None,
@@ -190,7 +190,7 @@ def _sources(night: Night, bill: Estimate, limit: float) -> Table:
     table = Table(box=None)
     for heading in ("source", "kind"):
         table.add_column(heading)
-    for heading in ("GB", "shards", "at once", "MB/s each", "MB/s given", "MB/s needed"):
+    for heading in ("GB", "shards", "at once", "connections", "MB/s each", "MB/s given", "MB/s needed"):
         table.add_column(heading, justify="right")
     for load in night.loads:
         needed = needed_mb_per_second(load, bill, limit)
@@ -199,7 +199,8 @@ def _sources(night: Night, bill: Estimate, limit: float) -> Table:
             load.kind,
             f"{load.source_bytes / 1e9:g}",
             f"{load.shards:,}",
-            f"{load.workers:,}{' connections' if load.kind == 'postgres' else ''}",
+            f"{load.workers:,}",
+            f"{load.connections or ''}",
             f"{load.worker_mb_per_second:.0f}",
             f"{load.workers * load.worker_mb_per_second:,.0f}",
             "[red]more than there is" if needed is None else f"{needed:,.1f}",

@@ -97,6 +97,7 @@ def _load(
             source_bytes=size,
             shard_bytes=shard_bytes or (source.shard_bytes if apart else max(size, 1)),
             at_once=source.connections if apart else 1,
+            connections=source.connections,
             speed=speed,
             database_mb_per_second=database_mb_per_second,
         )

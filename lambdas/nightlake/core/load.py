@@ -30,10 +30,10 @@ class Throughput(Frozen):
 
 
 class Load(Frozen):
-    """A delivery of `source_bytes`, cut at `shard_bytes`, read by `at_once` workers with a connection each.
+    """A delivery of `source_bytes`, cut at `shard_bytes`, read by `at_once` workers.
 
-    `database_mb_per_second` is what the disks of a database give all its readers together. An API is asked
-    `requests_per_second` times at most, by `requests_at_once`.
+    A database is read over `connections`, and its disks give all of them `database_mb_per_second` together. An API is
+    asked `requests_per_second` times at most, by `requests_at_once`.
     """
 
     dataset: str
@@ -42,6 +42,7 @@ class Load(Frozen):
     shard_bytes: int
     at_once: int = 40
     speed: Throughput
+    connections: int = 0
     database_mb_per_second: float = math.inf
     requests_per_second: float = 5.0
     requests_at_once: int = 1
