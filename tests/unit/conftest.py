@@ -61,7 +61,7 @@ def event() -> Callable[[str], dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def sales() -> Pipeline:
-    (pipeline,) = load_pipelines(TESTS.parent / "pipelines")
+    (pipeline,) = (each for each in load_pipelines(TESTS.parent / "pipelines") if each.name == "sales")
     return pipeline
 
 
