@@ -1,9 +1,10 @@
 """Asks an API over https: only public addresses, bounded answers, secrets that nobody else sees."""
 
 import json
+import logging
 import zlib
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from socket import SOCK_STREAM, gaierror, getaddrinfo
 from threading import Lock
 from time import monotonic
@@ -39,7 +40,10 @@ _OK: Final = 200
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 _TOO_MANY: Final = 429
-_NAT64: Final = range(int(IPv6Address("64:ff9b::")), int(IPv6Address("64:ff9b::ffff:ffff")) + 1)
+
+logging.getLogger("urllib3.connection").setLevel(
+    logging.ERROR
+)  # its warnings have the address, which may hold a secret
 
 
 class Secrets(Protocol):
@@ -56,9 +60,7 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(ip, IPv4Address):
         return True
-    inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if int(ip) in _NAT64:
-        inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
+    inner = (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ()))
     return not ip.is_site_local and all(found is None or is_public(str(found)) for found in inner)
 
 
