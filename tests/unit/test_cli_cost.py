@@ -8,6 +8,7 @@ import pytest
 from nightlake.core.contract import load_pipeline
 from nightlake.core.load import Throughput
 from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.shard_bill import SHARD_PUTS
 from typer.testing import CliRunner
 
 from cli.errors import VolumeUnknownError
@@ -72,7 +73,7 @@ def test_the_calls_of_a_night_are_few_and_known() -> None:
     assert large["lambda"] - small["lambda"] == shards + parts
     assert large["transitions"] - small["transitions"] == 2 * shards + 2 * parts
     assert large["glue"] == small["glue"] == 2 * 9  # as many tables: looked at, and made on the first night
-    assert large["s3 writing"] - small["s3 writing"] == 3 * shards
+    assert large["s3 writing"] - small["s3 writing"] == SHARD_PUTS * shards
 
 
 def test_a_night_that_cannot_be_in_time_says_so() -> None:
