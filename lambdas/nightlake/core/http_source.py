@@ -206,6 +206,7 @@ class HttpSource(TextValues):
 
     def _faults(self) -> Iterator[str]:
         yield from self._faults_of_parameters()
+        yield from self._faults_of_columns()
         yield from self._faults_of_items()
         if self.connections > 1 and not (
             isinstance(self.pages, NumberedPages) and (self.pages.total or self.pages.pages)
@@ -244,6 +245,19 @@ class HttpSource(TextValues):
                 return (first,)
             case _:
                 return ()
+
+    def _faults_of_columns(self) -> Iterator[str]:
+        for mapping in self.columns:
+            path = mapping.source
+            if path.startswith("$") and not path.startswith((REQUEST, ANSWER)):
+                yield f"{path!r} is no place: write $.path for one in the answer, $request.name for what was asked"
+            elif path.startswith(ANSWER):
+                try:
+                    _path(path.removeprefix(ANSWER))
+                except ValueError as error:
+                    yield str(error)
+            elif self.layout == "columns" and self.records and path.startswith(f"{self.records}."):
+                yield f"{path!r} is looked for within {self.records!r}: write the name of the list alone"
 
     def _faults_of_items(self) -> Iterator[str]:
         try:
