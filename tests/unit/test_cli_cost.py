@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cli.errors import VolumeUnknownError
 from cli.main import app
-from cli.volumes import loads, throughput, volumes
+from cli.volumes import loads, postgres_throughput, throughput, volumes
 
 SALES = load_pipeline(Path(__file__).resolve().parents[2] / "pipelines/sales")
 # What 100 GB of sales may call a night: the machine grew if this is too little, and should it have?
@@ -150,3 +150,13 @@ def test_the_measured_throughput_is_read_where_there_is_one(tmp_path: Path) -> N
     )
     file.write_text(json.dumps({"measured_on": "2026-11-21", "machine": "2 cores", "rows": rows[:1]}))
     assert "nowhere" in throughput(file).measured
+
+
+def test_the_measured_throughput_of_a_table_is_that_of_the_bytes_of_its_copy(tmp_path: Path) -> None:
+    file = tmp_path / "benchmarks-postgres.json"
+    assert "nowhere" in postgres_throughput(file).measured
+    told = {"measured_on": "2026-11-21", "rows": 1_000_000, "megabytes": 400, "seconds": 8, "parquet_megabytes": 100}
+    file.write_text(json.dumps(told))
+    found = postgres_throughput(file)
+    assert (found.mb_per_second, found.parquet_ratio, found.row_bytes) == (50, 0.25, 400)
+    assert found.measured.startswith("2026-11-21")
