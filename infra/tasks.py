@@ -120,7 +120,6 @@ TASKS: Final[dict[FunctionName, Task]] = {
         kind="http",
         objects=_PLANS,
         lists=("raw", "lake"),
-        deliveries=True,
     ),
     "plan_postgres": Task(
         description="Whether a day of a table is closed, and its shards",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aws_cdk import App, Stack
@@ -28,6 +28,17 @@ def context() -> dict[str, object]:
     """What the CDK command line passes to the app; assets are left where they are instead of being copied each time."""
     context: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
     return {**context, "aws:cdk:disable-asset-staging": True}
+
+
+@pytest.fixture(scope="session")
+def overridden(context: dict[str, object]) -> Callable[[str, dict[str, object]], dict[str, object]]:
+    """overridden("dev", {...}): the context of a stage with these settings laid over those of cdk.json."""
+
+    def lay(stage: str, settings: dict[str, object]) -> dict[str, object]:
+        key = f"nightlake:{stage}"
+        return {**context, "stage": stage, key: {**cast("dict[str, object]", context.get(key, {})), **settings}}
+
+    return lay
 
 
 @pytest.fixture(scope="session")

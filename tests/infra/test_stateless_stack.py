@@ -14,6 +14,7 @@ from infra.tasks import TASKS
 
 Template = dict[str, Any]
 Templates = Callable[[str, str], Template]
+Overridden = Callable[[str, dict[str, object]], dict[str, object]]
 
 LOGS_AND_TRACES = {
     "logs:CreateLogStream",
@@ -49,10 +50,10 @@ def all_rights(template: Template, function: Template) -> list[tuple[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def with_webhooks(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Template:
+def with_webhooks(pipelines: tuple[Pipeline, ...], overridden: Overridden) -> Template:
     """The dev stage with a Slack channel in cdk.json."""
     webhook = {"name": "ops", "kind": "slack", "secret_name": "nightlake/ops"}
-    assembly = build(pipelines, {**context, "stage": "dev", "nightlake:dev": {"webhooks": [webhook]}}).synth()
+    assembly = build(pipelines, overridden("dev", {"webhooks": [webhook]})).synth()
     synthesized: Template = assembly.get_stack_by_name("nightlake-dev-stateless").template
     return synthesized
 
@@ -127,10 +128,10 @@ def test_every_function_is_told_where_everything_is(
 
 
 def test_the_query_function_alone_is_told_which_pages_may_read_it(
-    template: Templates, pipelines: tuple[Pipeline, ...], context: dict[str, object]
+    template: Templates, pipelines: tuple[Pipeline, ...], overridden: Overridden
 ) -> None:
-    overrides = {"api": {"cors_origins": ["https://shop.example", "https://office.example"]}}
-    assembly = build(pipelines, {**context, "stage": "dev", "nightlake:dev": overrides}).synth()
+    overrides: dict[str, object] = {"api": {"cors_origins": ["https://shop.example", "https://office.example"]}}
+    assembly = build(pipelines, overridden("dev", overrides)).synth()
     told = {
         name: function["Environment"]["Variables"].get("CORS_ORIGINS")
         for name, function in functions(assembly.get_stack_by_name("nightlake-dev-stateless").template).items()
