@@ -56,7 +56,8 @@ ENVIRONMENT = {
 REAL = ("prepare", "define_table", "explain", "complete")
 FUNCTIONS = (
     *REAL,
-    *("plan", "convert", "validate", "seal", "statement", "audit_across", "audit_merge", "publish", "report"),
+    *("plan", "plan_http", "plan_postgres", "convert", "convert_postgres", "validate"),
+    *("seal", "statement", "audit_across", "audit_merge", "publish", "report"),
 )
 
 Event = dict[str, Any]
@@ -112,8 +113,11 @@ def start_execution(event: Event) -> Event:
 
 ANSWERS: dict[str, Answer] = {
     "states": start_execution,
-    "plan": plan,
-    "convert": lambda _event: {"fingerprint": "f", "rows": 5, "quarantined": 0, "reused": False},
+    **dict.fromkeys(("plan", "plan_http", "plan_postgres"), plan),
+    **dict.fromkeys(
+        ("convert", "convert_postgres"),
+        lambda _event: {"fingerprint": "f", "rows": 5, "quarantined": 0, "reused": False},
+    ),
     "validate": validate,
     "seal": lambda _event: {"tables": [], "parts": [{"part": 0, "parts": 2}, {"part": 1, "parts": 2}]},
     "statement": statement,
@@ -234,7 +238,9 @@ class Night:
         )
 
     def redeploy(self, pipeline: Pipeline) -> None:
-        """Let the machine be that of another pipeline."""
+        """Let the machine, and the contract, be that of another pipeline."""
+        (self.contracts / f"{pipeline.name}.json").write_text(pipeline.model_dump_json())
+        contracts.pipelines.cache_clear()
         text = bound_text(definition(pipeline), self.bound)
         boto3.client("stepfunctions").update_state_machine(stateMachineArn=self.machine, definition=text)
 
@@ -302,7 +308,7 @@ def spoken(definition: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def pipeline() -> Pipeline:
-    (sales,) = load_pipelines(ROOT / "pipelines")
+    (sales,) = (each for each in load_pipelines(ROOT / "pipelines") if each.name == "sales")
     return sales
 
 

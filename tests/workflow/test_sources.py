@@ -6,7 +6,6 @@ from typing import Any
 import boto3
 import pytest
 from nightlake.core import layout
-from nightlake.handlers import contracts
 
 CAUSE_LIMIT = 32_768  # https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 TRIGGER = {"scheduled_time": "2026-11-21T03:00:00Z"}
@@ -257,8 +256,6 @@ def test_forty_sources_with_endless_causes_fit_through_step_functions(night: Any
         "datasets": tuple(dataset.model_copy(update={"name": name, "relationships": ()}) for name in names),
     }
     pipeline = night.pipeline.model_copy(update=many)
-    (night.contracts / "sales.json").write_text(pipeline.model_dump_json())
-    contracts.pipelines.cache_clear()
     night.redeploy(pipeline)
 
     def endless(_event: Any) -> Any:
