@@ -1,6 +1,7 @@
 """`nightlake deploy`: the one template into the local AWS or an account, by the pinned CDK command line."""
 
 import hashlib
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Annotated
 
 import typer
 from local import aws as local_aws
+from local import world
+from nightlake.core.contract import load_pipelines
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
@@ -32,6 +35,8 @@ def deploy(
     with errors_told(as_json=as_json):
         cloud = connect(stage)
         started = time.monotonic()
+        if stage is Stage.LOCAL:
+            world.start(HOME, load_pipelines(ROOT / "pipelines"), cloud.client("secretsmanager"))
         _bootstrap(cloud)
         _deploy(cloud)
         outputs = cloud.outputs()
@@ -84,7 +89,8 @@ def _running(stage: Stage) -> list[str]:
     file = HOME / "sources.json"
     if stage is not Stage.LOCAL or not file.exists():
         return []
-    return [f"{RUNNING}={file.read_text()}"]
+    # The CDK command line reads a context up to the end of its line.
+    return [f"{RUNNING}={json.dumps(json.loads(file.read_text()))}"]
 
 
 def _digest_of_inputs(root: Path, context: Sequence[str] = ()) -> str:
