@@ -149,6 +149,11 @@ def _notes(pipeline: Pipeline, night: Night, bill: Estimate, limit: float, *, sh
                 f"A shard of {load.dataset} would take {load.seconds_a_shard / 60:.0f} minutes, and a Lambda has 15: "
                 "let it be cut smaller (shard_bytes, or snapshot: shard)."
             )
+        if load.kind == "postgres" and load.extract_seconds > _LAMBDA_SECONDS:
+            yield (
+                f"Counting the rows of {load.dataset} would take {load.extract_seconds / 60:.0f} minutes, and Plan has "
+                "15: the database needs faster disks (--database-mb), or the source fewer bytes a day."
+            )
     if unsaid := [load.dataset for load in night.loads if not load.source_bytes]:
         yield (
             f"Nothing is said of how much {', '.join(unsaid)} bring; reckoned as one shard each (--gb "
@@ -172,8 +177,8 @@ def _notes(pipeline: Pipeline, night: Night, bill: Estimate, limit: float, *, sh
 
 def _parts(night: Night, bill: Estimate, prices: Prices, limit: float) -> Iterator[RenderableType]:
     yield _sources(night, bill, limit)
-    for measured in dict.fromkeys(f"{load.speed.mb_per_second:g} MB/s: {load.speed.measured}" for load in night.loads):
-        yield Text(f"One core: {measured}.")
+    for load in night.loads:
+        yield Text(f"{load.dataset}: {load.speed.mb_per_second:g} MB/s on one core, measured {load.speed.measured}.")
     yield Text("A Lambda's network card gives 78.")
     yield _timeline(bill, limit)
     yield _table("One night", bill.items, prices, total=bill.usd)

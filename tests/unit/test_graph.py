@@ -132,6 +132,11 @@ def test_a_state_says_what_it_calls_waits_for_and_tries_again() -> None:
     assert "Given up after 1 h" in found.comment
 
 
+def test_conditions_name_the_branch_that_they_mean() -> None:
+    (label,) = [edge.label for edge in graph("sales", night()).whole.edges if edge.target == "Seal"]
+    assert label == "transactions.status = good and products.status = good and customers.status = good"
+
+
 def test_branches_alike_show_once_what_may_go_wrong() -> None:
     whole = graph("sales", night())
     short = folded(whole)

@@ -4,6 +4,7 @@ Made from a definition in the Amazon States Language, whatever machine it is; gr
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_lowercase
@@ -158,7 +159,7 @@ def _suffix(branch: Definition) -> str:
 def _part(title: str, definition: Definition, suffix: str, policies: Mapping[str, Policy]) -> Part:
     machine = Machine(definition, ())
     trouble = _trouble(machine)
-    edges = [*_edges(machine, trouble)]
+    edges = [*_edges(machine, trouble, _branches(machine))]
     nodes = (_node(name, state.body, suffix, policies, trouble) for name, state in machine.states.items())
     return Part(title=title, start=str(definition["StartAt"]), nodes=tuple(nodes), edges=tuple(edges))
 
@@ -180,7 +181,18 @@ def _node(name: str, state: Definition, suffix: str, policies: Mapping[str, Poli
     )
 
 
-def _edges(machine: Machine, trouble: set[str]) -> Iterator[Edge]:
+def _branches(machine: Machine) -> dict[str, str]:
+    """By which words conditions mean the result of one branch, and the branch's title instead."""
+    return {
+        f"{graph_words.path(state.body.get('ResultPath'))}[{number}]": title
+        for state in machine.states.values()
+        if state.kind == "Parallel"
+        for number, (title, _) in enumerate(_inner(state.body))
+        if title
+    }
+
+
+def _edges(machine: Machine, trouble: set[str], branches: Mapping[str, str]) -> Iterator[Edge]:
     catchers = Counter(str(item.get("Next")) for state in machine.states.values() for _, item in state.items("Catch"))
     for name, state in machine.states.items():
         ways: list[tuple[Way, str, object]] = [("next", "", state.body.get("Next"))]
@@ -193,7 +205,7 @@ def _edges(machine: Machine, trouble: set[str]) -> Iterator[Edge]:
                     source=name,
                     target=str(target),
                     way=way,
-                    label=label,
+                    label=re.sub(r"\w+\[\d+\]", lambda found: branches.get(found[0], found[0]), label),
                     trouble=way == "catch" or name in trouble or target in trouble,
                     told=way == "catch" and catchers[str(target)] >= MANY_CATCHERS,
                 )
