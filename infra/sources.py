@@ -14,7 +14,6 @@ from nightlake.core.postgres_source import PostgresSource
 
 from infra.database import TrialDatabase
 from infra.lake import bucket_name
-from infra.layer import CERTIFICATES
 from infra.network import Network, own_network, trial_network
 from infra.settings import Database, Settings, SettingsError
 
@@ -71,7 +70,6 @@ class Sources(Construct):
         told = {name: reached.told for name, reached in self._databases.items()}
         return {
             "DATABASES": Stack.of(self).to_json_string(told),
-            **({"RDS_CA": f"/opt/{CERTIFICATES}"} if self._settings.layer else {}),
             **(self.network.environment if self.network else {}),
         }
 

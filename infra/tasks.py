@@ -125,7 +125,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="Whether a day of a table is closed, and its shards",
         timeout=_LONG,
         kind="postgres",
-        objects=_PLANS,
+        objects=(*_PLANS, Objects("lake", ("snapshots/*",))),
         lists=("lake",),
     ),
     "convert": Task(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from nightlake.adapters.postgres import RDS_CERTIFICATES
 from nightlake.core.pipeline import Pipeline
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
@@ -117,6 +118,7 @@ def test_it_describes_every_service_that_a_function_calls(packages: Path) -> Non
 
 
 def test_it_carries_the_certificates_of_rds_in_every_region_and_of_its_proxies(packages: Path) -> None:
+    assert Path("/opt", CERTIFICATES) == Path(RDS_CERTIFICATES)
     packed = x509.load_pem_x509_certificates((packages.parent / CERTIFICATES).read_bytes())
     now = datetime.now(UTC)
     names = {
@@ -140,6 +142,7 @@ IMPORTS_OF_A_WORKER = """
 import io, pkgutil, importlib, zoneinfo, datetime
 import pyarrow as pa, pyarrow.compute, pyarrow.csv, pyarrow.dataset, pyarrow.json, pyarrow.parquet
 import boto3, pydantic, sqlglot
+from adbc_driver_postgresql import dbapi
 from aws_lambda_powertools import Logger, Metrics, Tracer
 import nightlake.handlers
 
@@ -156,6 +159,10 @@ assert pyarrow.compute.sum(table["a"]).as_py() == 1
 assert pyarrow.dataset.dataset(table).count_rows(filter=pyarrow.dataset.field("a") > 0) == 1
 zone = zoneinfo.ZoneInfo("Europe/Athens")
 assert datetime.datetime(2026, 7, 1, tzinfo=zone).utcoffset() == datetime.timedelta(hours=3)
+try:
+    dbapi.connect("postgresql://127.0.0.1:1/nothing?connect_timeout=1")
+except dbapi.Error as error:
+    assert "onnection" in str(error), error
 print("all there")
 """
 

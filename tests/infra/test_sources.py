@@ -259,12 +259,6 @@ def test_a_trial_database_that_nobody_reads_is_not_made(synth: Synth) -> None:
     assert of_type(synth("http"), "RDS::DBInstance") == []
 
 
-def test_functions_that_read_databases_trust_the_certificates_of_the_layer(synth: Synth) -> None:
-    for name, function in functions(synth(*KINDS)).items():
-        told = function["Environment"]["Variables"].get("RDS_CA")
-        assert told == ("/opt/rds-ca.pem" if name in OWN_FUNCTIONS["postgres:app"] else None)
-
-
 def test_the_local_stage_has_no_network_and_is_told_what_runs_here(synth: Synth) -> None:
     running = {"endpoints": {"https://api.example.com": "http://127.0.0.1:4321"}} | LOCAL
     template = synth(*KINDS, stage="local", settings={}, running=running)
