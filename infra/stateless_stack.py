@@ -105,9 +105,8 @@ class StatelessStack(Stack):
         nights = [self._night(pipeline) for pipeline in pipelines]
         if nights:
             self._alerts.watch([machine for night in nights for machine in (night.machine, night.backfill)])
-        Watchdog(
-            self, "WatchdogEvents", name=f"nightlake-{settings.stage}-watchdog", handler=functions["watchdog"].live
-        )
+            watchdog = functions["watchdog"].live
+            Watchdog(self, "WatchdogEvents", name=f"nightlake-{settings.stage}-watchdog", handler=watchdog)
         api = Api(self, "Api", settings=settings, handler=query.live)
         dashboard = self._monitor(nights, functions, api)
 
@@ -222,7 +221,8 @@ class StatelessStack(Stack):
         for name, function in functions.items():
             # The state machine retries its Tasks and tells of their failure itself; a command's caller sees it.
             monitoring.watch_function(name, function, errors_notify=name in ("query", "notify", "watchdog"))
-        monitoring.watch_watchdog(functions["watchdog"])
+        if nights:
+            monitoring.watch_watchdog(functions["watchdog"])
         monitoring.watch_api(api.rest_api)
         monitoring.watch_athena(
             workgroup=catalog.pipeline_workgroup.name, most_bytes=self._settings.nights_scan_alarm_gb * 10**9

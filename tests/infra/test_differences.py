@@ -12,7 +12,7 @@ from infra.differences import DIFFERENCES
 Template = dict[str, Any]
 
 # What carries the stage's name or a hash of it: names, descriptions, logical ids, versions.
-_STAGE = re.compile(r"([Nn]ightlake[ _-]?|Stage|^)(local|prod)(?=[^a-z]|stateful|stateless|$)")
+_STAGE = re.compile(r"([Nn]ightlake[ _-]?|Stage|stage\W+|^)(local|prod)(?=[^a-z]|stateful|stateless|$)")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _HASH = re.compile(r"[0-9A-F]{8}([0-9a-f]{32,40})?")
 
