@@ -235,7 +235,7 @@ def _colour(lines: list[Edge], *, back: bool) -> str:
 
 def _label(edge: Edge) -> str:
     words = f"on {edge.label}" if edge.way == "catch" else edge.label
-    return "\n".join(textwrap.wrap(words, _WRAPPED, break_long_words=False))
+    return "\n".join(f" {line} " for line in textwrap.wrap(words, _WRAPPED, break_long_words=False))
 
 
 def _kept_apart(edge: Edge, nodes: Mapping[str, Node], ids: Mapping[str, str]) -> Iterator[str]:
