@@ -6,8 +6,8 @@ reads them exactly, else element by element.
 
 import json
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -82,11 +82,20 @@ class _Beside:
             }
         )
 
+    def _answers(self, positions: Sequence[int]) -> Sequence[int]:
+        """Which answer each record came with."""
+        if len(positions) == 0:
+            return ()
+        first, last = (bisect_left(self.ends, position) for position in (positions[0], positions[-1]))
+        if isinstance(positions, range) and first == last:
+            return [first] * len(positions)
+        return [bisect_left(self.ends, position) for position in positions]
+
     def beside(self, batch: Batch) -> Batch:
         """The batch with these columns, in the order of the contract."""
         if not self.names:
             return batch
-        answers = [bisect_right(self.ends, position - 1) for position in batch.positions]
+        answers = self._answers(batch.positions)
         said = {name: [self.values[answer][name] for answer in answers] for name in self.names}
         found = {**batch.columns, **said}
         return replace(batch, columns={column.name: found[column.name] for column in self.dataset.columns})
