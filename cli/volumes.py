@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from nightlake.core.extract_http import LAND_BYTES
 from nightlake.core.http_source import HttpSource
-from nightlake.core.load import LANDED_BYTES, Load, Throughput
+from nightlake.core.load import Load, Throughput
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.source import LinesSource
@@ -107,11 +108,12 @@ def _load(
             dataset=source.dataset,
             kind="http",
             source_bytes=size,
-            shard_bytes=shard_bytes or LANDED_BYTES,
+            shard_bytes=shard_bytes or LAND_BYTES,
             at_once=concurrency,
             speed=speed,
             requests_per_second=source.requests_per_second,
             requests_at_once=source.connections,
+            least_requests=max(1, len(source.each)),
         )
     declared = max(source.shard_bytes, USUAL_SHARD_BYTES) if isinstance(source, LinesSource) else USUAL_SHARD_BYTES
     return Load(

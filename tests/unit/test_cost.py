@@ -87,6 +87,7 @@ def test_connections_share_what_the_disks_of_a_database_give() -> None:
 def test_an_api_is_asked_no_faster_than_declared_and_no_faster_than_it_answers() -> None:
     assert API.extract_seconds == 100  # a hundred answers of a second each, one at a time
     assert API.model_copy(update={"requests_at_once": 16}).extract_seconds == 20  # five a second
+    assert API.model_copy(update={"least_requests": 300}).extract_seconds == 300  # as many things to ask for
     assert FILES.requests == 0
 
 

@@ -13,8 +13,6 @@ CHILD_STARTS_PER_SECOND: Final = 100
 # Of an API that nobody has measured.
 ANSWER_BYTES: Final = 1_000_000
 ANSWER_SECONDS: Final = 1.0
-LANDED_BYTES: Final = 16 << 20
-"""About so large is one object of landed answers."""
 
 
 class Throughput(Frozen):
@@ -33,7 +31,7 @@ class Load(Frozen):
     """A delivery of `source_bytes`, cut at `shard_bytes`, read by `at_once` workers.
 
     A database is read over `connections`, and its disks give all of them `database_mb_per_second` together. An API is
-    asked `requests_per_second` times at most, by `requests_at_once`.
+    asked `requests_per_second` times at most by `requests_at_once`, and for `least_requests` things apart.
     """
 
     dataset: str
@@ -46,6 +44,7 @@ class Load(Frozen):
     database_mb_per_second: float = math.inf
     requests_per_second: float = 5.0
     requests_at_once: int = 1
+    least_requests: int = 1
 
     @property
     def shards(self) -> int:
@@ -70,7 +69,7 @@ class Load(Frozen):
     @property
     def requests(self) -> int:
         """Requests to an API."""
-        return max(1, math.ceil(self.source_bytes / ANSWER_BYTES)) if self.kind == "http" else 0
+        return max(self.least_requests, math.ceil(self.source_bytes / ANSWER_BYTES)) if self.kind == "http" else 0
 
     @property
     def extract_seconds(self) -> float:
