@@ -34,6 +34,7 @@ def graph(
         shown = whole if full else folded(whole)
         picture = _picture(shown, out)
         if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(picture, encoding="utf-8")
     parts = [*whole.whole.walk()]
     states, transitions = sum(len(part.nodes) for part in parts), sum(len(part.edges) for part in parts)

@@ -210,7 +210,7 @@ def shown(element: ET.Element) -> Iterator[str]:
 
 
 def test_the_command_draws_an_svg_that_needs_nothing_besides_itself(tmp_path: Path) -> None:
-    file = tmp_path / "sales.svg"
+    file = tmp_path / "new" / "sales.svg"
     done = nightlake("sales", "--out", str(file), "--full", "--json")
     facts = json.loads(done.stdout)
     assert done.exit_code == 0
