@@ -66,10 +66,7 @@ class JsonArrow:
 
     def _expect(self, column: str) -> bool:
         """Note what the field of a column is; whether it can be."""
-        kind = self._kinds[column]
-        if kind.name == "decimal" and self._null_digits:
-            return False  # Arrow takes the text "0" for a decimal, too
-        expected = self._exact(kind)
+        expected = self._exact(self._kinds[column])
         return expected is not None and self._put(column, expected)
 
     def _put(self, column: str, expected: "pa.DataType") -> bool:
@@ -96,6 +93,8 @@ class JsonArrow:
         parts = [(name, self._exact(part, nested=True)) for name, part in kind.parts]
         if kind.name == "map" or None in dict(parts).values():
             return None
+        if kind.name == "decimal" and self._null_digits:
+            return None  # Arrow takes the text "0" for a decimal, too
         if kind.name == "decimal" and kind.precision + kind.scale > MAX_PRECISION:
             return pa.decimal256(kind.precision, kind.scale)  # else what is too large wraps around
         if kind.name == "array":
