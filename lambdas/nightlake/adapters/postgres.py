@@ -79,8 +79,7 @@ _REFUSALS: Final[tuple[tuple[str, type[NightlakeError]], ...]] = (
     ('role "', DatabaseAuthError),
     ('database "', DatabaseAuthError),
     ("certificate", DatabaseTlsError),
-    ("does not support SSL", DatabaseTlsError),
-    ("SSL error", DatabaseTlsError),
+    ("SSL", DatabaseTlsError),
 )
 
 
@@ -170,11 +169,18 @@ class PostgresSession:
 
     def stream(self, sql: str) -> "Iterator[pa.RecordBatch]":
         """As `core.postgres_session.Session` says."""
+        # What cursor.fetch_record_batch() gives tells no SQLSTATE when a query fails in the middle of its rows.
+        from adbc_driver_manager._reader import AdbcRecordBatchReader
+
         with self._named(), self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)})
             cursor.execute(sql)
-            with cursor.fetch_record_batch() as batches:
+            rows = cursor.fetch_arrow()
+            batches = AdbcRecordBatchReader._import_from_c(rows.address)  # noqa: SLF001
+            try:
                 yield from batches
+            finally:
+                batches.close()
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core import column_type
 from nightlake.core.cast import cast
@@ -27,6 +27,8 @@ from nightlake.core.value_parser import Reading
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+_AHEAD: Final = 16  # batches of some 4 MiB: what comes while a core writes a row group
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,13 @@ def _together(
             yield opened.enter_context(database.session(source, snapshot=exported["name"]))
 
 
-def _streams(sessions: Sequence[Session], statements: Sequence[str]) -> "Iterator[pa.RecordBatch]":
-    """What all statements give, each on a session of its own; one batch of each waits while another is taken."""
-    streams = [session.stream(sql) for session, sql in zip(sessions, statements, strict=True)]
-    return streams[0] if len(streams) == 1 else _merged(streams)
+def _streams(sessions: Sequence[Session], statements: Sequence[str]) -> "Generator[pa.RecordBatch, None, None]":
+    """What all statements give, each on a session of its own, in turn; read ahead while a core writes Parquet.
 
-
-def _merged(streams: "Sequence[Iterator[pa.RecordBatch]]") -> "Generator[pa.RecordBatch, None, None]":
-    """The batches of all streams as they come. Raises what the first stream raises that fails."""
-    waiting = [prefetch(stream, ahead=1) for stream in streams]
+    Raises what the first stream raises that fails.
+    """
+    ahead = max(1, _AHEAD // len(statements))
+    waiting = [prefetch(session.stream(sql), ahead=ahead) for session, sql in zip(sessions, statements, strict=True)]
     try:
         while waiting:
             for stream in list(waiting):
