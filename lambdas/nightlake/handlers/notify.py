@@ -20,7 +20,7 @@ def secrets() -> Secrets:
     return Secrets()
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context(correlation_id_path="Records[0].Sns.MessageId", clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @event_source(data_class=SNSEvent)
 def handler(event: SNSEvent, _context: LambdaContext) -> None:
