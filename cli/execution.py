@@ -2,12 +2,14 @@
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from nightlake.core.calls import TRANSITIONS
+from nightlake.core.shard_bill import CHILD_TRANSITIONS
 from rich.markup import escape
 
 from cli.output import progress
@@ -30,7 +32,10 @@ class StateTime:
 
 @dataclass(frozen=True)
 class Ended:
-    """An execution that has ended, `started` in UTC; `error` and `cause` are None where it succeeded."""
+    """An execution that has ended, `started` in UTC; `error` and `cause` are None where it succeeded.
+
+    `calls` are its state transitions, and how often each service was called, retries too.
+    """
 
     arn: str
     status: str
@@ -39,6 +44,7 @@ class Ended:
     error: str | None
     cause: str | None
     states: tuple[StateTime, ...]
+    calls: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -72,7 +78,7 @@ def follow(client: Any, arn: str) -> Ended:
                 progress.print(line, markup=False, highlight=False, soft_wrap=True)
             spinner.update(escape("  ".join(_under_way(events, shards)) or "Waiting"))
             if execution["status"] != "RUNNING":
-                return _ended(execution, events)
+                return _ended(execution, events, _children(client, arn))
             # A night may wait for hours for a source: ask often only while something happens.
             changed = len(events) > told or shards != before
             pause = _POLL_SECONDS if changed else min(pause * 1.5, _LONGEST_POLL_SECONDS)
@@ -131,7 +137,14 @@ def _under_way(events: Sequence[Any], shards: Mapping[str, str]) -> Iterator[str
     yield from (f"{label}: {count}" for label, count in shards.items())
 
 
-def _ended(execution: Any, events: Sequence[Any]) -> Ended:
+def _children(client: Any, arn: str) -> int:
+    """How many children its Distributed Maps had."""
+    runs = client.list_map_runs(executionArn=arn)["mapRuns"]
+    found = (client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]["total"] for run in runs)
+    return sum(found)
+
+
+def _ended(execution: Any, events: Sequence[Any], children: int) -> Ended:
     failed = execution["status"] != "SUCCEEDED"
     return Ended(
         arn=execution["executionArn"],
@@ -141,7 +154,20 @@ def _ended(execution: Any, events: Sequence[Any]) -> Ended:
         error=execution.get("error") or (execution["status"] if failed else None),
         cause=reason(execution.get("cause")) if failed else None,
         states=tuple(_times(events)),
+        calls=_calls(events, children),
     )
+
+
+def _calls(events: Sequence[Any], children: int) -> Mapping[str, int]:
+    """The execution's start and each state, and each child's start and state, which calls a function."""
+    entered = sum("stateEnteredEventDetails" in event for event in events)
+    services = Counter(
+        event["taskScheduledEventDetails"]["resourceType"].removeprefix("aws-sdk:")
+        for event in events
+        if "taskScheduledEventDetails" in event
+    )
+    services["lambda"] += children
+    return {TRANSITIONS: 1 + entered + CHILD_TRANSITIONS * children, **services}
 
 
 def _times(events: Sequence[Any]) -> Iterator[StateTime]:

@@ -46,6 +46,7 @@ class Night:
             "rejected": list(self._rejected()),
             **record,
             "states": [asdict(state) for state in self.ended.states],
+            "calls": dict(self.ended.calls),
             "quarantine": list(self._refused(outputs)),
             "cost": self._cost(),
             "api": _api(cloud, outputs, self.record),

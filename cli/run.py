@@ -57,6 +57,8 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
         where = f"{refused['rows']:,} refused rows of {refused['dataset']} lie in {refused['location']}"
         yield _plain(f"{where}\n  {refused['command']}")
     yield from _cost(facts.get("cost"))
+    if made := facts.get("calls"):
+        yield _plain(f"Calls: {', '.join(f'{count:,} {name}' for name, count in made.items())}")
     yield from _published(facts)
     if not good:
         yield from _failure(facts)
