@@ -6,7 +6,9 @@ from typing import NamedTuple
 class Difference(NamedTuple):
     """One difference: `value` of `properties` in resources of `types`, locally and in prod, and why it must be.
 
-    A property path is dotted; the path `*` is the resource itself, whose value is "absent" or "present".
+    A property path is dotted; the path `*` is the resource itself, whose value is "absent" or "present". Else a `*` is
+    any text. The type `Sources` is all that stands in that construct. Of a policy, each action on each resource is a
+    property by itself.
     """
 
     types: frozenset[str]
@@ -47,6 +49,62 @@ DIFFERENCES = (
         "Follows from the one above.",
     ),
     Difference(
+        frozenset({"Sources"}),
+        ("*",),
+        "absent",
+        "present",
+        "PostgreSQL runs on this machine, and so do the functions: there is no network between them.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::Function"}),
+        ("Properties.VpcConfig",),
+        "absent",
+        "present",
+        "Follows from the one above.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::Function"}),
+        ("DependsOn",),
+        "*",
+        "*SourcesTrialNetwork*",
+        "Follows from the one above: a function in a network waits for it.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::Version"}),
+        ("DependsOn",),
+        "absent",
+        "present",
+        "Follows from the one above.",
+    ),
+    Difference(
+        frozenset({"AWS::IAM::Policy"}),
+        ("Properties.PolicyDocument.Statement.* ec2:*",),
+        "absent",
+        "present",
+        "Follows from the one above: the interfaces of a network are made in the role's name.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::Function"}),
+        ("Properties.Environment.Variables.DATABASES",),
+        '{"app":*',
+        "*MasterUserSecret.SecretArn*",
+        "Where the databases are. As long as nobody says otherwise, prod makes one for a trial.",
+    ),
+    Difference(
+        frozenset({"AWS::IAM::Policy"}),
+        ("Properties.PolicyDocument.Statement.Allow secretsmanager:GetSecretValue on *nightlake/local/*",),
+        "present",
+        "absent",
+        "Follows from the one above.",
+    ),
+    Difference(
+        frozenset({"AWS::IAM::Policy"}),
+        ("Properties.PolicyDocument.Statement.Allow secretsmanager:GetSecretValue on *MasterUserSecret.SecretArn*",),
+        "absent",
+        "present",
+        "Follows from the one above.",
+    ),
+    Difference(
         frozenset({"AWS::Logs::LogGroup"}),
         ("Properties.RetentionInDays",),
         "1",
@@ -68,12 +126,17 @@ def differences_table() -> str:
     rows = [
         (
             ", ".join(sorted(kind.removeprefix("AWS::") for kind in difference.types)),
-            ", ".join(path.removeprefix("Properties.") for path in difference.properties).replace("*", "itself"),
-            difference.local,
-            difference.prod,
+            ", ".join("itself" if path == "*" else _shown(path) for path in difference.properties),
+            _shown(difference.local),
+            _shown(difference.prod),
             difference.reason,
         )
         for difference in DIFFERENCES
     ]
     head = [("resource", "property", "local", "prod", "why"), ("---",) * 5]
     return "\n".join(f"| {' | '.join(row)} |" for row in [*head, *rows])
+
+
+def _shown(text: str) -> str:
+    text = text.removeprefix("Properties.")
+    return f"`{text}`" if "*" in text else text

@@ -1,5 +1,8 @@
 """What a stage's settings are by default, and that a wrong override is refused with key, value and reason."""
 
+import json
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -83,3 +86,68 @@ def test_every_problem_of_an_override_is_named_at_once() -> None:
 @pytest.mark.parametrize("days", get_args(Settings.model_fields["log_retention_days"].annotation))
 def test_every_allowed_log_retention_is_one_that_cloudwatch_has(days: int) -> None:
     assert load_settings("dev", {"log_retention_days": days}).log_retention is not None
+
+
+OWN = {"secret_name": "shop/reader", "security_group_id": "sg-0123456789abcdef0"}
+NETWORK = {"vpc_id": "vpc-01234567", "subnet_ids": ["subnet-01234567"], "s3_prefix_list_id": "pl-63a5400a"}
+
+
+def test_what_the_deployment_page_shows_is_accepted() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    shown = [
+        json.loads(block)["context"] for block in re.findall(r"```json\n(.+?)```", page, re.S) if "context" in block
+    ]
+    assert len(shown) == 2
+    for context in shown:
+        assert load_settings("prod", context["nightlake:prod"]) != load_settings("prod")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"databases": {"app": {}}}, r"databases\.app = .*secret_name"),
+        ({"databases": {"App": {"trial": True}}}, r"databases\.App"),
+        ({"databases": {"app": OWN}}, r"reach app in a VPC: say which one as `network`"),
+        (
+            {"databases": {"app": {"secret_name": "shop/reader"}}, "network": NETWORK},
+            r"databases\.app needs security_group_id",
+        ),
+        ({"databases": {"app": {"trial": True, "port": 5433}}}, r"made from nothing"),
+        ({"databases": {"app": {"trial": True}}, "network": NETWORK}, r"remove `trial` of app, or `network`"),
+        ({"databases": {"app": {"trial": True}, "other": OWN}}, r"a network of its own"),
+        ({"databases": {"app": OWN}, "network": NETWORK | {"vpc_id": "vpc-x"}}, r"network\.vpc_id = 'vpc-x'"),
+        ({"databases": {"app": OWN}, "network": NETWORK | {"subnet_ids": []}}, r"network\.subnet_ids"),
+        ({"endpoints": {"https://api.example.com": "http://127.0.0.1:80"}}, r"only the local stage has stand-ins"),
+    ],
+)
+def test_databases_that_cannot_be_reached_are_refused(overrides: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_settings("prod", overrides)
+
+
+@pytest.mark.parametrize("overrides", [{"databases": {"app": {"trial": True}}}, {"network": NETWORK}])
+def test_the_local_stage_makes_no_network(overrides: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match="has its own PostgreSQL"):
+        load_settings("local", overrides)
+
+
+def test_what_runs_here_goes_before_what_cdk_json_says() -> None:
+    running = {
+        "endpoints": {"https://api.example.com": "http://127.0.0.1:4000"},
+        "databases": {"app": {"secret_name": "b"}},
+    }
+    settings = load_settings("local", {"databases": {"app": {"secret_name": "a"}}}, sources=json.dumps(running))
+    assert settings.endpoints == running["endpoints"]
+    assert settings.databases["app"].secret_name == "b"
+
+
+@pytest.mark.parametrize("running", ["[]", "{", '{"stage": "dev"}'])
+def test_what_is_no_description_of_what_runs_here_is_refused(running: str) -> None:
+    with pytest.raises(SettingsError, match="nightlake:running"):
+        load_settings("local", sources=running)
+
+
+@pytest.mark.parametrize("address", ["http://192.168.0.1:80", "https://127.0.0.1:80", "http://127.0.0.1:80/v1"])
+def test_a_stand_in_is_on_this_machine(address: str) -> None:
+    with pytest.raises(SettingsError, match=r"endpoints\."):
+        load_settings("local", {"endpoints": {"https://api.example.com": address}})
