@@ -286,9 +286,16 @@ def test_a_surprise_has_a_name_and_is_no_delivery(reply: HttpAnswer, error: type
     assert [info.key for info in world.raw.list("") if info.key.endswith("manifest.json")] == []
 
 
+def test_what_could_not_be_read_shows_nothing_private() -> None:
+    world = World(source(), Api(lambda _: answer("[{'email': 'a@example.com'}]")))
+    with pytest.raises(AnswerNotJsonError) as raised:
+        world.extract()
+    assert "a@example.com" not in str(raised.value)
+
+
 def test_what_could_not_be_read_can_be_looked_at() -> None:
     world = World(source(records="items"), Api(lambda _: answer({"data": [1]})))
-    with pytest.raises(AnswerShapeError):
+    with pytest.raises(AnswerShapeError, match=r"it has 'data'; .*s3://raw/p/t/2025/05/09/0001/refused\.jsonl"):
         world.extract()
     assert [line["body"] for line in world.landed("refused")] == ['{"data": [1]}']
 

@@ -322,15 +322,17 @@ class _Extraction:
                 values=value_paths(self._source),
                 where=where,
             )
-        except (AnswerShapeError, AnswerNotJsonError, AnswerTruncatedError):
-            self._keep_refused(request, answer, text)
-            raise
+        except (AnswerShapeError, AnswerNotJsonError, AnswerTruncatedError) as error:
+            kept = self._keep_refused(request, answer, text)
+            raise type(error)(f"{error} (it lies in {kept})") from None
         return _Got(text, found, answer, url, self._caller.now)
 
-    def _keep_refused(self, request: HttpRequest, answer: HttpAnswer, text: str) -> None:
-        """Let a person see what was answered."""
+    def _keep_refused(self, request: HttpRequest, answer: HttpAnswer, text: str) -> str:
+        """Let a person see what was answered; where that is."""
+        key = f"{self._folder}refused.jsonl"
         line = self._envelope(request, answer, text, 0, self._caller.now)
-        self._raw.put(f"{self._folder}refused.jsonl", line, content_type="application/jsonl")
+        self._raw.put(key, line, content_type="application/jsonl")
+        return f"s3://{self._raw.bucket}/{key}"
 
     def _take(self, request: HttpRequest, got: "_Got | None") -> None:
         """Count an answer, and hold it until it is landed."""

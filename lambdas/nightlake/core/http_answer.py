@@ -21,6 +21,7 @@ _MARKS: Final = {
 }
 _CLOSING: Final = {"{": "}", "[": "]"}
 _SHOWN: Final = 200
+_NAMED: Final = 10
 
 
 def _nothing(_pairs: object) -> None:
@@ -112,9 +113,10 @@ def _no_json(text: str, error: json.JSONDecodeError, where: str) -> AnswerNotJso
         return AnswerTruncatedError(
             f"{where} ends in the middle of its JSON, after {len(text):,} characters; ask again"
         )
-    said = excerpt(text)
+    # Of a page its beginning says what it is; anything else may hold what is private.
+    begins = f", it begins {excerpt(text)!r}" if begun[0] == "<" else ""
     return AnswerNotJsonError(
-        f"{where} is no JSON ({error.msg}, character {error.pos + 1:,}), it begins {said!r}; ask the API's owner"
+        f"{where} is no JSON ({error.msg}, character {error.pos + 1:,}){begins}; ask the API's owner"
     )
 
 
@@ -135,6 +137,7 @@ class _Scan:
         self._where = where
         self._span: Span | None = None
         self._columns: dict[str, Span] = {}
+        self._names: list[str] = []
         self._values: dict[str, Any] = {}
         ways = {records, *values} - {""}
         self._ways = {".".join(way.split(".")[:depth]) for way in ways for depth in range(1, way.count(".") + 1)}
@@ -147,8 +150,8 @@ class _Scan:
         if after < len(self._text):
             raise json.JSONDecodeError("Extra data", self._text, after)
         if self._span is None:
-            reached = "the answer" if self._text[at : at + 1] == "{" else "which is no object"
-            raise self._shapeless(f"has no {self._records!r}, where its records should be ({reached})")
+            has = ", ".join(map(repr, self._names)) or "nothing that has a name"
+            raise self._shapeless(f"has no {self._records!r}, where its records should be: it has {has}")
         return Answer(self._span, self._columns, self._values)
 
     def _walk(self, at: int, path: str) -> int:
@@ -159,6 +162,8 @@ class _Scan:
             return at + 1
         while True:
             name, at = self._name(at)
+            if not path and len(self._names) < _NAMED:
+                self._names.append(name)
             here = f"{path}.{name}" if path else name
             if here in self._ways or here in self._ends:
                 if here in seen:
