@@ -1,7 +1,9 @@
 """Every alarm of the template over recorded nights: what rings, when, who is woken, and that nothing else does."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -10,7 +12,12 @@ from typing import Any
 import pytest
 import yaml
 from alarm_evaluator import Alarm, Composite, Key, Seen, read_template, watch
+from nightlake.core.metrics import NAMESPACE
+from nightlake.core.night_metrics import night_metrics
+from nightlake.core.night_times import PARTS, Times
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.run_record import RunRecord, SourceRecord
+from nightlake.core.watchdog import Watch, deployments, watch_metrics
 
 SERIES = Path(__file__).parent / "series"
 SCENARIOS = sorted(file.stem for file in SERIES.glob("*.yaml"))
@@ -140,3 +147,47 @@ def test_every_series_is_of_a_metric_that_an_alarm_or_a_person_looks_at(stage: S
     recorded = {key for name in SCENARIOS for key in stage.series(scenario(name)["series"])}
     missing = {key for key in recorded - looked_at if key[1] not in unseen}
     assert missing == set()
+
+
+def test_every_metric_of_our_own_is_one_that_our_functions_emit(stage: Stage) -> None:
+    """Name and dimensions: an alarm over a metric that nobody writes is silent for ever."""
+    pipeline = stage.pipelines[0]
+    sources = tuple(SourceRecord(dataset=source.dataset, status="good") for source in pipeline.sources)
+    record = RunRecord(
+        pipeline=pipeline.name,
+        date=date(2026, 11, 20),
+        run_id="r",
+        execution_id="e",
+        outcome="succeeded",
+        error=None,
+        started_at="",
+        ended_at="",
+        contract_hash="",
+        sources=sources,
+        audits=(),
+        tables=(),
+        snapshot=None,
+        reports=(),
+        times=Times(processing=1.0, parts=dict.fromkeys(PARTS, 1.0), sources={sources[0].dataset: 1.0}),
+    )
+    seen = Watch(pipeline=pipeline.name, due=datetime(2026, 11, 21, 3, tzinfo=UTC), hours_old=3.0)
+    emitted = {
+        (name, frozenset({"stage", *measured.dimensions}))
+        for measured in (*night_metrics(record), watch_metrics(seen), deployments(1))
+        for name in measured.values
+    }
+    looked_at = {
+        (name, frozenset(key for key, _ in about))
+        for namespace, name, about in (alarm.metric for alarm in stage.alarms()[0])
+        if namespace == NAMESPACE
+    }
+    (dashboard,) = [
+        each for each in stage.template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Dashboard"
+    ]
+    body = json.dumps(dashboard["Properties"]["DashboardBody"]).replace("\\", "")
+    shown = {
+        (name, frozenset(re.findall(r'"(stage|pipeline|dataset|part)",', about)))
+        for name, about in re.findall(r'\["Nightlake","(\w+)"((?:,"[^"]*")*)', body)
+    }
+    assert len(shown) > len(looked_at) / 2
+    assert (looked_at | shown) - emitted == set()

@@ -104,6 +104,13 @@ def watch_metrics(seen: Watch) -> Measured:
     return Measured({"pipeline": seen.pipeline}, values)
 
 
+def deployments(number: int) -> Measured:
+    """The marker of a change of the stack, and zeros between the markers: an alarm over a metric with gaps would stay
+    on for longer than it says.
+    """
+    return Measured({}, {"Deployments": ("Count", number)})
+
+
 def _watched_since(pipeline: Pipeline, lake: Store, now: datetime) -> datetime:
     """When this schedule was seen first, which is now when nobody has noted it."""
     key = layout.watch(pipeline.name)

@@ -7,8 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
 from nightlake.adapters.states import States
-from nightlake.core.metrics import Measured
-from nightlake.core.watchdog import watch, watch_metrics
+from nightlake.core.watchdog import deployments, watch, watch_metrics
 from nightlake.handlers.contracts import pipelines
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import emit, logger, task
@@ -23,17 +22,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if event.get("source") == "aws.cloudformation":
         status = event["detail"]["status-details"]["status"]
         logger.info("The stack changes", status=status)
-        emit([_deployments(1)])
+        emit([deployments(1)])
         return {"deployment": status}
     lake, executions, now = Objects(settings().lake_bucket), States(), datetime.now(UTC)
     watched = [watch(pipeline, lake, executions, now=now) for pipeline in pipelines().values()]
     for seen in watched:
         level = logger.warning if seen.not_started or seen.not_finished else logger.info
         level("Night watched", **seen.model_dump(mode="json"))
-    emit([_deployments(0), *map(watch_metrics, watched)])
+    emit([deployments(0), *map(watch_metrics, watched)])
     return {"watched": [seen.pipeline for seen in watched]}
-
-
-def _deployments(number: int) -> Measured:
-    # Zeros between the markers: an alarm over a metric with gaps would stay on for longer than it says.
-    return Measured({}, {"Deployments": ("Count", number)})
