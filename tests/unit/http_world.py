@@ -132,6 +132,7 @@ class World:
             self.source,
             self.request(previous=previous, run_id=run_id),
             self.now,
+            dataset=self.dataset,
             raw=self.raw,
             fetch=self.api,
             clock=self.clock,
@@ -156,7 +157,7 @@ class World:
             code_version="1",
             now=self.now,
             extract=lambda _source, request, now: extract_http(
-                self.source, request, now, raw=self.raw, fetch=self.api, clock=self.clock
+                self.source, request, now, dataset=self.dataset, raw=self.raw, fetch=self.api, clock=self.clock
             ),
         )
 

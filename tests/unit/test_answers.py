@@ -160,7 +160,7 @@ def test_columns_that_are_missing_or_new_are_drift() -> None:
     types = {"time": "timestamp", "rain": "double"}
     strict = world(HOURLY, types, **WEATHER)
     with pytest.raises(HeaderMismatchError, match=r"'rain' is missing.*'temperature_2m' is not declared"):
-        strict.rows(strict.extract())
+        strict.extract()
     lenient = world(HOURLY, types, on_drift="ignore", **WEATHER)
     assert [row[1] for row in lenient.rows(lenient.extract())] == [None, None, None]
     assert lenient.receipts(lenient.extract())[0].extra_columns == ("temperature_2m",)
@@ -168,6 +168,24 @@ def test_columns_that_are_missing_or_new_are_drift() -> None:
     receipt = evolving.receipts(evolving.extract())[0]
     assert (receipt.rows, receipt.extra_columns) == (3, ("temperature_2m",))
     assert _table(evolving, receipt)["temperature_2m"] == ["11.5", "-0.25", None]
+
+
+def test_columns_that_were_missing_are_asked_for_again() -> None:
+    bodies = ['{"hourly": {"time": ["2025-05-09T00:00"]}}', HOURLY]
+    found = World(
+        source(**WEATHER), Api(lambda _: answer(bodies.pop(0))), dataset(time="timestamp", temperature_2m="double")
+    )
+    with pytest.raises(HeaderMismatchError, match="'temperature_2m' is missing"):
+        found.extract()
+    assert len(found.rows(found.extract())) == 3
+
+
+def test_a_landed_answer_is_judged_by_the_contract_of_its_replay() -> None:
+    found = world(HOURLY, {"time": "timestamp", "temperature_2m": "double"}, **WEATHER)
+    delivery = found.extract()
+    found.dataset = dataset(time="timestamp", rain="double")
+    with pytest.raises(HeaderMismatchError, match="'rain' is missing"):
+        found.rows(delivery)
 
 
 def _table(of: World, receipt: Any) -> dict[str, list[Any]]:

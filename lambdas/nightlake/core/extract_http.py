@@ -20,18 +20,22 @@ from nightlake.core.errors import (
     AnswersIncompleteError,
     AnswerTruncatedError,
     ExtractionTakenError,
+    HeaderMismatchError,
     PageRepeatedError,
     TooManyPagesError,
     TotalChangedError,
 )
 from nightlake.core.frozen import Frozen
+from nightlake.core.header import check_header
 from nightlake.core.http_answer import Answer, Span, decode, find
 from nightlake.core.http_caller import NOT_FOUND, Caller, PausedError, told
+from nightlake.core.http_columns import split_columns
 from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest
 from nightlake.core.http_pages import Trail, counted, first_url, next_url, numbered_url, value_paths
 from nightlake.core.http_source import HttpSource, LinkedPages, NumberedPages, OffsetPages
 from nightlake.core.http_text import filled
 from nightlake.core.parallel import each
+from nightlake.core.pipeline import Dataset
 from nightlake.core.plan import Request
 from nightlake.core.shard import SourceObject
 from nightlake.core.store import PreconditionFailedError, Store
@@ -108,6 +112,7 @@ def extract_http(
     request: Request,
     now: datetime,
     *,
+    dataset: Dataset,
     raw: Store,
     fetch: Fetch,
     clock: Clock,
@@ -119,7 +124,8 @@ def extract_http(
     It ends some minutes before `seconds` have passed; then, and where the API asks to wait, `missing` says so. Raises
     ApiUnavailableError, ApiUnauthorizedError, ApiRefusedError, AnswerNotJsonError, AnswerTruncatedError,
     AnswerTooLargeError, AnswerShapeError, AnswersIncompleteError, PageRepeatedError, TotalChangedError,
-    TooManyPagesError, HostNotAllowedError, SecretUnreadableError, or ExtractionTakenError.
+    TooManyPagesError, HostNotAllowedError, SecretUnreadableError, ExtractionTakenError, or HeaderMismatchError for
+    columns of answers that are not those of the dataset.
     """
     folders = _Folders(source, request, raw)
     found = folders.complete()
@@ -129,7 +135,18 @@ def extract_http(
     until = clock.seconds() + seconds - min(_RESERVE_SECONDS, seconds / 3)
     while True:
         caller = Caller(source, fetch, clock, now)
-        work = _Extraction(source, request, caller, folder, progress, etag=etag, raw=raw, until=until, bound=land_bytes)
+        work = _Extraction(
+            source,
+            request,
+            caller,
+            folder,
+            progress,
+            dataset=dataset,
+            etag=etag,
+            raw=raw,
+            until=until,
+            bound=land_bytes,
+        )
         try:
             return work.run()
         except (TotalChangedError, AnswersIncompleteError):
@@ -203,6 +220,7 @@ class _Extraction:
         folder: str,
         progress: Progress,
         *,
+        dataset: Dataset,
         etag: str | None,
         raw: Store,
         until: float,
@@ -215,6 +233,7 @@ class _Extraction:
         self._folder = folder
         self._progress = progress
         self._etag = etag
+        self._columns = split_columns(source, dataset)
         self._raw = raw
         self._until = until
         self._bound = bound
@@ -322,7 +341,9 @@ class _Extraction:
                 values=value_paths(self._source),
                 where=where,
             )
-        except (AnswerShapeError, AnswerNotJsonError, AnswerTruncatedError) as error:
+            if found.columns:
+                check_header([*found.columns], self._columns.source, self._columns.dataset, where=where)
+        except (AnswerShapeError, AnswerNotJsonError, AnswerTruncatedError, HeaderMismatchError) as error:
             kept = self._keep_refused(request, answer, text)
             raise type(error)(f"{error} (it lies in {kept})") from None
         return _Got(text, found, answer, url, self._caller.now)

@@ -41,9 +41,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises PipelineNotDeployedError, SourceNotReadyError, or what is wrong with the API or its answers:
     ApiUnavailableError, ApiUnauthorizedError, ApiRefusedError, AnswerNotJsonError, AnswerTruncatedError,
     AnswerTooLargeError, AnswerShapeError, AnswersIncompleteError, PageRepeatedError, TotalChangedError,
-    TooManyPagesError, HostNotAllowedError, SecretUnreadableError, ExtractionTakenError.
+    TooManyPagesError, HostNotAllowedError, HeaderMismatchError, SecretUnreadableError, ExtractionTakenError.
     """
     request = Request.model_validate(event)
+    deployed = pipeline(request.pipeline)
     raw = Objects(settings().raw_bucket)
 
     def extract(source: AnySource, request: Request, now: datetime) -> Delivery:
@@ -51,11 +52,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             raise TypeError(f"plan_http plans sources of kind 'http', not {source.from_!r}")
         with Http(source, Secrets(), settings().endpoints) as fetch:
             seconds = context.get_remaining_time_in_millis() / 1000
-            return extract_http(source, request, now, raw=raw, fetch=fetch, clock=_Clock(), seconds=seconds)
+            return extract_http(
+                source,
+                request,
+                now,
+                dataset=deployed.dataset(request.dataset),
+                raw=raw,
+                fetch=fetch,
+                clock=_Clock(),
+                seconds=seconds,
+            )
 
     planned = plan(
         request,
-        pipeline(request.pipeline),
+        deployed,
         raw=raw,
         lake=Objects(settings().lake_bucket),
         code_version=code_version(),

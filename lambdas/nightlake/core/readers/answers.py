@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from nightlake.core.errors import JsonSyntaxError
 from nightlake.core.header import check_header, extra_names, source_names
 from nightlake.core.http_answer import Answer, Span, find
+from nightlake.core.http_columns import split_columns
 from nightlake.core.http_source import ANSWER, REQUEST, HttpSource
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import json_record
@@ -58,12 +59,7 @@ class _Beside:
     values: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        names = source_names(self.source, self.dataset)
-        self.names = {name: path for name, path in names.items() if path.startswith((REQUEST, ANSWER))}
-        here = tuple(column for column in self.dataset.columns if column.name not in self.names)
-        mappings = tuple(ColumnMapping(column=column.name, source=names[column.name]) for column in here)
-        self.of_records = self.dataset.model_copy(update={"columns": here})
-        self.source_of_records = self.source.model_copy(update={"columns": mappings})
+        self.source_of_records, self.of_records, self.names = split_columns(self.source, self.dataset)
 
     @property
     def paths(self) -> tuple[str, ...]:
