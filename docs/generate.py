@@ -102,6 +102,13 @@ def template_differences() -> str:
     return differences_table()
 
 
+def alarms() -> str:
+    """The alarms of the template."""
+    from infra.alarm_list import alarms_table
+
+    return alarms_table()
+
+
 def contract_words() -> str:
     """What the words of the standard mean in a contract."""
     from contract_reference import contract_words
@@ -144,6 +151,7 @@ def _measured(row: Mapping[str, Any]) -> str:
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
+    "alarms": alarms,
     "api routes": api_routes,
     "athena": athena,
     "benchmark": benchmark,
