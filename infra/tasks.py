@@ -118,7 +118,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="Whether an API has answered for a day, its answers landed, and their shards",
         timeout=_LONG,
         kind="http",
-        objects=_PLANS,
+        objects=(*_PLANS, Objects("lake", ("runs/*/validation/*",))),
         lists=("raw", "lake"),
     ),
     "plan_postgres": Task(

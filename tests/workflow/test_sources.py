@@ -228,7 +228,7 @@ def test_a_source_that_nobody_can_explain_is_given_up_with_its_error_told_as_it_
     assert (ended.status, ended.error) == ("FAILED", "SourceRejectedError")
     assert tries(night, "validate") == [1]
     (alert,) = night.alerts()
-    assert alert["Subject"] == "Nightlake: sales has a rejected source, given up"
+    assert alert["Subject"] == "Nightlake: sales: transactions was rejected, given up"
     assert "was rejected with rows for 2026-11-20, and nobody could explain it: SomeBug" in alert["Message"]
     assert alert["Message"].endswith("Cause: transactions: too few rows. Look at quarantine")
 

@@ -35,6 +35,10 @@ class TransientError(NightlakeError):
     """Base of the errors that every Lambda Task of a state machine must retry by name; never raised itself."""
 
 
+class AwsUnavailableError(TransientError):
+    """Raised when AWS throttles, fails or does not answer for longer than its client tries. Retrying helps."""
+
+
 class InvalidInputError(NightlakeError):
     """Raised when what started an execution has unknown or wrong fields. Retrying does not help."""
 

@@ -66,6 +66,11 @@ def run(pipeline: str, day: date, run_id: str) -> str:
     return f"runs/{pipeline}/{day.isoformat()}/{run_id}/"
 
 
+def runs(pipeline: str, day: date) -> str:
+    """The prefix of what all runs of a day write about themselves."""
+    return f"runs/{pipeline}/{day.isoformat()}/"
+
+
 def plan(pipeline: str, day: date, run_id: str, dataset: str, attempt: int, *, cutting: int = 0) -> str:
     """All shards of one source, as JSON; `cutting` is the round of the plan."""
     return f"{run(pipeline, day, run_id)}plans/{dataset}-{attempt}{_round(cutting)}.json"
@@ -88,6 +93,11 @@ def failure(pipeline: str, day: date, run_id: str, dataset: str, fingerprint: st
 def validation(pipeline: str, day: date, run_id: str, dataset: str) -> str:
     """The newest verdict on one source."""
     return f"{run(pipeline, day, run_id)}validation/{dataset}.json"
+
+
+def is_validation(key: str, dataset: str) -> bool:
+    """Whether a key below `runs` is that of a verdict on the dataset."""
+    return key.endswith(f"/validation/{dataset}.json")
 
 
 def across_audit(pipeline: str, day: date, run_id: str) -> str:

@@ -15,7 +15,7 @@ from nightlake.core.errors import SourceChangedError, SourceNotReadyError
 from nightlake.core.http_source import HttpSource
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.shard import REUSABLE_FOR, Plan, Receipt, Shard, SourceObject, fingerprint
+from nightlake.core.shard import REUSABLE_FOR, Plan, Receipt, Shard, SourceObject, Validation, fingerprint
 from nightlake.core.source import S3Source
 from nightlake.core.sources import AnySource
 from nightlake.core.store import ObjectNotFoundError, Store
@@ -81,7 +81,7 @@ def plan(
     SourceChangedError.
     """
     source, dataset = pipeline.source(request.dataset), pipeline.dataset(request.dataset)
-    delivery = _delivery(source, request, raw, extract, now)
+    delivery = _delivery(source, _knowing(request, source, pipeline, lake), raw, extract, now)
     if delivery.missing:
         return Planned(wait_seconds=_wait(request, source, delivery, now))
     if delivery.digest == request.previous:
@@ -152,6 +152,23 @@ def put_shards(lake: Store, key: str, shards: Sequence[Shard]) -> None:
     """Write what the Distributed Map reads."""
     lines = "".join(f"{shard.model_dump_json()}\n" for shard in shards)
     lake.put(key, lines.encode(), content_type="application/jsonl")
+
+
+def _knowing(request: Request, source: AnySource, pipeline: Pipeline, lake: Store) -> Request:
+    """The request with the delivery that the newest run of the day rejected, so that an API is asked anew.
+
+    Objects and tables are what they are; what an API once answered would be taken, and rejected, for ever.
+    """
+    if request.previous is not None or not isinstance(source, HttpSource):
+        return request
+    written = lake.list(layout.runs(request.pipeline, request.date))
+    verdicts = [info for info in written if layout.is_validation(info.key, request.dataset)]
+    newest = max(verdicts, key=lambda info: info.modified, default=None)
+    if newest is None:
+        return request
+    verdict = lake.get_model(newest.key, Validation)
+    same = verdict.contract_hash == pipeline.contract_hash
+    return request.model_copy(update={"previous": verdict.delivery}) if same and verdict.problems else request
 
 
 def _delivery(source: AnySource, request: Request, raw: Store, extract: Extract | None, now: datetime) -> Delivery:

@@ -187,7 +187,7 @@ class Validation(Frozen):
 
     `rounds` counts how often shards were cut anew; `delivery` is the digest that the verdict is about, None where
     something broke that another try with the same objects may mend. `samples` are some refused rows of a rejected
-    source in words, nothing private in them.
+    source in words, nothing private in them. `contract_hash` says by which contract it was judged.
     """
 
     dataset: str
@@ -196,6 +196,7 @@ class Validation(Frozen):
     attempt: int
     rounds: int = 0
     delivery: str | None = None
+    contract_hash: str = ""
     status: Literal["good", "rejected"]
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()

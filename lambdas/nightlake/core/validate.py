@@ -106,6 +106,7 @@ def validate(request: Request, pipeline: Pipeline, places: Places, *, code_versi
         attempt=request.attempt,
         rounds=plan.round,
         delivery=plan.delivery if len(given) == len(receipts) else None,
+        contract_hash=pipeline.contract_hash,
         status="rejected" if problems else "good",
         problems=bounded(problems, _MAX_FINDINGS),
         warnings=bounded(chain(plan.warnings, rules.warnings(), drift.warnings()), _MAX_FINDINGS),

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from nightlake.adapters.outage import outage
 from nightlake.core.metrics import NAMESPACE, Measured
 from nightlake.core.payload import EVENT_LIMIT_BYTES, RESULT_LIMIT_BYTES, check_size
 from nightlake.handlers.settings import settings
@@ -26,7 +27,8 @@ def task(function: Handler) -> Handler:
 
     Every line that it logs names pipeline, date, run and dataset as far as the event does, and a `correlation_id`: the
     run, which all functions of a night share, or else the request. An error is logged with its stack and raised.
-    Raises PayloadTooLargeError when the event or the result would not fit through Step Functions.
+    Raises PayloadTooLargeError when the event or the result would not fit through Step Functions, AwsUnavailableError
+    for whatever an outage of AWS is told by.
     """
 
     @logger.inject_lambda_context(clear_state=True)
@@ -41,6 +43,8 @@ def task(function: Handler) -> Handler:
             check_size(result, what="The result", limit=RESULT_LIMIT_BYTES)
         except Exception as error:
             logger.exception("Task failed", error=type(error).__name__)
+            if (passes := outage(error)) is not None:
+                raise passes from error
             raise
         return result
 
