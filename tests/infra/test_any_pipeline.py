@@ -1,10 +1,13 @@
 """A pipeline is data: a big, weekly, slow one with an unlucky name deploys and alarms as rightly as sales does."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
+from any_kinds import of_kinds
 from aws_cdk import App
+from nightlake.core.http_source import BearerAuth, HttpSource
 from nightlake.core.pipeline import Pipeline, Schedule
 
 from infra.stacks import add_stage
@@ -12,19 +15,40 @@ from infra.stacks import add_stage
 MANAGED_POLICY_BYTES = 6_144
 INLINE_POLICY_BYTES = 10_240
 MANAGED_POLICIES_OF_A_ROLE = 10
+TEMPLATE_BYTES = 1_000_000
+TEMPLATE_RESOURCES = 500
 
 
 @pytest.fixture(scope="module")
 def big(pipelines: tuple[Pipeline, ...]) -> Pipeline:
-    """100 datasets of 200 columns, weekly, with a day's time to be ready, called like the API."""
-    (sales,) = pipelines
+    """100 datasets of 200 columns from 30 APIs, weekly, with a day's time to be ready, called like the query API."""
+    sales = next(each for each in pipelines if each.name == "sales")
     column = next(column for column in sales.datasets[0].columns if column.name not in sales.datasets[0].primary_key)
     columns = tuple(column.model_copy(update={"name": f"column_{number}"}) for number in range(200))
     datasets = tuple(
         sales.datasets[0].model_copy(update={"name": f"dataset_{number}", "columns": columns}) for number in range(100)
     )
     weekly = Schedule(cron="0 3 ? * MON *", timezone="UTC")
-    return sales.model_copy(update={"name": "api", "datasets": datasets, "schedule": weekly, "latency_minutes": 1_440})
+    (api,) = of_kinds(sales, "http").sources
+    assert isinstance(api, HttpSource)
+    sources = tuple(
+        api.model_copy(
+            update={
+                "dataset": f"dataset_{number}",
+                "auth": BearerAuth(by="bearer", secret=f"apis/of-somebody/{number}"),
+            }
+        )
+        for number in range(30)
+    )
+    return sales.model_copy(
+        update={
+            "name": "api",
+            "datasets": datasets,
+            "sources": sources,
+            "schedule": weekly,
+            "latency_minutes": 1_440,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +73,19 @@ def test_policies_stay_below_what_iam_takes(resources: dict[str, Any]) -> None:
     }
     limits = {"AWS::IAM::Policy": INLINE_POLICY_BYTES, "AWS::IAM::ManagedPolicy": MANAGED_POLICY_BYTES}
     assert {name: size for name, (kind, size) in sizes.items() if size > limits[kind]} == {}
-    managed = [name for name, (kind, _) in sizes.items() if kind == "AWS::IAM::ManagedPolicy"]
-    assert len(managed) <= MANAGED_POLICIES_OF_A_ROLE
+    managed = Counter(
+        json.dumps(role)
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::ManagedPolicy"
+        for role in each["Properties"]["Roles"]
+    )
+    assert managed
+    assert max(managed.values()) <= MANAGED_POLICIES_OF_A_ROLE
+
+
+def test_the_template_is_one_that_cloudformation_takes(resources: dict[str, Any]) -> None:
+    assert len(json.dumps({"Resources": resources}, indent=1).encode()) < TEMPLATE_BYTES
+    assert len(resources) < TEMPLATE_RESOURCES
 
 
 def test_a_small_pipeline_beside_it_still_names_its_tables(resources: dict[str, Any]) -> None:
