@@ -7,18 +7,23 @@ The roles of the state machines are derived from their definitions; tests/infra/
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from nightlake.core import layout
+from nightlake.core.contract import load_pipelines
+from nightlake.core.cron import last_firing
+from nightlake.core.dates import business_date
+from nightlake.core.pipeline import Pipeline
 
 from local.aws import GRANTS_USED, Endpoint
 
 pytestmark = pytest.mark.e2e
 
-UNIT = Path(__file__).resolve().parents[1] / "unit"
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "tests" / "unit"
 
 BY_SERVICES = {
     ("kms:Decrypt", ""): "S3 asks KMS in the caller's name; the emulator encrypts nothing",
@@ -131,6 +136,12 @@ def good(nightlake: Any, nights: None) -> Callable[..., Answer]:
         return answer
 
     return run
+
+
+@pytest.fixture
+def sales() -> Pipeline:
+    """The pipeline as it is deployed."""
+    return next(each for each in load_pipelines(ROOT / "pipelines") if each.name == "sales")
 
 
 @pytest.fixture
@@ -266,6 +277,33 @@ def test_garbage_collection_frees_what_a_dead_night_held(
     holder = forgotten_lock(layout.date_lock("sales", date(1999, 1, 1)))
     good("gc", "sales", "--keep", "2")
     assert holder() is None
+
+
+def test_the_watchdog_sees_who_holds_the_night_and_that_a_run_of_it_has_ended(
+    cloud: Endpoint, outputs: dict[str, str], sales: Pipeline, forgotten_lock: Callable[[str], Callable[[], Any]]
+) -> None:
+    due = last_firing(sales.schedule.cron, timezone=sales.schedule.timezone, now=datetime.now(UTC))
+    assert due is not None
+    schedule = sales.schedule.model_dump()
+    since = json.dumps({"schedule": schedule, "since": "2017-01-01T00:00:00Z"})
+    cloud.client("s3").put_object(Bucket=outputs["LakeBucket"], Key=layout.watch("sales"), Body=since.encode())
+
+    def look() -> Answer:
+        answer = cloud.client("lambda").invoke(FunctionName="nightlake-local-watchdog", Payload=b'{"source": "test"}')
+        assert "FunctionError" not in answer
+        loaded: Answer = json.load(answer["Payload"])
+        return next(seen for seen in loaded["watched"] if seen["pipeline"] == "sales")
+
+    day = business_date(due, offset_days=sales.business_date.offset_days, timezone=sales.business_date.timezone)
+    holder = forgotten_lock(layout.date_lock("sales", day))
+    seen = look()
+    assert (seen["started"], seen["ended"]) == (True, True)
+
+    key = layout.trigger("sales", due.isoformat())
+    cloud.client("s3").put_object(Bucket=outputs["LakeBucket"], Key=key, Body=json.dumps(holder()).encode())
+    seen = look()
+    assert (seen["started"], seen["ended"]) == (True, True)
+    cloud.client("s3").delete_object(Bucket=outputs["LakeBucket"], Key=key)
 
 
 def test_every_grant_of_every_function_is_needed(

@@ -203,7 +203,8 @@ def bucket(environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("bucket")
 def test_every_pipeline_is_watched_and_measured(lambda_context: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert watchdog.handler({"source": "aws.events"}, lambda_context) == {"watched": ["sales"]}
+    (seen,) = watchdog.handler({"source": "aws.events"}, lambda_context)["watched"]
+    assert (seen["pipeline"], seen["due"]) == ("sales", None)
     deployments, line = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
     assert (deployments["stage"], deployments["Deployments"]) == ("dev", [0.0])
     assert (line["stage"], line["pipeline"], line["NotStarted"]) == ("dev", "sales", [0.0])

@@ -15,7 +15,8 @@ from nightlake.handlers.task import emit, logger, task
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Event: EventBridge's, of the clock or of a change of the stack; result: `{watched}` or `{deployment}`.
+    """Event: EventBridge's, of the clock or of a change of the stack; result: `{watched: [core.watchdog.Watch]}` or
+    `{deployment}`.
 
     Raises what S3 and Step Functions raise; the next look is five minutes later.
     """
@@ -30,4 +31,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         level = logger.warning if seen.not_started or seen.not_finished else logger.info
         level("Night watched", **seen.model_dump(mode="json"))
     emit([deployments(0), *map(watch_metrics, watched)])
-    return {"watched": [seen.pipeline for seen in watched]}
+    return {"watched": [seen.model_dump(mode="json") for seen in watched]}
