@@ -90,6 +90,8 @@ def test_own_headers_replace_ours() -> None:
     [
         ("gzip", gzip.compress(b"[1]")),
         ("GZIP", gzip.compress(b"[1]")),
+        ("gzip", gzip.compress(b"[") + gzip.compress(b"1]")),
+        ("gzip", gzip.compress(b"[1]") + bytes(512)),
         ("deflate", zlib.compress(b"[1]")),
         ("deflate", zlib.compress(b"[1]")[2:-4]),
         ("identity", b"[1]"),
@@ -115,11 +117,11 @@ BOMB = gzip.compress(b"0" * (64 << 20))
         (reply(b"no gzip at all", "Content-Encoding: gzip"), AnswerTruncatedError),
         (reply(b"[1]", "Content-Encoding: br"), AnswerNotJsonError),
         (reply(b"0" * 5000), AnswerTooLargeError),
+        (reply(b"4000\r\n" + b"0" * 0x4000 + b"\r\n", "Transfer-Encoding: chunked", length=-1), AnswerTooLargeError),
         (reply(BOMB, "Content-Encoding: gzip"), AnswerTooLargeError),
         (reply(zlib.compress(b"0" * (64 << 20)), "Content-Encoding: deflate"), AnswerTooLargeError),
         ([reply(b"[1", length=10), 1.0], ApiUnavailableError),
         ([1.0], ApiUnavailableError),
-        ([reply(b"[", length=100), *[0.05, b"1"] * 99], ApiUnavailableError),
     ],
 )
 def test_what_is_no_whole_answer_has_a_name(said: Reply, error: type[Exception]) -> None:
@@ -127,6 +129,60 @@ def test_what_is_no_whole_answer_has_a_name(said: Reply, error: type[Exception])
         ask(http)
     assert str(raised.value).startswith(URL)
     assert "a=b" not in str(raised.value)
+
+
+def test_what_is_packed_may_come_byte_by_byte() -> None:
+    packed = gzip.compress(b"[") + gzip.compress(b"1]")
+    pieces = [bytes([byte]) for byte in packed]
+    assert b"".join(http_api._unpacked(iter(pieces), "gzip", where="x")) == b"[1]"
+
+
+def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_api, "answer_seconds", lambda _source: 0.3)
+    trickle = [reply(b"[", length=1000), *[part for _ in range(200) for part in (b"1", 0.02)]]
+    with api(trickle, timeout_seconds=30) as (http, _), pytest.raises(ApiUnavailableError, match="too slowly"):
+        ask(http)
+
+
+def test_headers_that_never_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_api, "answer_seconds", lambda _source: 0.3)
+    trickle = [b"HTTP/1.1 200 OK\r\n", *[part for _ in range(200) for part in (b"X: 1\r\n", 0.02)]]
+    with api(trickle, timeout_seconds=30) as (http, _), pytest.raises(ApiUnavailableError):
+        ask(http)
+
+
+def test_a_header_that_stands_twice_is_one_list() -> None:
+    with api(reply(b"[]", 'Link: </a>; rel="prev"', 'Link: </b>; rel="next"')) as (http, _):
+        assert ask(http).headers["link"] == '</a>; rel="prev", </b>; rel="next"'
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "3, 3", "1e3"])
+def test_a_strange_length_is_survived(length: str) -> None:
+    said = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n[1]".encode()
+    with api(said) as (http, _):
+        assert ask(http).body == b"[1]"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 1000 + b"\r\n[]",
+        b"HTTP/1.1 abc\r\n\r\n[]",
+        b"[]",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+    ],
+)
+def test_what_is_no_http_is_not_available(said: bytes) -> None:
+    with api(said) as (http, _), pytest.raises(ApiUnavailableError):
+        ask(http)
+
+
+@pytest.mark.parametrize("path", ["/x y", "/\u00e9?\u00fc=\u20ac", "/%2f?a=%zz", "/?", "", "?a=b", "//x"])
+def test_a_strange_address_is_asked_for(path: str) -> None:
+    with api(reply()) as (http, server):
+        assert ask(http, f"{API}{path}").body == b"[]"
+    assert len(server.heard) == 1
 
 
 def test_a_secret_in_an_address_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,16 +3,17 @@
 import json
 import logging
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
-from socket import SOCK_STREAM, gaierror, getaddrinfo
-from threading import Lock
+from socket import SHUT_RDWR, SOCK_STREAM, gaierror, getaddrinfo, socket
+from threading import Lock, Timer
 from time import monotonic
 from typing import Any, Final, NoReturn, Protocol
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import urllib3
-from urllib3.connection import HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength, ProtocolError, SSLError
 
@@ -25,17 +26,17 @@ from nightlake.core.errors import (
     HostNotAllowedError,
 )
 from nightlake.core.http_caller import told
-from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest
+from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest, answer_seconds
 from nightlake.core.http_source import BearerAuth, HeaderAuth, HttpSource, OAuth2Auth, QueryAuth
 
 HIDDEN: Final = "***"
 _CHUNK: Final = 1 << 16
 _CONNECT_SECONDS: Final = 10.0
-_ANSWER_TIMES: Final = 10  # so many times `timeout_seconds` may a whole answer take
 _MARGIN_SECONDS: Final = 60.0  # a token is asked for again so long before it expires
 _LIFE_SECONDS: Final = 300.0  # of a token that does not say
 _TOKEN_BYTES: Final = 1 << 20
-_SHORTEST_HIDDEN: Final = 6  # characters; less would hide what is no secret
+_SHORTEST_HIDDEN: Final = 8  # characters; less would hide what is no secret, and so would what might be a number
+_GZIP: Final = b"\x1f\x8b"
 _OK: Final = 200
 _CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
@@ -77,7 +78,35 @@ def _address(host: str, port: int) -> str:
     return found[0]
 
 
-class _Connection(HTTPSConnection):
+class _Bounded(HTTPConnection):
+    """Does not wait for ever for an answer to begin, as it would when its headers came byte by byte."""
+
+    def __init__(self, *options: Any, answer_seconds: float, **named: Any) -> None:
+        super().__init__(*options, **named)
+        self._seconds = answer_seconds
+        self._given_up = False
+
+    def getresponse(self) -> Any:
+        timer = Timer(self._seconds, self._give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            answer = super().getresponse()
+        finally:
+            timer.cancel()
+        if self._given_up:
+            answer.close()
+            raise TimeoutError
+        return answer
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        if self.sock is not None:
+            with suppress(OSError):
+                socket.shutdown(self.sock, SHUT_RDWR)  # not that of TLS, which is being used
+
+
+class _Verified(_Bounded, HTTPSConnection):
     """Connects to an address that was looked at, never to one that is looked up again."""
 
     def _new_conn(self) -> Any:
@@ -88,8 +117,12 @@ class _Connection(HTTPSConnection):
             self._dns_host = name
 
 
-class _Pool(HTTPSConnectionPool):
-    ConnectionCls = _Connection
+class _VerifiedPool(HTTPSConnectionPool):
+    ConnectionCls = _Verified
+
+
+class _LocalPool(HTTPConnectionPool):
+    ConnectionCls = _Bounded
 
 
 class Http(Fetch):
@@ -103,6 +136,7 @@ class Http(Fetch):
         self._secrets = secrets
         self._endpoints = dict(endpoints or {})
         self._own = _origin(source.url)
+        self._seconds = answer_seconds(source)
         self._pools: dict[str, HTTPConnectionPool] = {}
         self._lock, self._pool_lock = Lock(), Lock()
         self._said: frozenset[str] = frozenset()
@@ -164,7 +198,7 @@ class Http(Fetch):
         return key
 
     def _remember(self, secret: str) -> None:
-        if len(secret) >= _SHORTEST_HIDDEN:
+        if len(secret) >= _SHORTEST_HIDDEN and not secret.isdigit():
             self._said = self._said | {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1]}
 
     def _access_token(self, auth: OAuth2Auth, *, renew: bool) -> str:
@@ -207,7 +241,7 @@ class Http(Fetch):
     ) -> HttpAnswer:
         """One request and its answer; no error tells the address, which may hold a secret."""
         timeout = self._source.timeout_seconds
-        until = monotonic() + _ANSWER_TIMES * timeout
+        until = monotonic() + self._seconds
         pool, target = self._pool(url), url.removeprefix(_origin(url))
         try:
             answer = pool.urlopen(
@@ -224,7 +258,7 @@ class Http(Fetch):
         except HTTPError as error:
             _unavailable(error, where)
         try:
-            names = {name.lower(): value for name, value in answer.headers.items()}
+            names = {name.lower(): answer.headers[name] for name in answer.headers}
             pieces = _unpacked(_pieces(answer, until, where), names.get("content-encoding", ""), where=where)
             content = bytearray()
             for piece in pieces:
@@ -245,7 +279,7 @@ class Http(Fetch):
         origin = _origin(url)
         with self._pool_lock:
             if origin not in self._pools:
-                self._pools[origin] = _new_pool(self._endpoints.get(origin, origin), self._endpoints)
+                self._pools[origin] = _new_pool(self._endpoints.get(origin, origin), self._endpoints, self._seconds)
             return self._pools[origin]
 
 
@@ -255,13 +289,13 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _new_pool(origin: str, endpoints: Mapping[str, str]) -> HTTPConnectionPool:
+def _new_pool(origin: str, endpoints: Mapping[str, str], seconds: float) -> HTTPConnectionPool:
     parts = urlsplit(origin)
     if parts.scheme == "https":
-        return _Pool(str(parts.hostname), parts.port, maxsize=16)
+        return _VerifiedPool(str(parts.hostname), parts.port, maxsize=16, answer_seconds=seconds)
     if origin not in endpoints.values():
         raise HostNotAllowedError(f"{origin} is not https; nothing is asked in clear text")
-    return HTTPConnectionPool(str(parts.hostname), parts.port, maxsize=16)
+    return _LocalPool(str(parts.hostname), parts.port, maxsize=16, answer_seconds=seconds)
 
 
 def _field(text: str | None, name: str) -> str | None:
@@ -286,30 +320,37 @@ def _unpacked(pieces: Iterator[bytes], encoding: str, *, where: str) -> Iterator
     """The bytes of a body, a bounded piece at a time however well they were packed."""
     match encoding.strip().lower():
         case "" | "identity":
-            yield from pieces
-            return
+            return pieces
         case "gzip" | "x-gzip":
-            bits = zlib.MAX_WBITS | 16
-        case "deflate":
-            bits = zlib.MAX_WBITS
+            return _inflated(pieces, lambda _first: zlib.MAX_WBITS | 16, where)
+        case "deflate":  # some leave out the header of zlib
+            return _inflated(
+                pieces, lambda first: zlib.MAX_WBITS if first & 0x0F == zlib.DEFLATED else -zlib.MAX_WBITS, where
+            )
         case other:
             raise AnswerNotJsonError(
                 f"{where} answers in the encoding {other!r}, nobody asked for; ask the API's owner"
             )
-    unpacker = zlib.decompressobj(bits)
-    begun = False
-    for piece in pieces:
-        if bits == zlib.MAX_WBITS and not begun and piece[0] & 0x0F != zlib.DEFLATED:
-            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # some leave out the header of zlib
-        begun, rest = True, piece
-        while rest and not unpacker.eof:
-            try:
+
+
+def _inflated(pieces: Iterator[bytes], bits: Callable[[int], int], where: str) -> Iterator[bytes]:
+    """`bits` says by its first byte how a body is packed; one of gzip may have several members."""
+    unpacker, rest = None, b""
+    try:
+        for piece in pieces:
+            rest += piece
+            while rest:
+                if unpacker is None or (unpacker.eof and rest.startswith(_GZIP)):
+                    unpacker = zlib.decompressobj(bits(rest[0]))
+                elif unpacker.eof:
+                    rest = rest if _GZIP.startswith(rest) else b""  # behind the end some fill up with zeros
+                    break
                 yield unpacker.decompress(rest, _CHUNK)
-            except zlib.error as error:
-                raise AnswerTruncatedError(f"{where} answers damaged {encoding} ({error}); it is tried again") from None
-            rest = unpacker.unconsumed_tail
-    if begun and not unpacker.eof:
-        raise AnswerTruncatedError(f"{where} ends in the middle of its {encoding}; it is tried again")
+                rest = unpacker.unconsumed_tail or unpacker.unused_data
+    except zlib.error as error:
+        raise AnswerTruncatedError(f"{where} answers what is packed wrongly ({error}); it is tried again") from None
+    if unpacker is not None and not unpacker.eof:
+        raise AnswerTruncatedError(f"{where} ends in the middle of what it packed; it is tried again")
 
 
 def _unavailable(error: HTTPError, where: str) -> NoReturn:

@@ -30,9 +30,9 @@ from nightlake.core.header import check_header
 from nightlake.core.http_answer import Answer, Span, decode, find
 from nightlake.core.http_caller import NOT_FOUND, Caller, PausedError, told
 from nightlake.core.http_columns import split_columns
-from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest
+from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest, answer_seconds
 from nightlake.core.http_pages import Trail, counted, first_url, next_url, numbered_url, value_paths
-from nightlake.core.http_source import HttpSource, LinkedPages, NumberedPages, OffsetPages
+from nightlake.core.http_source import CursorPages, HttpSource, LinkedPages, NumberedPages, OffsetPages
 from nightlake.core.http_text import filled
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset
@@ -42,7 +42,7 @@ from nightlake.core.store import PreconditionFailedError, Store
 
 LAND_BYTES: Final = 16 << 20
 _LAND_SECONDS: Final = 120
-_RESERVE_SECONDS: Final = 240  # of a function's time, for the answers that are still under way and for Plan itself
+_RESERVE_SECONDS: Final = 200  # of a function's time, for landing and for Plan itself: below what is "near its timeout"
 _AT_ONCE_BYTES: Final = 64 << 20
 _ANEW: Final = 2
 _GOES_ON_FOR: Final = timedelta(hours=6)  # a day that is put together from answers of different hours is none
@@ -132,9 +132,9 @@ def extract_http(
     if found is not None and found.digest != request.previous:
         return found
     folder, progress, etag = folders.open(now)
-    until = clock.seconds() + seconds - min(_RESERVE_SECONDS, seconds / 3)
+    until = clock.seconds() + max(seconds / 3, seconds - _RESERVE_SECONDS - answer_seconds(source))
     while True:
-        caller = Caller(source, fetch, clock, now)
+        caller = Caller(source, fetch, clock, now, until=until)
         work = _Extraction(
             source,
             request,
@@ -165,7 +165,7 @@ class _Folders:
         self._prefix = layout.extractions(request.pipeline, request.dataset, request.date)
         self._request = request
         asked = source.model_dump_json(include={"url", "query", "headers", "each", "pages", "records", "layout"})
-        self._asked = hashlib.sha256(asked.encode()).hexdigest()[:_HEX]
+        self._asked = _digest(asked)
         self._keys = [info.key for info in raw.list(self._prefix)]
 
     def _numbers(self) -> list[int]:
@@ -207,6 +207,10 @@ class _Folders:
             ours = progress.run_id == self._request.run_id
             return folder, progress if ours else progress.model_copy(update={"run_id": run_id, "since": since}), etag
         return self.next(), Progress(asked=self._asked, run_id=run_id, since=since, began_at=since), None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX]
 
 
 class _Extraction:
@@ -341,7 +345,7 @@ class _Extraction:
                 values=value_paths(self._source),
                 where=where,
             )
-            if found.columns:
+            if self._source.layout == "columns" and found.records.kind == "object":
                 check_header([*found.columns], self._columns.source, self._columns.dataset, where=where)
         except (AnswerShapeError, AnswerNotJsonError, AnswerTruncatedError, HeaderMismatchError) as error:
             kept = self._keep_refused(request, answer, text)
@@ -385,7 +389,7 @@ class _Extraction:
             where=where,
         )
         self._check_pages(trail, following, where)
-        self._trail = trail.model_copy(update={"next": following})
+        self._trail = trail.model_copy(update={"next": following, "asked": self._asked(trail, request, following)})
         self._largest = max(self._largest, len(got.text))
         line = self._envelope(request, got.answer, got.text, found.count, got.at)
         self._lines.append(line)
@@ -397,14 +401,24 @@ class _Extraction:
         if self._source.pages is None or not got.found.count:
             return trail.seen
         span = got.found.records
-        text = got.text[span.start : span.end].encode("utf-8", "surrogatepass")
-        digest = hashlib.sha256(text).hexdigest()[:_HEX]
+        digest = _digest(got.text[span.start : span.end])
         if digest in trail.seen:
             raise PageRepeatedError(
                 f"{where} has the very records of page {trail.seen.index(digest) + 1}; see whether the API knows the "
                 "parameters of `pages`"
             )
         return (*trail.seen, digest)
+
+    def _asked(self, trail: Trail, request: HttpRequest, following: str | None) -> tuple[str, ...]:
+        """Digests of the addresses of all pages, where an answer says the next one: it may lead in a circle."""
+        if not isinstance(self._source.pages, CursorPages | LinkedPages):
+            return ()
+        asked = (*trail.asked, _digest(request.url))
+        if following is not None and _digest(following) in asked:
+            raise PageRepeatedError(
+                f"{told(request)} leads to page {asked.index(_digest(following)) + 1} again; ask the API's owner"
+            )
+        return asked
 
     def _check_pages(self, trail: Trail, following: str | None, where: str) -> None:
         pages = self._source.pages

@@ -1,5 +1,6 @@
 """Asks an API with patience: no faster than it allows, again where that helps, later where it says so."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -27,6 +28,7 @@ _REDIRECTS: Final = 5
 _BACKOFF_SECONDS: Final = 1.0
 _SHORT_SECONDS: Final = 20.0  # waited for here; a longer wait is Step Functions', which is not paid by the second
 _TOO_MANY: Final = 429
+_LONGEST_SECONDS: Final = 7 * 86_400.0
 _BUSY: Final = frozenset({_TOO_MANY, 503})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _UNAUTHORIZED: Final = frozenset({401, 403})
@@ -55,8 +57,11 @@ class _BusyError(Exception):
 class Caller:
     """Asks one API for one extraction; may be used by several threads at once."""
 
-    def __init__(self, source: HttpSource, fetch: Fetch, clock: Clock, now: datetime) -> None:
-        """`now` is the time when it begins."""
+    def __init__(
+        self, source: HttpSource, fetch: Fetch, clock: Clock, now: datetime, *, until: float = math.inf
+    ) -> None:
+        """`now` is the time when it begins; nothing is tried again after second `until`."""
+        self._until = until
         self._source = source
         self.fetch = fetch
         self.clock = clock
@@ -79,20 +84,22 @@ class Caller:
         """
         waited = 0.0
         for attempt in range(1, TRIES + 1):
-            last = attempt == TRIES
             try:
                 return read(*self._follow(request, may_end=may_end))
             except _BusyError as busy:
                 seconds = self._backoff(attempt) if busy.seconds is None else busy.seconds
                 waited += seconds
-                if last or waited > _SHORT_SECONDS:
+                if self._is_last(attempt) or waited > _SHORT_SECONDS:
                     raise PausedError(str(busy), busy.seconds) from None
             except (ApiUnavailableError, AnswerTruncatedError):
-                if last:
+                if self._is_last(attempt):
                     raise
                 seconds = self._backoff(attempt)
             self.clock.sleep(seconds)
         raise AssertionError
+
+    def _is_last(self, attempt: int) -> bool:
+        return attempt == TRIES or self.clock.seconds() >= self._until
 
     def _backoff(self, attempt: int) -> float:
         return _BACKOFF_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self.clock.jitter())
@@ -155,21 +162,20 @@ class Caller:
             return self._seconds(after)
         reset = headers.get("x-ratelimit-reset", "")
         if headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
-            return max(0.0, int(reset) - self.now.timestamp())
+            return min(max(0.0, float(reset) - self.now.timestamp()), _LONGEST_SECONDS)
         return None
 
     def _seconds(self, after: str) -> float | None:
         """What a Retry-After asks for: seconds, or a date."""
         text = after.strip()
         if text.isascii() and text.isdigit():
-            return float(text)
+            return min(float(text), _LONGEST_SECONDS)
         try:
             until = parsedate_to_datetime(text)
-        except ValueError:
+            seconds = ((until if until.tzinfo else until.replace(tzinfo=UTC)) - self.now).total_seconds()
+        except (ValueError, TypeError, IndexError, OverflowError):
             return None
-        if until.tzinfo is None:
-            until = until.replace(tzinfo=UTC)
-        return max(0.0, (until - self.now).total_seconds())
+        return min(max(0.0, seconds), _LONGEST_SECONDS)
 
 
 def told(request: HttpRequest) -> str:

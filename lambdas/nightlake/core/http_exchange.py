@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from nightlake.core.http_source import HttpSource
+
 
 @dataclass(frozen=True)
 class HttpRequest:
@@ -43,6 +45,11 @@ class Fetch(Protocol):
 
     def official(self, url: str) -> str:
         """The address as the API has it, where a stand-in answered with its own."""
+
+
+def answer_seconds(source: HttpSource) -> float:
+    """How long one answer may take as a whole, from its question to its last byte."""
+    return max(120.0, 1.2 * source.timeout_seconds)
 
 
 class Clock(Protocol):

@@ -22,7 +22,7 @@ class Trail(Frozen):
     """How far one item of `each` was read: `page` pages of `records` records; `next` is the address of the next page.
 
     `total` and `last` are the numbers of all records and all pages, where answers say them; `seen` are digests of the
-    records of every page.
+    records of every page, `asked` of the addresses of those that another page leads to.
     """
 
     item: int = 0
@@ -32,6 +32,7 @@ class Trail(Frozen):
     last: int | None = None
     next: str | None = None
     seen: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 def first_url(source: HttpSource, day: date, item: Mapping[str, str | int | float]) -> str:
