@@ -55,10 +55,11 @@ synth: setup  ## the templates of STAGE, offline, nag clean
 test: setup lint  ## lint, then every test; starts a local AWS of its own
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-bench: setup  ## conversion beside five others and beside a Lambda's network card; the local Athena beside plain DuckDB
+bench: setup  ## conversion beside five others and a network card; a table beside COPY; the local Athena beside plain DuckDB
 	$(BIN)/python benchmarks/convert.py
 	$(BIN)/python benchmarks/card.py
 	$(BIN)/python benchmarks/athena_scan.py
+	$(BIN)/python benchmarks/postgres.py
 
 lint: setup  ## ruff, mypy strict, nightlake check
 	$(BIN)/ruff format --check --quiet .

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
 RDS_CERTIFICATES: Final = "/opt/rds-ca.pem"  # of the layer
-BATCH_BYTES: Final = 4 << 20
+BATCH_BYTES: Final = 8 << 20
 _PEM: Final = "-----BEGIN CERTIFICATE-----"
 _CHARACTERS: Final = 500
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-_AHEAD: Final = 16  # batches of some 4 MiB: what comes while a core writes a row group
+_AHEAD: Final = 8  # batches of some 8 MiB: what comes while a core writes a row group
 
 
 @dataclass(frozen=True)
