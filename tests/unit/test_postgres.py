@@ -6,15 +6,18 @@ import random
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import boto3
+import psycopg
 import pytest
 from live_table import COLUMNS, CREATE, DAY, EVENTS, Live, source
+from moto import mock_aws
 from nightlake.core.column_type import parse
 from nightlake.core.errors import (
     BalanceError,
@@ -37,6 +40,7 @@ from nightlake.core.pipeline import Column
 from nightlake.core.postgres_session import Session
 from nightlake.core.readers.table import read_table
 from nightlake.core.table import arrow_type
+from nightlake.handlers import convert_postgres, databases, plan_postgres
 
 from local import tls
 from local.sources import postgres
@@ -406,6 +410,23 @@ def test_what_is_open_from_before_the_days_end_is_named_with_its_pid(
     assert live.plan(TODAY).ready
 
 
+def test_sessions_that_the_role_may_not_see_are_told_and_waited_for_when_they_have_written(live: Live) -> None:
+    other = f"writer_{live.dbname}"
+    live.run(f"CREATE ROLE {other} LOGIN PASSWORD 'x'", f"GRANT ALL ON events TO {other}")
+    reader(live)
+    with psycopg.connect(live.server.conninfo(live.dbname), user=other, password="x") as connection:  # type: ignore[arg-type]
+        connection.execute("SELECT 1")
+        rules = {each.rule: each.reason for each in live.night().warnings}
+        assert rules["postgres.hidden_sessions"].startswith("1 sessions of other roles cannot be seen")
+        connection.execute("INSERT INTO events VALUES (1, now())")
+        with pytest.raises(SourceNotReadyError, match="for a time that this role may not see"):
+            live.plan()
+    live.run(f"GRANT pg_read_all_stats TO reader_{live.dbname}")
+    with psycopg.connect(live.server.conninfo(live.dbname), user=other, password="x") as connection:  # type: ignore[arg-type]
+        connection.execute("INSERT INTO events VALUES (1, now())")
+        assert live.plan().ready  # it began long after the day
+
+
 # Values
 
 TYPES = {
@@ -738,6 +759,61 @@ def test_nothing_can_be_written_through_a_session(live: Live) -> None:
         live.database.session(live.source) as session,
     ):
         session.rows("INSERT INTO events VALUES (1, now()) RETURNING id")
+
+
+# The Tasks
+
+
+@pytest.fixture
+def tasks(
+    live: Live, environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Buckets and a secret of a stage whose one pipeline reads the table."""
+    contracts = tmp_path / "shop"
+    contracts.mkdir()
+    (contracts / "shop.json").write_text(live.pipeline.model_dump_json(by_alias=True))
+    environment(
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        CONTRACTS=str(contracts),
+        DATABASES=json.dumps({"app": {"secret_name": "app", "port": live.server.port}}),
+    )
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        for name in ("raw", "lake", "quarantine"):
+            boto3.client("s3").create_bucket(
+                Bucket=f"nightlake-dev-{name}-123456789012-eu-west-1",
+                CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+            )
+        text = json.dumps({**live.credentials(), "port": 1, "engine": "postgres"})  # settings go before
+        boto3.client("secretsmanager").create_secret(Name="app", SecretString=text)
+        databases.secrets.cache_clear()
+        yield
+        databases.secrets.cache_clear()
+
+
+@pytest.mark.usefixtures("tasks")
+def test_the_tasks_plan_and_convert_a_day(live: Live, lambda_context: Any) -> None:
+    fill(live, -3, 30)
+    request = {"pipeline": "shop", "dataset": "events", "date": str(DAY), "run_id": "r", "attempt": 0}
+
+    planned = plan_postgres.handler({**request, "scheduled_at": None, "previous": None}, lambda_context)
+    body = boto3.client("s3").get_object(Bucket="nightlake-dev-lake-123456789012-eu-west-1", Key=planned["shard_file"])[
+        "Body"
+    ]
+    (shard,) = map(json.loads, body.read().splitlines())
+    done = convert_postgres.handler({"shard": shard, "run_id": "r"}, lambda_context)
+
+    assert (planned["ready"], planned["shards"], done["rows"]) == (True, 1, 24)
+
+
+@pytest.mark.usefixtures("tasks")
+def test_a_database_that_the_stage_has_not_is_named(live: Live, environment: Any, lambda_context: Any) -> None:
+    environment(DATABASES=json.dumps({"other": {"secret_name": "x"}}))
+    request = {"pipeline": "shop", "dataset": "events", "date": str(DAY), "run_id": "r", "attempt": 0}
+
+    with pytest.raises(DatabaseSecretError, match=r"no database 'app' \(it has: other\)"):
+        plan_postgres.handler({**request, "scheduled_at": None, "previous": None}, lambda_context)
 
 
 # TLS

@@ -249,7 +249,7 @@ SELECT to_char(clock_timestamp(), {_ISO}) AS now, pg_is_in_recovery() AS standby
 _OPEN: Final = f"""
 SELECT 'pid ' || pid::text AS who, application_name::text AS application, to_char(xact_start, {_ISO}) AS since
 FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'nightlake'
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND coalesce(application_name, '') <> 'nightlake'
   AND (xact_start < {{end}} OR xact_start IS NULL AND backend_xid IS NOT NULL)
   AND coalesce(backend_type, '') NOT IN ('autovacuum worker', 'walsender')
 UNION ALL
