@@ -89,17 +89,20 @@ class Caller:
             except _BusyError as busy:
                 seconds = self._backoff(attempt) if busy.seconds is None else busy.seconds
                 waited += seconds
-                if self._is_last(attempt) or waited > _SHORT_SECONDS:
+                if attempt == TRIES or waited > _SHORT_SECONDS or self._late:
                     raise PausedError(str(busy), busy.seconds) from None
-            except (ApiUnavailableError, AnswerTruncatedError):
-                if self._is_last(attempt):
+            except (ApiUnavailableError, AnswerTruncatedError) as error:
+                if attempt == TRIES:
                     raise
+                if self._late:
+                    raise PausedError(str(error), 1.0) from None
                 seconds = self._backoff(attempt)
             self.clock.sleep(seconds)
         raise AssertionError
 
-    def _is_last(self, attempt: int) -> bool:
-        return attempt == TRIES or self.clock.seconds() >= self._until
+    @property
+    def _late(self) -> bool:
+        return self.clock.seconds() >= self._until
 
     def _backoff(self, attempt: int) -> float:
         return _BACKOFF_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self.clock.jitter())
