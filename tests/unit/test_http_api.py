@@ -275,6 +275,19 @@ def test_a_token_is_got_once_and_anew_when_it_is_refused() -> None:
     assert http.hide("pass/word first-token") == "*** ***"
 
 
+def test_a_client_says_who_it_is_in_the_other_way_where_the_first_is_refused() -> None:
+    def serve(heard: bytes) -> bytes:
+        if b"Authorization: Basic bWU6cGFzcyUyRndvcmQ=\r\n" in heard and heard.endswith(
+            b"\r\n\r\ngrant_type=client_credentials&scope=read+all"
+        ):
+            return reply(b'{"access_token": "token-1"}')
+        return reply() if b"Bearer token-1" in heard else reply(b'{"error": "invalid_client"}', status="401 No")
+
+    with api(serve, auth=OAUTH, secrets=CLIENT) as (http, server):
+        assert ask(http).body == b"[]"
+    assert len(server.heard) == 3
+
+
 def test_a_token_that_is_over_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(http_api, "monotonic", lambda: now[0])

@@ -3,6 +3,7 @@
 import json
 import logging
 import zlib
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
@@ -38,7 +39,7 @@ _TOKEN_BYTES: Final = 1 << 20
 _SHORTEST_HIDDEN: Final = 8  # characters; less would hide what is no secret, and so would what might be a number
 _GZIP: Final = b"\x1f\x8b"
 _OK: Final = 200
-_CLIENT_ERROR: Final = 400
+_NO_CLIENT: Final = frozenset({400, 401})
 _SERVER_ERROR: Final = 500
 _TOO_MANY: Final = 429
 
@@ -210,18 +211,16 @@ class Http(Fetch):
     def _granted(self, auth: OAuth2Auth, *, renew: bool) -> tuple[str, float]:
         """A new access token, and until when it is used."""
         text = self._secrets.read(auth.secret, again=renew)
-        names = ("client_id", "client_secret")
-        form = {name: self._usable(auth.secret, name, _field(text, name)) for name in names}
-        form |= {"grant_type": "client_credentials"} | ({"scope": auth.scope} if auth.scope else {})
-        host = urlsplit(auth.token_url).hostname
-        answer = self._exchange(
-            "POST",
-            auth.token_url,
-            {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
-            limit=_TOKEN_BYTES,
-            where=f"https://{host}, which gives tokens,",
-            body=urlencode(form).encode(),
+        client, secret = (
+            self._usable(auth.secret, name, _field(text, name)) for name in ("client_id", "client_secret")
         )
+        form = {"grant_type": "client_credentials"} | ({"scope": auth.scope} if auth.scope else {})
+        answer = self._ask_for_token(auth, {"client_id": client, "client_secret": secret, **form}, {})
+        if answer.status in _NO_CLIENT:  # the other way to say who asks, RFC 6749, 2.3.1
+            pair = b64encode(f"{quote(client, safe='')}:{quote(secret, safe='')}".encode()).decode()
+            self._remember(pair)
+            answer = self._ask_for_token(auth, form, {"Authorization": f"Basic {pair}"})
+        host = urlsplit(auth.token_url).hostname
         if answer.status == _TOO_MANY or answer.status >= _SERVER_ERROR:
             raise ApiUnavailableError(f"{host}, which gives tokens, answers {answer.status}; it is tried again")
         try:
@@ -235,6 +234,16 @@ class Http(Fetch):
             )
         self._remember(token)
         return token, monotonic() + max(life - _MARGIN_SECONDS, life / 2)
+
+    def _ask_for_token(self, auth: OAuth2Auth, form: Mapping[str, str], headers: Mapping[str, str]) -> HttpAnswer:
+        return self._exchange(
+            "POST",
+            auth.token_url,
+            {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded", **headers},
+            limit=_TOKEN_BYTES,
+            where=f"https://{urlsplit(auth.token_url).hostname}, which gives tokens,",
+            body=urlencode(form).encode(),
+        )
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], *, limit: int, where: str, body: bytes | None = None
