@@ -19,6 +19,7 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.run_record import RunRecord, SourceRecord
 from nightlake.core.watchdog import Watch, deployments, watch_metrics
 
+ROOT = Path(__file__).parents[2]
 SERIES = Path(__file__).parent / "series"
 SCENARIOS = sorted(file.stem for file in SERIES.glob("*.yaml"))
 PREFIX = "nightlake-dev-"
@@ -191,3 +192,5 @@ def test_every_metric_of_our_own_is_one_that_our_functions_emit(stage: Stage) ->
     }
     assert len(shown) > len(looked_at) / 2
     assert (looked_at | shown) - emitted == set()
+    page = (ROOT / "docs" / "alarms.md").read_text()
+    assert [name for name, _ in sorted(emitted, key=str) if f"`{name}`" not in page] == []
