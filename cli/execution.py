@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from nightlake.core.calls import TRANSITIONS
+from nightlake.core.graph_words import service
 from nightlake.core.shard_bill import CHILD_TRANSITIONS
 from rich.markup import escape
 
@@ -162,12 +163,17 @@ def _calls(events: Sequence[Any], children: int) -> Mapping[str, int]:
     """The execution's start and each state, and each child's start and state, which calls a function."""
     entered = sum("stateEnteredEventDetails" in event for event in events)
     services = Counter(
-        event["taskScheduledEventDetails"]["resourceType"].removeprefix("aws-sdk:")
-        for event in events
-        if "taskScheduledEventDetails" in event
+        _service(event["taskScheduledEventDetails"]) for event in events if "taskScheduledEventDetails" in event
     )
     services["lambda"] += children
     return {TRANSITIONS: 1 + entered + CHILD_TRANSITIONS * children, **services}
+
+
+def _service(scheduled: Mapping[str, str]) -> str:
+    """AWS tells the service apart from the action; the local AWS tells the ARN of both."""
+    resource = scheduled["resource"]
+    told = resource.startswith("arn:")
+    return service({"Resource": resource}) if told else scheduled["resourceType"].removeprefix("aws-sdk:")
 
 
 def _times(events: Sequence[Any]) -> Iterator[StateTime]:

@@ -112,6 +112,16 @@ def test_a_night_publishes_the_day_to_the_cent(first: Answer, sold: Sums, publis
     assert {state["name"] for state in first["states"]} >= {"Prepare", "Convert transactions", "Seal", "Publish"}
 
 
+def test_a_night_calls_no_more_than_is_reckoned(first: Answer, good: Callable[..., Answer]) -> None:
+    reckoned = good("cost", "sales", "--gb", "0.001")
+    more = sum(source["shards"] for source in first["sources"]) - reckoned["shards"]
+    calls, bound = first["calls"], reckoned["calls"]
+    assert 0 < calls["transitions"] <= bound["transitions"] + 2 * more
+    assert 0 < calls["lambda"] <= bound["lambda"] + more
+    assert 0 < calls["glue"] <= bound["glue"]
+    assert 0 < calls["athena"] <= bound["athena"]
+
+
 def test_a_night_makes_the_tables_of_contract_merges_and_views(
     first: Answer, cloud: Endpoint, outputs: dict[str, str]
 ) -> None:

@@ -98,15 +98,17 @@ def test_states_are_told_once_and_timed_in_all(told: io.StringIO) -> None:
     ]  # fmt: skip
 
 
-def scheduled(service: str) -> dict[str, Any]:
-    return {"taskScheduledEventDetails": {"resourceType": service}, "timestamp": BEGAN}
+def scheduled(kind: str, resource: str) -> dict[str, Any]:
+    return {"taskScheduledEventDetails": {"resourceType": kind, "resource": resource}, "timestamp": BEGAN}
 
 
 def test_transitions_and_calls_are_counted_with_retries_and_children(told: io.StringIO) -> None:
-    tasks = [scheduled(service) for service in ("lambda", "lambda", "aws-sdk:glue", "athena")]
+    tasks = [scheduled("lambda", "invoke"), scheduled("lambda", "arn:aws:states:::lambda:invoke")]
+    tasks += [scheduled("aws-sdk:glue", "getTable"), scheduled("states", "arn:aws:states:::aws-sdk:glue:getTable")]
+    tasks += [scheduled("athena", "startQueryExecution.sync")]
     ended = follow(States([[entered("Prepare", 0), *tasks, exited("Prepare", 1)]], status="SUCCEEDED"), ARN)
     # Two Maps of five children each: a start and a state, which calls a function.
-    assert ended.calls == {"transitions": 1 + 1 + 2 * 10, "lambda": 2 + 10, "glue": 1, "athena": 1}
+    assert ended.calls == {"transitions": 1 + 1 + 2 * 10, "lambda": 2 + 10, "glue": 2, "athena": 1}
 
 
 def test_a_failure_is_told_in_its_own_words_and_an_answer_is_none(told: io.StringIO) -> None:
