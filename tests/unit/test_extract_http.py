@@ -167,6 +167,14 @@ def test_a_day_is_replayed_without_asking_again_until_its_delivery_was_rejected(
     assert world.rows(first) == world.rows(second) == [(1,)]
 
 
+def test_a_person_can_have_a_day_asked_for_again() -> None:
+    world = World(source(), Api(lambda _: answer([{"id": 1}])))
+    first = world.extract()
+    world.raw.delete(["p/t/2025/05/09/0001/manifest.json"])
+    second = world.extract()
+    assert (len(world.api.requests), second.digest != first.digest) == (2, True)
+
+
 def test_another_question_is_asked_anew() -> None:
     world = World(source(), Api(lambda _: answer([{"id": 1}])))
     world.extract()

@@ -93,7 +93,7 @@ class Manifest(Frozen):
 class Progress(Frozen):
     """How far an extraction is. `since` is when the run `run_id` first looked, `not_before` what the API asked for.
 
-    It is not the first one when all pages had to be read `anew`; one that is `given_up` nobody goes on with.
+    It is not the first one when all pages had to be read `anew`; one that has `ended` nobody goes on with.
     """
 
     asked: str
@@ -101,7 +101,7 @@ class Progress(Frozen):
     since: str
     began_at: str
     anew: int = 0
-    given_up: bool = False
+    ended: bool = False
     not_before: str | None = None
     objects: tuple[Landed, ...] = ()
     trail: Trail = Trail()
@@ -150,7 +150,7 @@ def extract_http(
         try:
             return work.run()
         except (TotalChangedError, AnswersIncompleteError):
-            work.give_up()
+            work.end()
             if progress.anew >= _ANEW:
                 raise
         folder, etag = folders.next(), None
@@ -202,7 +202,7 @@ class _Folders:
             if found is None or f"{folder}{_MANIFEST}" in self._keys or found[0].asked != self._asked:
                 break
             progress, etag = found
-            if progress.given_up or datetime.fromisoformat(progress.began_at) + _GOES_ON_FOR < now:
+            if progress.ended or datetime.fromisoformat(progress.began_at) + _GOES_ON_FOR < now:
                 break
             ours = progress.run_id == self._request.run_id
             return folder, progress if ours else progress.model_copy(update={"run_id": run_id, "since": since}), etag
@@ -278,9 +278,9 @@ class _Extraction:
         self._land()
         return self._finish()
 
-    def give_up(self) -> None:
-        """Let nobody go on here: the data moved while it was read."""
-        self._progress = self._progress.model_copy(update={"given_up": True})
+    def end(self) -> None:
+        """Let nobody go on here: it is complete, or the data moved while it was read."""
+        self._progress = self._progress.model_copy(update={"ended": True})
         self._save()
 
     def _told_trail(self) -> str:
@@ -494,4 +494,5 @@ class _Extraction:
             objects=self._progress.objects,
         )
         self._raw.put_model(f"{self._folder}{_MANIFEST}", manifest)
+        self.end()
         return manifest.delivery
