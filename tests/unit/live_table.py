@@ -3,7 +3,8 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -234,6 +235,14 @@ class Live:
     def ids(self) -> Counter[int]:
         """How often every id is published."""
         return Counter(row["id"] for row in self.published())
+
+    @contextmanager
+    def as_it_was(self) -> Iterator[None]:
+        """Another run meanwhile: the one that was begun goes on afterwards."""
+        nights = self.nights
+        self.nights += 100
+        yield
+        self.nights = nights
 
     def refused(self, receipts: Sequence[Receipt]) -> list[dict[str, Any]]:
         """The refused rows of these receipts."""

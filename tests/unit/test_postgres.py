@@ -28,6 +28,7 @@ from nightlake.core.errors import (
     DatabaseUnavailableError,
     HeaderMismatchError,
     LockTimeoutError,
+    OverlapPublishedError,
     PermissionDeniedError,
     QueryFailedError,
     QueryTimeoutError,
@@ -340,6 +341,24 @@ def test_a_shard_whose_rows_were_published_since_plan_is_planned_again(live: Liv
 
     with pytest.raises(SourceChangedError, match="plan again"):
         live.convert(live.shards(planned)[0])
+
+
+def test_of_two_dates_that_read_the_same_rows_at_once_the_later_one_is_not_published(live: Live) -> None:
+    live.source = source(overlap_minutes=60)
+    fill(live, 0, 30)
+    tomorrow = DAY + timedelta(days=1)
+    planned = live.plan(tomorrow)
+    for shard in live.shards(planned):
+        live.convert(shard)  # takes 23, which nobody has published
+    assert live.validate(planned, tomorrow).status == "good"
+    with live.as_it_was():
+        live.night(DAY)  # takes 23, too
+
+    with pytest.raises(OverlapPublishedError, match=f"rerun {tomorrow}"):
+        live.publish(planned, tomorrow)
+
+    live.night(tomorrow)
+    assert live.ids() == dict.fromkeys(range(31), 1)
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,10 @@ class SealedFilesChangedError(NightlakeError):
     """Raised when a prefix holds other files than those that were sealed and audited. Rerun the date."""
 
 
+class OverlapPublishedError(NightlakeError):
+    """Raised when another date published rows of an overlap after this run had read them. Rerun the date."""
+
+
 class PublishContendedError(TransientError):
     """Raised when HEAD moved away from every attempt to publish. Retrying helps: it starts from the newest HEAD."""
 

@@ -12,15 +12,21 @@ A retry of a run that has published finds its snapshot among those that HEAD kee
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import count
 from typing import Any, Final
 
 from nightlake.core import layout, lock
-from nightlake.core.errors import PublishContendedError, RunSupersededError, SealedFilesChangedError
+from nightlake.core.errors import (
+    OverlapPublishedError,
+    PublishContendedError,
+    RunSupersededError,
+    SealedFilesChangedError,
+)
 from nightlake.core.history import TRIES, advanced, find_head, move_head
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Column
+from nightlake.core.published_keys import files_of_others, published_digest
 from nightlake.core.snapshot import (
     Head,
     Partition,
@@ -50,7 +56,8 @@ def publish(
     """The snapshot that this run published, now or in an attempt before.
 
     Raises RunSupersededError when the run does not hold its date's lock, SealedFilesChangedError when files are not
-    what was sealed, PublishContendedError when HEAD moved away from every try.
+    what was sealed, OverlapPublishedError when rows were read that another run has published meanwhile,
+    PublishContendedError when HEAD moved away from every try.
     """
     for _ in range(TRIES):
         found = find_head(store, pipeline)
@@ -170,6 +177,7 @@ class _Build:
         return tuple(after[name] for name in sorted(after))
 
     def _table(self, sealed: SealedTable, before: PublishedTable | None) -> PublishedTable:
+        self._refuse_taken(sealed, before)
         prefix = layout.sealed(self.pipeline, sealed.table, self.run_id)
         self._refuse_others(prefix, [found.file for found in sealed.files], _listed(self.store, prefix))
         own: dict[date, list[PublishedFile]] = {}
@@ -191,6 +199,19 @@ class _Build:
                 sorted((*kept, *(partition for partition in built if partition)), key=lambda partition: partition.day)
             ),
         )
+
+    def _refuse_taken(self, sealed: SealedTable, before: PublishedTable | None) -> None:
+        """Rows that two nights read were left to the one that had published them when the other read."""
+        if sealed.beside is None:
+            return
+        since, until = map(datetime.fromisoformat, (sealed.beside.since, sealed.beside.until))
+        partitions = before.partitions if before else ()
+        files = files_of_others(self.store, partitions, self.day, since=since, until=until)
+        if published_digest(files) != sealed.beside.digest:
+            raise OverlapPublishedError(
+                f"Another run published rows of {sealed.table} that {self.day} reads, too, after this run had read "
+                f"them; rerun {self.day}, and run dates that follow each other one after the other"
+            )
 
     def _partition(
         self, table: str, day: date, own: Sequence[PublishedFile], before: Partition | None, at_once: int

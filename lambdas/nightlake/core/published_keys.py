@@ -1,7 +1,7 @@
 """The keys of rows that other business dates have published: a row that is read by two nights is taken by one."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +10,7 @@ from nightlake.core.api.ranged_file import Budget, RangedFile
 from nightlake.core.errors import SourceChangedError
 from nightlake.core.history import find_head
 from nightlake.core.pipeline import Dataset
-from nightlake.core.snapshot import PartitionManifest, PublishedFile, Snapshot
+from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, Snapshot
 from nightlake.core.store import ObjectNotFoundError, Store
 from nightlake.core.table import PRIVATE_SUFFIX
 
@@ -25,23 +25,24 @@ _UNLIMITED: Final = 1 << 62
 def published_by_others(
     lake: Store, pipeline: str, dataset: Dataset, day: date, *, since: datetime, until: datetime
 ) -> tuple[PublishedFile, ...]:
-    """The published files of those days that other business dates than `day` have brought, in the order of their keys.
+    """The published files of those days that other business dates than `day` have brought; see `files_of_others`."""
+    head = find_head(lake, pipeline)
+    tables = lake.get_model(head[0].key, Snapshot).tables if head else ()
+    name = table_of_keys(dataset)
+    partitions = [partition for table in tables if table.table == name for partition in table.partitions]
+    return files_of_others(lake, partitions, day, since=since, until=until)
+
+
+def files_of_others(
+    lake: Store, partitions: Iterable[Partition], day: date, *, since: datetime, until: datetime
+) -> tuple[PublishedFile, ...]:
+    """The files of these partitions that hold rows of those days and other business dates, in the order of their names.
 
     `since` and `until` are aware; a watermark lies on a day in UTC, or on the clocks of its source.
     """
-    head = find_head(lake, pipeline)
-    if head is None:
-        return ()
     first, last = since.astimezone(UTC).date() - timedelta(days=1), until.astimezone(UTC).date() + timedelta(days=1)
-    name = _table(dataset)
-    partitions = [
-        partition
-        for table in lake.get_model(head[0].key, Snapshot).tables
-        if table.table == name
-        for partition in table.partitions
-        if first <= partition.day <= last and set(partition.contributions) - {day}
-    ]
-    manifests = (lake.get_model(partition.manifest, PartitionManifest) for partition in partitions)
+    near = (each for each in partitions if first <= each.day <= last and set(each.contributions) - {day})
+    manifests = (lake.get_model(partition.manifest, PartitionManifest) for partition in near)
     files = (file for manifest in manifests for file in manifest.files if file.contribution != day)
     return tuple(sorted(files, key=_name))
 
@@ -56,7 +57,7 @@ def _name(file: PublishedFile) -> str:
     return file.key.rpartition("/")[2]
 
 
-def _table(dataset: Dataset) -> str:
+def table_of_keys(dataset: Dataset) -> str:
     """The table that has all columns of the key."""
     private = any(column.private for column in dataset.columns if column.name in dataset.primary_key)
     return dataset.name + PRIVATE_SUFFIX if private else dataset.name

@@ -14,9 +14,12 @@ from nightlake.core.catalog import Catalog, conform
 from nightlake.core.drift import evolved
 from nightlake.core.errors import SealedFilesChangedError, SourceRejectedError, StagedFileChangedError
 from nightlake.core.parallel import each
-from nightlake.core.pipeline import Pipeline
+from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.published_keys import table_of_keys
 from nightlake.core.shard import Receipt, StagedFile, Validation
-from nightlake.core.snapshot import PublishedFile, SealedFile, SealedTable
+from nightlake.core.snapshot import Beside, PublishedFile, SealedFile, SealedTable
+from nightlake.core.sources import AnySource
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
 from nightlake.core.table import Table, empty_location, tables
 
@@ -65,6 +68,7 @@ def seal(
                     table=table,
                     private=table.name != validation.dataset,
                     files=[file for file in files if file.table == table.name],
+                    beside=_beside(table, datasets[validation.dataset], sources[validation.dataset], receipts),
                     workers=workers,
                 )
             )
@@ -87,6 +91,7 @@ def seal_table(
     table: Table,
     private: bool,
     files: Sequence[StagedFile],
+    beside: Beside | None = None,
     workers: int = WORKERS,
 ) -> SealedTable:
     """Seal the files of one table, of a source or of a merge, and let the staging database's table read them.
@@ -114,10 +119,21 @@ def seal_table(
         columns=table.columns,
         hidden=table.hidden,
         files=tuple(_sealed(file, found[key], contribution=day) for key, file in sorted(wanted.items())),
+        beside=beside,
     )
     store.put_model(layout.sealed_table(pipeline.name, day, run_id, table.name), sealed)
     _read_sealed(store, catalog, pipeline, staging_database=staging_database, day=day, run_id=run_id, table=table)
     return sealed
+
+
+def _beside(table: Table, dataset: Dataset, source: AnySource, receipts: Iterable[Receipt]) -> Beside | None:
+    """What the rows were read beside, where those of other business dates were left out."""
+    if not isinstance(source, PostgresSource) or not source.partitions_by_watermark or not dataset.primary_key:
+        return None
+    part = next((receipt.shard.part for receipt in receipts if receipt.shard.part is not None), None)
+    if part is None or table.name != table_of_keys(dataset):
+        return None
+    return Beside(since=part.since, until=part.until, digest=part.published)
 
 
 def _read_sealed(

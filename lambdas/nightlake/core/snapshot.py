@@ -23,14 +23,29 @@ class SealedFile(Frozen):
     file: PublishedFile
 
 
+class Beside(Frozen):
+    """What other business dates had published from `since` until `until` (ISO 8601, aware) when rows were read.
+
+    `digest` is the one of `core.published_keys`: rows that were there were not taken again.
+    """
+
+    since: str
+    until: str
+    digest: str
+
+
 class SealedTable(Frozen):
-    """What one run sealed of one table; `columns` and `hidden` as in `core.table.Table`."""
+    """What one run sealed of one table; `columns` and `hidden` as in `core.table.Table`.
+
+    Its rows are right beside what others had published, if they were read so.
+    """
 
     table: str
     private: bool
     columns: tuple[Column, ...]
     hidden: tuple[str, ...] = ()
     files: tuple[SealedFile, ...]
+    beside: Beside | None = None
 
 
 class PartitionManifest(Frozen):

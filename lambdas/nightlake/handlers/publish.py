@@ -19,8 +19,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: `{pipeline, date, run_id, contract_hash}`; result: `{snapshot, parent, tables: [{table, rows,
     partitions}]}`, the rows and partitions of the tables as they are now.
 
-    Raises PipelineNotDeployedError, RunSupersededError, SealedFilesChangedError, PublishContendedError or
-    ProjectionError; after the last one the night is published, and only the catalog lags behind.
+    Raises PipelineNotDeployedError, RunSupersededError, SealedFilesChangedError, OverlapPublishedError,
+    PublishContendedError or ProjectionError; after the last one the night is published, and only the catalog lags
+    behind.
     """
     store = Objects(settings().lake_bucket)
     snapshot = publish(
