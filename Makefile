@@ -3,7 +3,9 @@ PYTHON ?= python3
 STAGE ?= local
 PIPELINE ?= sales
 # The night of `make run`: a day of the sample where the pipeline has one, else the day that the schedule would take.
-DATE ?= $(if $(filter sales,$(PIPELINE)),2017-06-12)
+SAMPLE_sales := 2017-06-12
+SAMPLE_activity := 2013-07-01
+DATE ?= $(SAMPLE_$(PIPELINE))
 BIN := .venv/bin
 SHELL := /bin/bash
 # Node 20 works; jsii's banner about its age would bury what matters.
@@ -37,9 +39,9 @@ node_modules/.installed: package-lock.json
 up: setup  ## start the local AWS
 	$(BIN)/nightlake up
 
-run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales (DATE=2017-06-12)
-ifeq ($(PIPELINE),sales)
-	@$(BIN)/nightlake seed sales --from $(DATE) --days 2
+run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales or activity (DATE=...)
+ifneq ($(SAMPLE_$(PIPELINE)),)
+	@$(BIN)/nightlake seed $(PIPELINE) --from $(DATE) --days 2
 else
 	-@$(BIN)/nightlake seed $(PIPELINE) $(if $(DATE),--from $(DATE))
 endif
@@ -58,6 +60,7 @@ test: setup lint  ## lint, then every test; starts a local AWS of its own
 bench: setup  ## conversion beside five others and a network card; a table beside COPY; the local Athena beside plain DuckDB
 	$(BIN)/python benchmarks/convert.py
 	$(BIN)/python benchmarks/card.py
+	$(BIN)/python benchmarks/postgres.py
 	$(BIN)/python benchmarks/athena_scan.py
 	$(BIN)/python benchmarks/postgres.py
 

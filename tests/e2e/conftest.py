@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local import aws
+from local import aws, world
 
 Template = dict[str, Any]
 Deploy = Callable[[str, Template], dict[str, str]]
@@ -39,6 +39,7 @@ def cloud(home: Path) -> Iterator[aws.Endpoint]:
     try:
         yield aws.start(home, port=0, iam=True, detached=False)
     finally:
+        world.forget(home)
         aws.clean(home)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import aws
+from local import aws, world
+from local.home import HOST
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -47,8 +48,9 @@ def test_the_first_commands_work_and_leave_nothing_running(tmp_path: Path) -> No
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
         with socket.socket() as probe:
-            assert probe.connect_ex((aws.HOST, endpoint.port)) != 0
+            assert probe.connect_ex((HOST, endpoint.port)) != 0
     finally:
+        world.forget(tmp_path)
         aws.clean(tmp_path)
 
 
@@ -67,4 +69,5 @@ def test_the_page_of_athena_says_what_works(tmp_path: Path) -> None:
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
     finally:
+        world.forget(tmp_path)
         aws.clean(tmp_path)

@@ -20,7 +20,7 @@ from nightlake.core.table import Table, arrow_schema, table_input, tables
 
 SQL: Final = Path(__file__).resolve().parents[2] / "sql"
 DATABASES: Final = Databases(served="served", staging="staging", quarantine="quarantine")
-_ZERO: Final = {"string": "", "date": date(2000, 1, 1), "timestamp": datetime(2000, 1, 1)}  # noqa: DTZ001 (as stored)
+_ZERO: Final = {"string": "", "boolean": False, "date": date(2000, 1, 1), "timestamp": datetime(2000, 1, 1)}  # noqa: DTZ001 (as stored)
 
 
 def sql_file(pipeline: str, kind: Kind, name: str) -> Path:
