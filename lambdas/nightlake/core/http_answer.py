@@ -19,6 +19,8 @@ _MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+Steps = tuple[str, ...]
+
 _CLOSING: Final = {"{": "}", "[": "]"}
 _SHOWN: Final = 200
 _NAMED: Final = 10
@@ -126,35 +128,39 @@ def excerpt(text: str) -> str:
     return shown.encode("ascii", "backslashreplace").decode()
 
 
+def _steps(path: str) -> Steps:
+    return tuple(path.split(".")) if path else ()
+
+
 class _Scan:
     """Walks the objects on the way to the paths, and steps over everything else."""
 
     def __init__(self, text: str, records: str, layout: str, values: frozenset[str], where: str) -> None:
         self._text = text
-        self._records = records
+        self._told = records
+        self._records = _steps(records)
         self._layout = layout
-        self._wanted = values
+        self._wanted = {_steps(path): path for path in values}
         self._where = where
         self._span: Span | None = None
         self._columns: dict[str, Span] = {}
         self._names: list[str] = []
         self._values: dict[str, Any] = {}
-        ways = {records, *values} - {""}
-        self._ways = {".".join(way.split(".")[:depth]) for way in ways for depth in range(1, way.count(".") + 1)}
-        self._ends = ways
+        self._ends = {self._records, *self._wanted}
+        self._ways = {path[:depth] for path in self._ends for depth in range(len(path))}
 
     def answer(self) -> Answer:
         at = self._blank(0)
-        end = self._value(at, "") if self._records == "" or self._text[at : at + 1] != "{" else self._walk(at, "")
+        end = self._value(at, ())
         after = self._blank(end)
         if after < len(self._text):
             raise json.JSONDecodeError("Extra data", self._text, after)
         if self._span is None:
             has = ", ".join(map(repr, self._names)) or "nothing that has a name"
-            raise self._shapeless(f"has no {self._records!r}, where its records should be: it has {has}")
+            raise self._shapeless(f"has no {self._told!r}, where its records should be: it has {has}")
         return Answer(self._span, self._columns, self._values)
 
-    def _walk(self, at: int, path: str) -> int:
+    def _walk(self, at: int, path: Steps) -> int:
         """Go through the object that begins there; where it ends."""
         seen = set[str]()
         at = self._blank(at + 1)
@@ -164,11 +170,11 @@ class _Scan:
             name, at = self._name(at)
             if not path and len(self._names) < _NAMED:
                 self._names.append(name)
-            here = f"{path}.{name}" if path else name
+            here = (*path, name)
             if here in self._ways or here in self._ends:
-                if here in seen:
-                    raise self._shapeless(f"has {here!r} twice")
-                seen.add(here)
+                if name in seen:
+                    raise self._shapeless(f"has {'.'.join(here)!r} twice")
+                seen.add(name)
             at = self._value(at, here)
             at = self._blank(at)
             if self._text[at : at + 1] == "}":
@@ -190,7 +196,7 @@ class _Scan:
             raise json.JSONDecodeError("Expecting ',' delimiter", self._text, at)
         return self._blank(at + 1)
 
-    def _value(self, at: int, path: str) -> int:
+    def _value(self, at: int, path: Steps) -> int:
         """Take, walk or step over the value; where it ends."""
         is_object = self._text[at : at + 1] == "{"
         if path == self._records:
@@ -200,13 +206,13 @@ class _Scan:
         else:
             end = self._skip(at)[1]
         if path in self._wanted:
-            self._values[path] = exact(self._text[at:end])
+            self._values[self._wanted[path]] = exact(self._text[at:end])
         return end
 
-    def _take(self, at: int, path: str) -> int:
+    def _take(self, at: int, path: Steps) -> int:
         """Note where the records are."""
         first = self._text[at : at + 1]
-        if first == "{" and (self._layout == "columns" or self._goes_on(path)):
+        if first == "{" and (self._layout == "columns" or path in self._ways):
             return self._object(at, path)
         value, end = self._skip(at)
         if first == "[" and self._layout == "rows":
@@ -217,27 +223,23 @@ class _Scan:
             self._span = Span(at, end, 0, "null")
         else:
             wanted = "list of objects" if self._layout == "rows" else "object of lists"
-            raise self._shapeless(f"has no {wanted} at {path or 'its top'!r}")
+            raise self._shapeless(f"has no {wanted} at {self._told or 'its top'!r}")
         return end
 
-    def _goes_on(self, path: str) -> bool:
-        """Whether other values lie within the records: that of a whole answer which is one record."""
-        return path == "" or path in self._ways
-
-    def _object(self, at: int, path: str) -> int:
+    def _object(self, at: int, path: Steps) -> int:
         if self._layout == "rows":
             end = self._walk(at, path)
             self._span = Span(at, end, 1, "object")
             return end
-        end = self._lists(at, path)
+        end = self._lists(at)
         counts = {span.count for span in self._columns.values()}
         if len(counts) > 1:
             told = ", ".join(f"{name!r} {span.count:,}" for name, span in self._columns.items())
-            raise self._shapeless(f"has columns of unequal length at {path or 'its top'!r}: {told}")
+            raise self._shapeless(f"has columns of unequal length at {self._told or 'its top'!r}: {told}")
         self._span = Span(at, end, counts.pop() if counts else 0, "object")
         return end
 
-    def _lists(self, at: int, path: str) -> int:
+    def _lists(self, at: int) -> int:
         """Note where each column is; where the object of them ends."""
         at = self._blank(at + 1)
         if self._text[at : at + 1] == "}":
@@ -246,7 +248,7 @@ class _Scan:
             name, at = self._name(at)
             value, end = self._skip(at)
             if self._text[at] != "[":
-                raise self._shapeless(f"has no list, which is a column, at {f'{path}.{name}' if path else name!r}")
+                raise self._shapeless(f"has no list, which is a column, at {f'{self._told}.{name}'!r}")
             if name in self._columns:
                 raise self._shapeless(f"has the column {name!r} twice")
             self._columns[name] = Span(at, end, len(value), "list")
