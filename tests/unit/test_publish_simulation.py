@@ -445,7 +445,7 @@ class Night:
             day=self.day,
             run_id=self.run_id,
             contract_hash=SHOP.contract_hash,
-            created_at=f"by {threading.get_ident()}",
+            created_at=f"2026-01-06T00:00:00.{threading.get_ident() % 10**6:06}Z",
             workers=1,
         )
         project(self.world.store, self.world.catalog, SHOP, database=DATABASES.served)
