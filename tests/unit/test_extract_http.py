@@ -284,7 +284,7 @@ def test_requests_begin_no_faster_than_declared() -> None:
         (answer({"data": []}), AnswerShapeError, "has no 'items'"),
         (answer([{"id": 1}]), AnswerShapeError, "has no 'items'"),
         (answer({"items": 5}), AnswerShapeError, "no list of objects"),
-        (answer({"items": None}), AnswerShapeError, "has null at 'items'"),
+        (answer({"items": None}), AnswerShapeError, "has null where its records should be ('items')"),
         (answer('{"items": [], "items": []}'), AnswerShapeError, "has 'items' twice"),
         (HttpAnswer(200, {"content-type": "text/json; charset=klingon"}, b"[]"), AnswerNotJsonError, "klingon"),
         (HttpAnswer(200, {"content-type": "a; charset=utf-16-le"}, b"[]]"), AnswerNotJsonError, "charset"),

@@ -370,7 +370,7 @@ class _Extraction:
         trail = trail if empty else counted(self._source, trail, found, where=where)
         if found.records.kind == "null" and not empty and trail.total != 0:
             raise AnswerShapeError(
-                f"{where} has null at {self._source.records!r}, where its records should be; ask the API's owner"
+                f"{where} has null where its records should be ({self._source.records!r}); ask the API's owner"
             )
         trail = trail.model_copy(
             update={

@@ -138,6 +138,7 @@ class _Scan:
     def __init__(self, text: str, records: str, layout: str, values: frozenset[str], where: str) -> None:
         self._text = text
         self._told = records
+        self._place = repr(records) if records else "its top"
         self._records = _steps(records)
         self._layout = layout
         self._wanted = {_steps(path): path for path in values}
@@ -223,7 +224,7 @@ class _Scan:
             self._span = Span(at, end, 0, "null")
         else:
             wanted = "list of objects" if self._layout == "rows" else "object of lists"
-            raise self._shapeless(f"has no {wanted} at {self._told or 'its top'!r}")
+            raise self._shapeless(f"has no {wanted} at {self._place}")
         return end
 
     def _object(self, at: int, path: Steps) -> int:
@@ -235,7 +236,7 @@ class _Scan:
         counts = {span.count for span in self._columns.values()}
         if len(counts) > 1:
             told = ", ".join(f"{name!r} {span.count:,}" for name, span in self._columns.items())
-            raise self._shapeless(f"has columns of unequal length at {self._told or 'its top'!r}: {told}")
+            raise self._shapeless(f"has columns of unequal length at {self._place}: {told}")
         self._span = Span(at, end, counts.pop() if counts else 0, "object")
         return end
 
