@@ -95,6 +95,8 @@ class Function(Construct):
             reserved_concurrent_executions=capacity.reserved_concurrency,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
+            # The runtime's own lines, too: of starts, ends and what a handler let through.
+            logging_format=lambda_.LoggingFormat.JSON,
             dead_letter_queue=self.dead_letters,
             # A night in flight finishes on the version it began with, also while the next one is deployed.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),

@@ -38,3 +38,19 @@ def test_the_clock_and_the_stack_wake_it(cloud: Endpoint) -> None:
     for rule in ("clock", "deployment"):
         (target,) = events.list_targets_by_rule(Rule=f"nightlake-local-watchdog-{rule}")["Targets"]
         assert ":function:nightlake-local-watchdog" in target["Arn"]
+
+
+@pytest.mark.usefixtures("outputs")
+def test_every_line_of_its_log_is_json(cloud: Endpoint, until: Callable[..., Any]) -> None:
+    cloud.client("lambda").invoke(FunctionName="nightlake-local-watchdog", Payload=b'{"source": "test"}')
+    logs = cloud.client("logs")
+
+    def lines() -> list[str]:
+        events = logs.filter_log_events(logGroupName="/aws/lambda/nightlake-local-watchdog")["events"]
+        return [each["message"] for each in events]
+
+    written = until(lines, lambda found: any("Night watched" in line for line in found))
+    # The emulator writes the runtime's own lines as text, whatever LogFormat says.
+    ours = [json.loads(line) for line in written if not line.startswith(("START ", "END ", "REPORT "))]
+    looks = [line for line in ours if line.get("message") == "Night watched"]
+    assert all(line["pipeline"] and line["correlation_id"] == line["function_request_id"] for line in looks)
