@@ -20,7 +20,7 @@ SUBSTITUTIONS: Final = frozenset(
     {
         *("AlertTopic", "DailyStateMachine", "LakeBucket", "Pipeline", "PipelineWorkgroup", "Region"),
         *("AuditAcrossFunction", "AuditMergeFunction", "CompleteFunction", "ConvertFunction", "DefineTableFunction"),
-        "ExplainFunction",
+        *("ConvertPostgresFunction", "ExplainFunction", "PlanHttpFunction", "PlanPostgresFunction"),
         *("PlanFunction", "PrepareFunction", "PublishFunction", "ReportFunction", "SealFunction", "StatementFunction"),
         "ValidateFunction",
     }
