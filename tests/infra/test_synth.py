@@ -102,7 +102,9 @@ def test_nobody_unknown_is_allowed_anything(template: Templates, stack: str) -> 
     allowed = [found for found in statements(template("prod", stack)) if found["Effect"] == "Allow"]
     assert allowed
     for statement in allowed:
-        assert statement.get("Principal") not in ("*", {"AWS": "*"}), statement
+        everybody = statement.get("Principal") in ("*", {"AWS": "*"})
+        ours = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+        assert not everybody or statement["Condition"] == ours, statement
         assert "NotPrincipal" not in statement, statement
 
 
