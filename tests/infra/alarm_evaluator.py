@@ -71,11 +71,11 @@ class Alarm:
 
     def points(self, series: Series, minute: int, spare: int) -> list[bool | None]:
         """Whether each period up to this minute breaches, oldest first; None where it has no data."""
-        data = series.get(self.metric, {})
-        return [
-            self._breaches([value for at, put in data.items() if end - self.minutes < at <= end for value in put])
-            for end in (minute - back * self.minutes for back in reversed(range(self.periods + spare)))
-        ]
+        data = series.get(self.metric)
+        if not data:
+            return [None] * (self.periods + spare)
+        ends = (minute - back * self.minutes for back in reversed(range(self.periods + spare)))
+        return [self._breaches(list(_values(data, range(end - self.minutes + 1, end + 1)))) for end in ends]
 
     def _breaches(self, values: Sequence[float]) -> bool | None:
         if not values:
@@ -109,6 +109,12 @@ class Alarm:
             return "INSUFFICIENT_DATA"
         # "Avoiding premature transitions": one that breaches is waited for until it is as old as `breaching` points.
         return "ALARM" if len(points) - points.index(True) >= self.breaching else before
+
+
+def _values(data: Mapping[int, Sequence[float]], period: range) -> Iterator[float]:
+    for at in period if len(period) < len(data) else data:
+        if at in period:
+            yield from data.get(at, ())
 
 
 @dataclass
