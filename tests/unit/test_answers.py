@@ -51,7 +51,7 @@ SCALARS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
     rows=st.lists(st.fixed_dictionaries(dict.fromkeys(TYPES, SCALARS)), min_size=1, max_size=6),
     indent=st.sampled_from([None, 1]),

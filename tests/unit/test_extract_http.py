@@ -91,7 +91,7 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Records, int], Callable[..., Htt
 IDS = dataset(id="bigint", name="string")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(
     way=st.sampled_from(sorted(WAYS)),
     names=st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=40),

@@ -24,7 +24,7 @@ def at(value: Any, path: str) -> Any:
     return reduce(lambda found, name: found[name], path.split(".") if path else [], value)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(value=VALUES, records=PATHS, other=PATHS, indent=st.sampled_from([None, 1]))
 def test_it_finds_what_a_parser_finds(value: Any, records: str, other: str, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
@@ -48,7 +48,7 @@ def test_it_finds_what_a_parser_finds(value: Any, records: str, other: str, inde
         assert inside or not other or found.values == {other: exact(json.dumps(beside))}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(value=VALUES, records=PATHS, cut=st.integers(0, 60), put=st.sampled_from(["", ",", "}", "]", '"', "x", "\x00"]))
 def test_what_is_no_json_has_a_name(value: Any, records: str, cut: int, put: str) -> None:
     text = json.dumps(value)
@@ -66,7 +66,7 @@ def test_what_is_no_json_has_a_name(value: Any, records: str, cut: int, put: str
                 continue
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(records=st.lists(st.dictionaries(NAMES, VALUES, max_size=3), min_size=1, max_size=5), cut=st.integers(1, 400))
 def test_an_answer_that_is_cut_off_is_half_of_one(records: list[dict[str, Any]], cut: int) -> None:
     text = json.dumps({"items": records, "total": len(records)})

@@ -195,7 +195,7 @@ class HttpSource(TextValues):
     requests_per_second: float = Field(5.0, gt=0, le=1000, description="At most so many requests begin in a second.")
     connections: int = Field(1, ge=1, le=16, description="So many numbered pages are asked for at once.")
     timeout_seconds: float = Field(30.0, gt=0, le=300, description="Without a byte for so long, an answer is given up.")
-    max_answer_bytes: int = Field(32 << 20, ge=1 << 10, le=128 << 20, description="A larger answer is refused.")
+    max_answer_bytes: int = Field(32 << 20, ge=1 << 10, le=64 << 20, description="A larger answer is refused.")
     ready: Deadline = Field(Deadline(), description="How long the night waits for an API that is not.")
 
     @model_validator(mode="after")
