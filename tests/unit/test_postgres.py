@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from live_table import COLUMNS, CREATE, DAY, EVENTS, Live, source
 from moto import mock_aws
+from nightlake.core.cast import _cast_each as cast_each
 from nightlake.core.column_type import parse
 from nightlake.core.errors import (
     BalanceError,
@@ -41,6 +42,7 @@ from nightlake.core.pipeline import Column
 from nightlake.core.postgres_session import Session
 from nightlake.core.readers.table import read_table
 from nightlake.core.table import arrow_type
+from nightlake.core.value_parser import Reading
 from nightlake.handlers import convert_postgres, databases, plan_postgres
 
 from local import tls
@@ -571,6 +573,38 @@ def test_private_values_of_a_refused_row_are_masked(live: Live) -> None:
 
     assert refused
     assert "secret" not in json.dumps(refused, default=str)
+
+
+DOCUMENTS = [
+    """{"n": 1, "t": "a", "l": [1.50, null], "at": "2026-03-10 01:02:03"}""",
+    """{"n": null, "t": "ü\\n\\"", "l": []}""",
+    "{}",
+    None,
+    """{"n": -9223372036854775808, "t": null, "l": [-0.01]}""",
+]
+
+
+@pytest.mark.parametrize("odd", [None, '{"n": "x"}', '{"n": 1.5}', '{"more": 1}', "[]", "null", '"text"'])
+@pytest.mark.parametrize("kind", ["jsonb", "json"])
+def test_documents_are_read_at_once_as_they_are_one_by_one(live: Live, kind: str, odd: str | None) -> None:
+    wanted = Column(name="doc", type="struct<n:bigint,t:string,l:array<decimal(5,2)>,at:timestamp>")
+    live.run(f"ALTER TABLE events ADD COLUMN doc {kind}")
+    texts = [*DOCUMENTS, *([] if odd is None else [odd])]
+    with live.connect() as connection:
+        for number, text in enumerate(texts):
+            connection.execute("INSERT INTO events VALUES (%s, '2026-03-10 12:00Z', 'm', %s)", (number, text))
+    live.dataset = EVENTS.model_copy(update={"columns": (*COLUMNS, wanted)})
+
+    planned = live.plan()
+    receipts = [live.convert(shard) for shard in live.shards(planned)]
+    live.source = live.source.model_copy(update={"max_quarantined_percent": 100.0})
+    assert live.validate(planned).status == "good"
+    live.publish(planned)
+
+    slow = cast_each([None if text == "null" else text for text in texts], parse(wanted.type), Reading.of(live.source))
+    good = {number: value for number, value in enumerate(slow.values.to_pylist()) if number not in slow.refused}
+    assert {row["id"]: row["doc"] for row in live.published()} == good
+    assert [row["line"] - 1 for row in live.refused(receipts)] == [*slow.refused]
 
 
 # Columns

@@ -145,7 +145,8 @@ def asked(column: TableColumn, kind: ColumnType, source: PostgresSource) -> Aske
         return Asked(f"CASE WHEN {plain} THEN {name} END", f"CASE WHEN NOT {plain} THEN to_json({name})::text END")
     is_local = column.type == "timestamp" and source.timezone != "UTC"
     if column.kind != "b" or column.type not in _MOMENTS or kind.name == "string" or is_local:
-        return Asked(_text(column))
+        text = _text(column)
+        return Asked(f"nullif({text}, 'null')" if kind.is_nested else text)  # what JSON calls null is none here, too
     if column.name == source.watermark:
         return Asked(name)  # its window holds no infinity
     inside = f"({name} >= {literal(_FIRST_DAY)}::{column.type} AND {name} < {literal(_BEHIND_LAST_DAY)}::{column.type})"

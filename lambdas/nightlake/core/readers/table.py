@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core import column_type
@@ -20,14 +20,18 @@ from nightlake.core.postgres_window import condition, pieces
 from nightlake.core.prefetch import prefetch
 from nightlake.core.published_keys import PublishedKeys, published_by_others, published_digest
 from nightlake.core.readers.batch import Batch, Lazy
+from nightlake.core.readers.json_arrow import JsonArrow, NotParsedError
 from nightlake.core.shard import Shard, TablePart
+from nightlake.core.source import TextValues
 from nightlake.core.store import Store
+from nightlake.core.text_column import content
 from nightlake.core.value_parser import Reading
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+_JSON: Final = "v"  # the one field of an object around each text
 _AHEAD: Final = 8  # batches of some 8 MiB: what comes while a core writes a row group
 
 
@@ -167,6 +171,12 @@ class _Rows:
     source: PostgresSource
     published: PublishedKeys | None
 
+    @cached_property
+    def json(self) -> dict[str, JsonArrow]:
+        """What reads the columns whose texts are JSON."""
+        found = {each.column.name: _json_reader(each.column) for each in self.selected}
+        return {name: reader for name, reader in found.items() if reader is not None}
+
     def batch(self, rows: "pa.RecordBatch", before: int) -> Batch:
         """Rows behind so many that came before."""
         import numpy as np
@@ -185,6 +195,8 @@ class _Rows:
 
     def _values(self, rows: "pa.RecordBatch") -> "Iterator[tuple[str, pa.Array | list[Any]]]":
         """Every column; one with values that the driver has no type for, as a list with the texts of these."""
+        import pyarrow as pa
+
         odd = len(self.selected)
         for number, each in enumerate(self.selected):
             values = _plain(rows.column(number))
@@ -195,6 +207,9 @@ class _Rows:
                     pairs = zip(values.to_pylist(), texts.to_pylist(), strict=True)
                     yield each.column.name, [value if text is None else text for value, text in pairs]
                     continue
+            reader = self.json.get(each.column.name)
+            if reader is not None and pa.types.is_string(values.type):
+                values = values if (parsed := _parsed(values, each.column, reader)) is None else parsed
             yield each.column.name, values
 
     def _known(self, columns: "Mapping[str, pa.Array | list[Any]]", published: PublishedKeys) -> "np.ndarray":
@@ -206,6 +221,26 @@ class _Rows:
         """A row as JSON, by the names in the table."""
         values = {each.name: _python(columns[each.column.name][row]) for each in self.selected}
         return json.dumps(values, ensure_ascii=False, default=str)
+
+
+def _json_reader(column: Column) -> JsonArrow | None:
+    """What reads a column of JSON texts at once into a type with parts; None where there is no such thing."""
+    if not column_type.parse(column.type).is_nested:
+        return None
+    text = TextValues.model_validate({"dataset": _JSON, "columns": {column.name: _JSON}})
+    found = JsonArrow(text, Dataset(name=_JSON, columns=(column,)))
+    return found if found.possible else None
+
+
+def _parsed(texts: "pa.Array", column: Column, reader: JsonArrow) -> "pa.Array | None":
+    """The values of JSON texts; None where one of them must be looked at by itself."""
+    import pyarrow.compute as pc
+
+    lines = pc.binary_join_element_wise(f'{{"{_JSON}":', pc.fill_null(texts, "null"), "}\n", "")
+    try:
+        return reader.parse(content(lines).tobytes(), len(lines))[column.name]
+    except NotParsedError:
+        return None
 
 
 def _plain(values: "pa.Array") -> "pa.Array":
