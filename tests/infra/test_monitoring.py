@@ -188,3 +188,13 @@ def test_the_dashboard_shows_every_alarm_and_every_kind_of_thing(dev: dict[str, 
     assert [logical_id for logical_id in alarm_ids if logical_id not in body] == []
     for namespace in ("AWS/States", "AWS/Lambda", "AWS/ApiGateway", "AWS/Athena", "AWS/SQS"):
         assert namespace in body
+
+
+def test_the_dashboard_says_of_every_pipeline_how_its_promises_are_kept(
+    dev: dict[str, Any], pipelines: tuple[Pipeline, ...]
+) -> None:
+    (dashboard,) = resources(dev, "AWS::CloudWatch::Dashboard").values()
+    body = json.dumps(dashboard["DashboardBody"]).replace("\\", "")
+    assert body.count("100 * (1 - AVG(late))") == len(pipelines)
+    for metric in ("NotFinished", "LatenessMinutes", "FreshnessHours", "RowsPublished", "PartSeconds", "Cost"):
+        assert body.count(f'"{metric}"') >= len(pipelines)

@@ -1,5 +1,6 @@
 """Prepare, Seal, Publish, Complete, rollback and garbage collection as Lambda runs them, over S3 and Glue of moto."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -119,6 +120,20 @@ def test_a_night_ends_published_served_and_recorded(stage: Stage) -> None:
     assert stage.days() == {"2017-06-12": location}
     record = stage.lake.get_model(stage.complete(run, execution_id)["record"], RunRecord)
     assert (record.outcome, record.snapshot) == ("succeeded", 1)
+
+
+def test_the_end_of_a_night_is_measured_once_by_its_last_task(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    def emitted() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+
+    execution_id = stage.start()
+    run = stage.prepare(execution_id, date="2017-06-12")
+    stage.publish(run)
+    assert emitted() == []
+    stage.complete(run, execution_id)
+    lines = emitted()
+    assert [line["RowsPublished"] for line in lines if "RowsPublished" in line] == [[1.0]]
+    assert all(line["stage"] == "dev" and line["pipeline"] == "sales" for line in lines)
 
 
 def test_the_second_of_two_runs_of_a_date_is_refused_until_the_first_has_ended(stage: Stage) -> None:
