@@ -60,7 +60,8 @@ class TrialDatabase(Construct):
             ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,
             auto_minor_version_upgrade=True,
             backup_retention=Duration.days(1),
-            deletion_protection=settings.termination_protection,
+            # Gives way to a database of the settings in one deployment.
+            deletion_protection=False,
             # Where data is kept it is kept as a snapshot: a server that stayed would hold its network, too.
             removal_policy=RemovalPolicy.SNAPSHOT if settings.retain else RemovalPolicy.DESTROY,
         )
