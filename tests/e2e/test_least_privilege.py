@@ -56,6 +56,19 @@ RARE = {
     ("convert", "s3:PutObject", "/failures/"): (
         "test_convert_task.py::test_a_version_that_was_deleted_after_the_plan_fails_by_name"
     ),
+    **{
+        ("convert_postgres", action, place): ("test_convert.py::test_a_receipt_whose_files_have_expired_is_replaced")
+        for action, place in (("s3:GetObject", "-quarantine-"), ("s3:ListBucket", "-quarantine-"))
+    },
+    ("convert_postgres", "s3:PutObject", "/failures/"): (
+        "test_convert_task.py::test_a_version_that_was_deleted_after_the_plan_fails_by_name"
+    ),
+    **{
+        (function, "s3:DeleteObject", "/receipt.json"): (
+            "test_plan.py::test_a_receipt_without_lasting_files_is_removed_so_that_a_new_one_can_be_written"
+        )
+        for function in ("plan_http", "plan_postgres")
+    },
     ("publish", "s3:GetObject", "/data/*"): (
         "test_publish.py::test_late_rows_join_their_day_and_a_delivery_sent_again_replaces_only_its_own"
     ),
