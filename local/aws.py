@@ -254,7 +254,8 @@ def _last_words(log: Path) -> str:
 
 def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:
     """The server's whole environment; its Lambda workers inherit it. Nothing of the caller's AWS is in it."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER") if name in os.environ}
+    # Tests let waits of state machines pass faster.
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "SFN_WAIT_SCALE") if name in os.environ}
     variables = kept | {
         _MARK: str(home),
         "NIGHTLAKE_GRANTS_USED": str(home / GRANTS_USED),

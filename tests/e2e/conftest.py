@@ -35,7 +35,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cloud(home: Path) -> Iterator[aws.Endpoint]:
-    """A running local AWS; `cloud.client(service)` is its root user's boto3 client."""
+    """A running local AWS, whose waits are short; `cloud.client(service)` is its root user's boto3 client."""
+    os.environ["SFN_WAIT_SCALE"] = "0.02"
     try:
         yield aws.start(home, port=0, iam=True, detached=False)
     finally:
