@@ -96,6 +96,7 @@ def test_own_headers_replace_ours() -> None:
         ("deflate", zlib.compress(b"[1]")[2:-4]),
         ("identity", b"[1]"),
     ],
+    ids=range(7),
 )
 def test_what_is_packed_is_unpacked(name: str, packed: bytes) -> None:
     with api(reply(packed, f"Content-Encoding: {name}")) as (http, _):
@@ -123,6 +124,7 @@ BOMB = gzip.compress(b"0" * (64 << 20))
         ([reply(b"[1", length=10), 1.0], ApiUnavailableError),
         ([1.0], ApiUnavailableError),
     ],
+    ids=range(14),
 )
 def test_what_is_no_whole_answer_has_a_name(said: Reply, error: type[Exception]) -> None:
     with api(said, max_answer_bytes=4096, timeout_seconds=0.2) as (http, _), pytest.raises(error) as raised:
