@@ -49,6 +49,8 @@ class StatelessStack(Stack):
             description=f"Nightlake {settings.stage}: functions, state machines, triggers, alarms and the API",
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.termination_protection,
+            # Of the 1 MB that CloudFormation takes, a fifth would be blanks.
+            suppress_template_indentation=True,
         )
         self._settings = settings
         self._stateful = stateful

@@ -32,6 +32,7 @@ BY_SERVICES = {
     ("logs:PutLogEvents", ""): "the Lambda service writes a function's log in its role's name",
     ("xray:PutTelemetryRecords", ""): "the Lambda service sends traces in the role's name",
     ("xray:PutTraceSegments", ""): "the Lambda service sends traces in the role's name",
+    ("sqs:SendMessage", "-dead-letters"): "the Lambda service sends what failed for good in the role's name",
     ("s3:GetObject", "-results-"): "Athena's GetQueryResults reads the result in the caller's name",
 }
 """(Action, what its resource contains) -> why no call of a function shows that it is needed."""
@@ -60,6 +61,9 @@ RARE = {
         ("convert_postgres", action, place): ("test_convert.py::test_a_receipt_whose_files_have_expired_is_replaced")
         for action, place in (("s3:GetObject", "-quarantine-"), ("s3:ListBucket", "-quarantine-"))
     },
+    ("convert_postgres", "s3:PutObject", "-quarantine-"): (
+        "test_convert.py::test_a_refused_row_says_where_it_stood_and_everything_that_it_broke"
+    ),
     ("convert_postgres", "s3:PutObject", "/failures/"): (
         "test_convert_task.py::test_a_version_that_was_deleted_after_the_plan_fails_by_name"
     ),

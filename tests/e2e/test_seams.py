@@ -275,7 +275,7 @@ def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
             "No": {"Type": "Pass", "Result": "no", "End": True},
             "Yes": {"Type": "Pass", "Result": "yes", "End": True},
         },
-        "Waiting": {"Try": {"Type": "Wait", "Seconds": 4, "End": True}},
+        "Waiting": {"Try": {"Type": "Wait", "Seconds": 600, "End": True}},
         "Branching": {
             "Try": {
                 "Type": "Parallel",

@@ -84,7 +84,7 @@ def test_policies_stay_below_what_iam_takes(resources: dict[str, Any]) -> None:
 
 
 def test_the_template_is_one_that_cloudformation_takes(resources: dict[str, Any]) -> None:
-    assert len(json.dumps({"Resources": resources}, indent=1).encode()) < TEMPLATE_BYTES
+    assert len(json.dumps({"Resources": resources}, separators=(",", ":")).encode()) < TEMPLATE_BYTES
     assert len(resources) < TEMPLATE_RESOURCES
 
 
