@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
 from nightlake.core.code_version import code_version
-from nightlake.core.plan import Request, plan
+from nightlake.core.plan import Extract, Request, plan
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger, task
@@ -21,6 +21,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     read: HeaderMismatchError, EncodingError, CompressedObjectError, JsonTruncatedError, JsonSyntaxError,
     ParquetUnreadableError.
     """
+    return plan_source(event)
+
+
+def plan_source(event: dict[str, Any], extract: Extract | None = None) -> dict[str, Any]:
+    """The same for every kind of source; `extract` says what there is of one that is no files."""
     request = Request.model_validate(event)
     planned = plan(
         request,
@@ -29,6 +34,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         lake=Objects(settings().lake_bucket),
         code_version=code_version(),
         now=datetime.now(UTC),
+        extract=extract,
     )
     result = planned.model_dump(mode="json")
     logger.info("Source planned", **result)

@@ -2,7 +2,7 @@
 
 import random
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,15 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from nightlake.adapters.http_api import Http
 from nightlake.adapters.s3 import Objects
 from nightlake.adapters.secretsmanager import Secrets
-from nightlake.core.code_version import code_version
 from nightlake.core.delivery import Delivery
 from nightlake.core.extract_http import extract_http
 from nightlake.core.http_source import HttpSource
-from nightlake.core.plan import Request, plan
+from nightlake.core.plan import Request
 from nightlake.core.sources import AnySource
 from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.plan import plan_source
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, task
+from nightlake.handlers.task import task
 
 
 class _Clock:
@@ -43,35 +43,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     AnswerTooLargeError, AnswerShapeError, AnswersIncompleteError, PageRepeatedError, TotalChangedError,
     TooManyPagesError, HostNotAllowedError, HeaderMismatchError, SecretUnreadableError, ExtractionTakenError.
     """
-    request = Request.model_validate(event)
-    deployed = pipeline(request.pipeline)
-    raw = Objects(settings().raw_bucket)
 
     def extract(source: AnySource, request: Request, now: datetime) -> Delivery:
         if not isinstance(source, HttpSource):
             raise TypeError(f"plan_http plans sources of kind 'http', not {source.from_!r}")
         with Http(source, Secrets(), settings().endpoints) as fetch:
-            seconds = context.get_remaining_time_in_millis() / 1000
             return extract_http(
                 source,
                 request,
                 now,
-                dataset=deployed.dataset(request.dataset),
-                raw=raw,
+                dataset=pipeline(request.pipeline).dataset(request.dataset),
+                raw=Objects(settings().raw_bucket),
                 fetch=fetch,
                 clock=_Clock(),
-                seconds=seconds,
+                seconds=context.get_remaining_time_in_millis() / 1000,
             )
 
-    planned = plan(
-        request,
-        deployed,
-        raw=raw,
-        lake=Objects(settings().lake_bucket),
-        code_version=code_version(),
-        now=datetime.now(UTC),
-        extract=extract,
-    )
-    result = planned.model_dump(mode="json")
-    logger.info("Source planned", **result)
-    return result
+    return plan_source(event, extract)

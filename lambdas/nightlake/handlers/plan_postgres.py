@@ -1,19 +1,21 @@
 """Task Plan of a source that is a table: whether its day is complete, and which parts are to be converted."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.s3 import Objects
-from nightlake.core.code_version import code_version
+from nightlake.core.delivery import Delivery
 from nightlake.core.extract_postgres import Extraction
-from nightlake.core.plan import Request, plan
+from nightlake.core.plan import Request
 from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.sources import AnySource
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.databases import database
+from nightlake.handlers.plan import plan_source
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, task
+from nightlake.handlers.task import task
 
 
 @task
@@ -25,21 +27,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     LockTimeoutError, QueryTimeoutError, QueryFailedError, PermissionDeniedError, TableNotFoundError or
     TableUnsuitableError.
     """
-    request = Request.model_validate(event)
-    known, lake = pipeline(request.pipeline), Objects(settings().lake_bucket)
-    source = known.source(request.dataset)
+    return plan_source(event, _extract)
+
+
+def _extract(source: AnySource, request: Request, now: datetime) -> Delivery:
     if not isinstance(source, PostgresSource):
-        raise TypeError(f"{request.dataset} is no table")
-    extraction = Extraction(source, known.dataset(request.dataset), database(source.database), lake)
-    planned = plan(
-        request,
-        known,
-        raw=Objects(settings().raw_bucket),
-        lake=lake,
-        code_version=code_version(),
-        now=datetime.now(UTC),
-        extract=lambda _source, asked, now: extraction(asked, now),
-    )
-    result = planned.model_dump(mode="json")
-    logger.info("Source planned", **result)
-    return result
+        raise TypeError(f"plan_postgres plans sources of kind 'postgres', not {source.from_!r}")
+    dataset, lake = pipeline(request.pipeline).dataset(request.dataset), Objects(settings().lake_bucket)
+    return Extraction(source, dataset, database(source.database), lake)(request, now)
