@@ -4,7 +4,7 @@ from typing import Final
 
 from nightlake.core import layout
 from nightlake.core.errors import PublishContendedError, SnapshotNotFoundError
-from nightlake.core.snapshot import Head, KeptSnapshot, Snapshot
+from nightlake.core.snapshot import Head, KeptSnapshot, PublishedTable, Snapshot
 from nightlake.core.store import PreconditionFailedError, Store
 
 TRIES: Final = 8
@@ -15,6 +15,13 @@ _NAMED: Final = 10
 def find_head(store: Store, pipeline: str) -> tuple[Head, str] | None:
     """HEAD and its ETag; None before the first publication."""
     return store.find_model(layout.head(pipeline), Head)
+
+
+def published_table(store: Store, pipeline: str, table: str) -> PublishedTable | None:
+    """The table in the published snapshot; None before its first publication."""
+    head = find_head(store, pipeline)
+    tables = store.get_model(head[0].key, Snapshot).tables if head else ()
+    return next((each for each in tables if each.table == table), None)
 
 
 def move_head(store: Store, head: Head, *, etag: str | None) -> None:

@@ -3,8 +3,8 @@
 from datetime import date
 from typing import NamedTuple
 
-from nightlake.core.history import find_head
-from nightlake.core.snapshot import Partition, PartitionManifest, Snapshot
+from nightlake.core.history import published_table
+from nightlake.core.snapshot import Partition, PartitionManifest
 from nightlake.core.store import Store
 
 
@@ -17,11 +17,8 @@ class PublishedDay(NamedTuple):
 
 def published_before(lake: Store, pipeline: str, dataset: str, day: date) -> PublishedDay | None:
     """The newest business date before `day` of which the published snapshot has rows; None where there is none."""
-    head = find_head(lake, pipeline)
-    if head is None:
-        return None
-    snapshot = lake.get_model(head[0].key, Snapshot)
-    partitions = [part for table in snapshot.tables if table.table == dataset for part in table.partitions]
+    table = published_table(lake, pipeline, dataset)
+    partitions = table.partitions if table else ()
     earlier = [each for part in partitions if part.rows for each in part.contributions if each < day]
     if not earlier:
         return None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core.api.ranged_file import Budget, RangedFile
 from nightlake.core.errors import SourceChangedError
-from nightlake.core.history import find_head
+from nightlake.core.history import published_table
 from nightlake.core.pipeline import Dataset
-from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, Snapshot
+from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile
 from nightlake.core.store import ObjectNotFoundError, Store
 from nightlake.core.table import PRIVATE_SUFFIX
 
@@ -26,11 +26,8 @@ def published_by_others(
     lake: Store, pipeline: str, dataset: Dataset, day: date, *, since: datetime, until: datetime
 ) -> tuple[PublishedFile, ...]:
     """The published files of those days that other business dates than `day` have brought; see `files_of_others`."""
-    head = find_head(lake, pipeline)
-    tables = lake.get_model(head[0].key, Snapshot).tables if head else ()
-    name = table_of_keys(dataset)
-    partitions = [partition for table in tables if table.table == name for partition in table.partitions]
-    return files_of_others(lake, partitions, day, since=since, until=until)
+    table = published_table(lake, pipeline, table_of_keys(dataset))
+    return files_of_others(lake, table.partitions if table else (), day, since=since, until=until)
 
 
 def files_of_others(

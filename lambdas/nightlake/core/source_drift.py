@@ -6,10 +6,9 @@ from functools import cached_property
 
 from nightlake.core.drift import MAX_DRIFT_COLUMNS, drift_faults, drift_names
 from nightlake.core.header import extra_names, source_names
-from nightlake.core.history import find_head
+from nightlake.core.history import published_table
 from nightlake.core.pipeline import Dataset
 from nightlake.core.shard import Finding, Receipt
-from nightlake.core.snapshot import Snapshot
 from nightlake.core.source import Source
 from nightlake.core.store import Store
 from nightlake.core.table import tables
@@ -78,11 +77,8 @@ class SourceDrift:
 
     def _too_many(self, lake: Store, pipeline: str) -> Iterator[str]:
         """That the table would have too many undeclared columns, with those that came on other days."""
-        head = find_head(lake, pipeline)
-        published = lake.get_model(head[0].key, Snapshot).tables if head else ()
-        earlier = {
-            column.name for table in published if table.table == self._table for column in table.columns if column.drift
-        }
+        published = published_table(lake, pipeline, self._table)
+        earlier = {column.name for column in (published.columns if published else ()) if column.drift}
         new = [name for name, column in drift_names(self._extra).items() if column not in earlier]
         if new and len(earlier) + len(new) > MAX_DRIFT_COLUMNS:
             yield (
