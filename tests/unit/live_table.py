@@ -73,11 +73,21 @@ class Secrets:
     text: str
     stale: str | None = None
     asked: list[bool] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    rotated: tuple[float, str] | None = None
 
     def read(self, name: str, *, again: bool = False) -> str | None:  # noqa: ARG002
         """What is remembered, which may be stale, or the newest."""
         self.asked.append(again)
-        return self.text if again or self.stale is None else self.stale
+        if again:
+            self.stale = None
+        return self.text if self.stale is None else self.stale
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass without waiting; `rotated` is what the secret says after so many seconds."""
+        self.waited.append(seconds)
+        if self.rotated and sum(self.waited) >= self.rotated[0]:
+            self.text = self.rotated[1]
 
 
 @dataclass
@@ -103,7 +113,8 @@ class Live:
 
     @property
     def database(self) -> Postgres:
-        return Postgres("app", Address(secret_name="app"), self.secrets.read, certificates="/nowhere.pem")
+        address, secrets = Address(secret_name="app"), self.secrets
+        return Postgres("app", address, secrets.read, certificates="/nowhere.pem", wait=secrets.wait)
 
     @property
     def pipeline(self) -> Pipeline:

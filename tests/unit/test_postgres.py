@@ -702,16 +702,35 @@ def test_more_connections_than_are_left_are_refused(live: Live) -> None:
     assert live.plan().ready
 
 
-def test_a_secret_that_was_rotated_is_read_again_once(live: Live) -> None:
+def test_a_secret_that_was_rotated_is_read_again_at_once(live: Live) -> None:
     fill(live, 0, 3)
     reader(live)
     live.secrets.stale = json.dumps({**json.loads(live.secrets.text), "password": "the-old-one"})
 
     assert live.plan().ready
-    assert True in live.secrets.asked
-    live.secrets.text = live.secrets.stale
-    with pytest.raises(DatabaseAuthError) as raised:
+    assert live.secrets.asked == [False, True, False]
+    assert sum(live.secrets.waited) == 0
+
+
+def test_a_rotation_that_has_told_the_database_and_not_yet_the_secret_is_waited_for(live: Live) -> None:
+    fill(live, 0, 3)
+    reader(live)
+    old = json.loads(live.secrets.text)
+    live.run(f"ALTER ROLE {old['username']} PASSWORD 'the-new-one'")
+    live.secrets.rotated = (3, json.dumps({**old, "password": "the-new-one"}))
+
+    assert live.plan().ready
+    assert sum(live.secrets.waited) == 3
+
+
+def test_a_wrong_password_is_told_after_half_a_minute_and_never_shown(live: Live) -> None:
+    reader(live)
+    live.secrets.text = json.dumps({**json.loads(live.secrets.text), "password": "the-old-one"})
+
+    with pytest.raises(DatabaseAuthError, match="mend the secret") as raised:
         live.plan()
+
+    assert sum(live.secrets.waited) == 30
     assert "the-old-one" not in str(raised.value)
     assert "reader_" not in str(raised.value)
 

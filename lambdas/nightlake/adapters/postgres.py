@@ -4,7 +4,8 @@ Everything is a statement of the transaction, and nothing an option of the conne
 """
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -35,6 +36,7 @@ RDS_CERTIFICATES: Final = "/opt/rds-ca.pem"  # of the layer
 BATCH_BYTES: Final = 8 << 20
 _PEM: Final = "-----BEGIN CERTIFICATE-----"
 _CHARACTERS: Final = 500
+_ROTATION_SECONDS: Final = (0, 1, 2, 4, 8, 15)
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: the whole code, or its class.
 _NAMED: Final[dict[str, type[NightlakeError]]] = {
@@ -93,26 +95,47 @@ class Postgres:
     """One database of a stage; `certificates` is a file of authorities, where the secret has none of its own."""
 
     def __init__(
-        self, name: str, address: Address, secret: ReadSecret, *, certificates: str = RDS_CERTIFICATES
+        self,
+        name: str,
+        address: Address,
+        secret: ReadSecret,
+        *,
+        certificates: str = RDS_CERTIFICATES,
+        wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._name = name
         self._address = address
         self._secret = secret
         self._certificates = certificates
+        self._wait = wait
 
     @contextmanager
     def session(self, source: PostgresSource, *, snapshot: str | None = None) -> Iterator["PostgresSession"]:
-        """As `core.postgres_session.Database` says; a secret that was rotated is read again."""
+        """As `core.postgres_session.Database` says; a secret that is being rotated is read again for half a minute."""
         with ExitStack() as opened:
             session = self._open(opened)
             session.begin(source, snapshot)
             yield session
 
     def _open(self, opened: ExitStack) -> "PostgresSession":
+        """Connect, with a secret read anew while it is refused.
+
+        A rotation tells the database first and the secret some seconds later. That is waited for here and not by the
+        state machine: a session that joins the snapshot of others must come while those are open, and a refusal that
+        outlasts it is a person's to mend, whom three retries would tell no sooner. AWSPENDING is not tried: a rotation
+        that failed leaves a password there that was never set.
+        """
         try:
             return self._connect(opened, again=False)
-        except DatabaseAuthError:
-            return self._connect(opened, again=True)
+        except DatabaseAuthError as error:
+            refusal = error
+        for seconds in _ROTATION_SECONDS:
+            self._wait(seconds)
+            try:
+                return self._connect(opened, again=True)
+            except DatabaseAuthError as error:
+                refusal = error
+        raise refusal
 
     def _connect(self, opened: ExitStack, *, again: bool) -> "PostgresSession":
         known = login(self._name, self._address, self._secret(self._address.secret_name, again=again))

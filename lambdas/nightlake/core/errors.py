@@ -144,7 +144,7 @@ class QueryTimeoutError(TransientError):
 
 
 class DatabaseAuthError(NightlakeError):
-    """Raised when a database takes the secret's credentials not, read anew. Mend the secret or the role."""
+    """Raised when a database takes the secret's credentials not, read anew for half a minute. Mend secret or role."""
 
 
 class DatabaseTlsError(NightlakeError):
