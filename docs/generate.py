@@ -61,8 +61,15 @@ def errors() -> str:
 
 def api_routes() -> str:
     """The routes of the query API as a table: path, and what the docstring says of the answer."""
-    tree = ast.parse((ROOT / "lambdas/nightlake/handlers/api/routes.py").read_text())
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    folder = ROOT / "lambdas/nightlake/handlers/api"
+    listed = ast.parse((folder / "routes.py").read_text()).body[-1]
+    files = [node.id for node in ast.walk(listed) if isinstance(node, ast.Name) and (folder / f"{node.id}.py").exists()]
+    functions = [
+        node
+        for file in files
+        for node in ast.parse((folder / f"{file}.py").read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    ]
     told = {
         path.replace("<", "{").replace(">", "}"): " ".join((ast.get_docstring(function) or "").split())
         for function in functions

@@ -173,7 +173,7 @@ from types import SimpleNamespace
 
 sys.path.append(sys.argv[2])
 from nightlake.handlers import define_table, query
-from nightlake.handlers.api import routes
+from nightlake.handlers.api import asked
 from nightlake.handlers.contracts import pipelines
 from published_lake import PublishedLake
 
@@ -189,7 +189,7 @@ table = define_table.handler(asked, context)["input"]
 lake = PublishedLake()
 products = pipelines()["sales"].datasets[1].columns
 lake.publish("products", products, {datetime.date(2017, 6, 12): [[{"product_id": 7}, {"product_id": 8}]]})
-routes.lake = lambda: lake.store
+asked.lake = lambda: lake.store
 call = json.load(open(sys.argv[1])) | {
     "path": "/v1/datasets/products/rows",
     "multiValueQueryStringParameters": {"product_id.gt": ["7"], "select": ["product_id,department"]},

@@ -14,7 +14,7 @@ import pytest
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, notify, query
-from nightlake.handlers.api import routes
+from nightlake.handlers.api import asked
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
 
@@ -27,8 +27,8 @@ READ_ONCE = (
     contracts.statements,
     notify.secrets,
     query.api,
-    routes.lake,
-    routes.published,
+    asked.lake,
+    asked.published,
 )
 
 

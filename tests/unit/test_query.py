@@ -20,7 +20,7 @@ from nightlake.core.query_result import QueryResult, ResultColumn
 from nightlake.core.report import build
 from nightlake.core.run_record import Failure, RunRecord
 from nightlake.core.table import tables
-from nightlake.handlers.api import routes
+from nightlake.handlers.api import asked
 from nightlake.handlers.query import handler
 from published_lake import PublishedLake, Row
 
@@ -47,7 +47,7 @@ Get = Callable[..., Answer]
 def lake(monkeypatch: pytest.MonkeyPatch) -> PublishedLake:
     """The lake that the API reads, still without a night."""
     lake = PublishedLake()
-    monkeypatch.setattr(routes, "lake", lambda: lake.store)
+    monkeypatch.setattr(asked, "lake", lambda: lake.store)
     return lake
 
 

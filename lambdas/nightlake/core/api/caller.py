@@ -1,0 +1,32 @@
+"""Who asks the API, and what the scopes of his key let him see."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from nightlake.core.frozen import Frozen
+
+READ: Final = "read"
+PRIVATE: Final = "private"
+QUERY: Final = "query"
+OPERATE: Final = "operate"
+ABILITIES: Final = (READ, PRIVATE, QUERY, OPERATE)
+_EVERYTHING: Final = "*"
+
+
+class Caller(Frozen):
+    """A caller by name. A scope is `ability:pipeline`, or `ability:*` for all pipelines.
+
+    `read` is for datasets and reports without personal values, `private` for these too, `query` for questions that
+    cost a scan of Athena, `operate` for what runs, costs and quarantines.
+    """
+
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, ability: str, pipeline: str) -> bool:
+        """Whether a scope gives this ability for the pipeline."""
+        return not self.scopes.isdisjoint((f"{ability}:{pipeline}", f"{ability}:{_EVERYTHING}"))
+
+    def of(self, ability: str, pipelines: Iterable[str]) -> list[str]:
+        """The pipelines among these for which a scope gives this ability."""
+        return [pipeline for pipeline in pipelines if self.may(ability, pipeline)]

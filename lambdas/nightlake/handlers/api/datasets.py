@@ -1,0 +1,23 @@
+"""The routes about datasets: what they are, never their values."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from nightlake.core.api.datasets import describe_dataset, find_dataset, list_datasets
+from nightlake.handlers.api import asked
+from nightlake.handlers.api.answers import answer, router
+from nightlake.handlers.contracts import pipelines
+
+
+@router.get("/v1/datasets")
+def get_datasets() -> Response[str]:
+    """Every dataset and merge in short, with what is published of it."""
+    asked.parameters_of()
+    return answer({"datasets": list_datasets(pipelines().values(), asked.published())})
+
+
+@router.get("/v1/datasets/<name>")
+def get_dataset(name: str) -> Response[str]:
+    """One dataset with its columns and days; 404 when no contract describes it."""
+    asked.parameters_of()
+    found = find_dataset(pipelines().values(), name)
+    return answer(describe_dataset(found, asked.published().newest(found.pipeline.name)))

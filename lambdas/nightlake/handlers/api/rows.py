@@ -1,0 +1,24 @@
+"""The routes about the rows of a dataset."""
+
+import json
+
+from aws_lambda_powertools.event_handler import Response
+
+from nightlake.core.api import rows
+from nightlake.core.api.datasets import find_dataset
+from nightlake.handlers.api import asked
+from nightlake.handlers.api.answers import answer_if_new, etag, router
+from nightlake.handlers.contracts import pipelines
+
+
+@router.get("/v1/datasets/<name>/rows")
+def get_rows(name: str) -> Response[str]:
+    """A page of a dataset's rows; every query parameter but a few is a condition on a column."""
+    pipeline = find_dataset(pipelines().values(), name).pipeline
+    question = rows.ask(
+        asked.published(), pipeline.name, name, router.current_event.multi_value_query_string_parameters
+    )
+    snapshot = question.pinned.snapshot
+    version = router.lambda_context.function_version
+    tag = etag((pipeline.contract_hash, str(snapshot.number), snapshot.run_id, version))
+    return answer_if_new(tag, lambda: json.dumps(rows.answer(asked.lake(), question)))
