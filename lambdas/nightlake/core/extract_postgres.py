@@ -17,7 +17,7 @@ from nightlake.core.postgres_session import Database, Session
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.postgres_table import TableInfo, identifier, inspect, relation, row_bytes
 from nightlake.core.postgres_window import bound_at, condition, day_bounds, window
-from nightlake.core.published_keys import published_by_others, published_digest
+from nightlake.core.published_keys import published_by_others, published_digest, yields_to_others
 from nightlake.core.shard import Finding, SourceObject, TablePart
 from nightlake.core.store import Store
 
@@ -138,7 +138,7 @@ class Extraction:
         source = self.source
         since, until = window(request.date, source)
         published = ""
-        if source.partitions_by_watermark and self.dataset.primary_key:
+        if yields_to_others(source, self.dataset):
             files = published_by_others(
                 self.lake, request.pipeline, self.dataset, request.date, since=since, until=until
             )

@@ -10,7 +10,9 @@ from nightlake.core.api.ranged_file import Budget, RangedFile
 from nightlake.core.errors import SourceChangedError
 from nightlake.core.history import published_table
 from nightlake.core.pipeline import Dataset
+from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile
+from nightlake.core.sources import AnySource
 from nightlake.core.store import ObjectNotFoundError, Store
 from nightlake.core.table import PRIVATE_SUFFIX
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 _ROUNDING: Final = timedelta(milliseconds=1)  # a timestamp may have been rounded to the next
 _UNLIMITED: Final = 1 << 62
+
+
+def yields_to_others(source: AnySource, dataset: Dataset) -> bool:
+    """Whether rows that other business dates have published are theirs: the key says which, the watermark where."""
+    return isinstance(source, PostgresSource) and source.partitions_by_watermark and bool(dataset.primary_key)
 
 
 def published_by_others(

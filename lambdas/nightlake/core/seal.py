@@ -15,8 +15,7 @@ from nightlake.core.drift import evolved
 from nightlake.core.errors import SealedFilesChangedError, SourceRejectedError, StagedFileChangedError
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset, Pipeline
-from nightlake.core.postgres_source import PostgresSource
-from nightlake.core.published_keys import table_of_keys
+from nightlake.core.published_keys import table_of_keys, yields_to_others
 from nightlake.core.shard import Receipt, StagedFile, Validation
 from nightlake.core.snapshot import Beside, PublishedFile, SealedFile, SealedTable
 from nightlake.core.sources import AnySource
@@ -128,7 +127,7 @@ def seal_table(
 
 def _beside(table: Table, dataset: Dataset, source: AnySource, receipts: Iterable[Receipt]) -> Beside | None:
     """What the rows were read beside, where those of other business dates were left out."""
-    if not isinstance(source, PostgresSource) or not source.partitions_by_watermark or not dataset.primary_key:
+    if not yields_to_others(source, dataset):
         return None
     part = next((receipt.shard.part for receipt in receipts if receipt.shard.part is not None), None)
     if part is None or table.name != table_of_keys(dataset):

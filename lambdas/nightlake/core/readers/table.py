@@ -18,7 +18,13 @@ from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.postgres_table import Asked, TableInfo, asked, inspect, relation
 from nightlake.core.postgres_window import condition, pieces
 from nightlake.core.prefetch import prefetch
-from nightlake.core.published_keys import PublishedKeys, published_by_others, published_digest
+from nightlake.core.published_keys import (
+    PublishedKeys,
+    published_by_others,
+    published_digest,
+    table_of_keys,
+    yields_to_others,
+)
 from nightlake.core.readers.batch import Batch, Lazy
 from nightlake.core.readers.json_arrow import JsonArrow, NotParsedError
 from nightlake.core.shard import Shard, TablePart
@@ -79,7 +85,7 @@ def read_table(
 def _published(
     shard: Shard, part: TablePart, source: PostgresSource, dataset: Dataset, lake: Store
 ) -> PublishedKeys | None:
-    if not source.partitions_by_watermark or not dataset.primary_key:
+    if not yields_to_others(source, dataset):
         return None
     since, until = datetime.fromisoformat(part.since), datetime.fromisoformat(part.until)
     files = published_by_others(lake, shard.pipeline, dataset, shard.date, since=since, until=until)
@@ -97,8 +103,8 @@ def _published(
 
 def _moment(source: PostgresSource, dataset: Dataset) -> str | None:
     """The open column of the watermark; the table of private keys has none."""
-    private = any(column.private for column in dataset.columns if column.name in dataset.primary_key)
-    return None if private and source.partition_by not in dataset.primary_key else source.partition_by
+    there = table_of_keys(dataset) == dataset.name or source.partition_by in dataset.primary_key
+    return source.partition_by if there else None
 
 
 def _is_instant(text: str | None) -> bool:
