@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from nightlake.core import layout
+from nightlake.core.brief import reason
 from nightlake.core.dates import parse_date, run_id
 from nightlake.core.run_record import RunRecord
 from nightlake.core.snapshot import Head, Snapshot
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from cli.cloud import Stage, connect
 from cli.errors import EmptyRangeError
-from cli.execution import payload_of, reason, start
+from cli.execution import payload_of, start
 from cli.lake import Lake
 from cli.night import machine
 from cli.output import FAILED, Json, answer, errors_told, progress

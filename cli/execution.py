@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from nightlake.core.brief import reason
 from nightlake.core.calls import TRANSITIONS
 from nightlake.core.graph_words import service
 from nightlake.core.shard_bill import CHILD_TRANSITIONS
@@ -85,15 +86,6 @@ def follow(client: Any, arn: str) -> Ended:
             pause = _POLL_SECONDS if changed else min(pause * 1.5, _LONGEST_POLL_SECONDS)
             told, before = len(events), shards
             time.sleep(pause)
-
-
-def reason(cause: str | None) -> str:
-    """What a person wants of a cause: a Lambda's is JSON with the message and the trace, others are text."""
-    try:
-        told = json.loads(cause or "")
-    except ValueError:
-        return cause or ""
-    return str(told.get("errorMessage", cause)) if isinstance(told, dict) else str(cause)
 
 
 def _events(client: Any, arn: str) -> list[Any]:

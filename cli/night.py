@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from nightlake.core import errors, layout
+from nightlake.core.brief import reason
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
@@ -15,7 +16,7 @@ from nightlake.core.table import PARTITION_KEYS
 
 from cli.cloud import Cloud
 from cli.errors import PipelineUnknownError
-from cli.execution import Ended, follow, reason, start
+from cli.execution import Ended, follow, start
 from cli.lake import Lake
 
 

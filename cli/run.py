@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from nightlake.core.brief import reason
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from cli.cloud import Stage, connect
-from cli.execution import reason
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
 from cli.quality import counted, rule_results, rules_table

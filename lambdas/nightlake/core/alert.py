@@ -6,6 +6,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from nightlake.core.brief import reason, shorten
+
 # Teams refuses messages above 28 KB and Slack cuts them at 40,000 characters; nobody reads as much at 3 AM.
 TITLE_LENGTH: Final = 150
 TEXT_LENGTH: Final = 2_000
@@ -28,11 +30,11 @@ def read_alert(subject: str | None, message: str) -> Alert:
     """
     alarm = _parse(message)
     if "AlarmName" in alarm:
-        state, reason = alarm.get("NewStateValue", "ALARM"), alarm.get("NewStateReason", "")
-        title, text = f"{state}: {alarm['AlarmName']}", f"{reason}\n{alarm.get('AlarmDescription') or ''}"
+        state, why = alarm.get("NewStateValue", "ALARM"), alarm.get("NewStateReason", "")
+        title, text = f"{state}: {alarm['AlarmName']}", f"{why}\n{alarm.get('AlarmDescription') or ''}"
     else:
-        title, text = subject or "Nightlake", _LAMBDA_CAUSE.sub(_error_message, message)
-    return Alert(title=_cut(title, TITLE_LENGTH), text=_cut(text, TEXT_LENGTH))
+        title, text = subject or "Nightlake", _LAMBDA_CAUSE.sub(lambda cause: reason(cause[0]), message)
+    return Alert(title=shorten(title.strip(), TITLE_LENGTH), text=shorten(text.strip(), TEXT_LENGTH))
 
 
 def chat_message(alert: Alert, kind: Literal["slack", "teams"]) -> dict[str, Any]:
@@ -63,15 +65,6 @@ def _parse(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _error_message(cause: re.Match[str]) -> str:
-    return str(_parse(cause[0]).get("errorMessage", cause[0]))
-
-
-def _cut(text: str, length: int) -> str:
-    text = text.strip()
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _escape(text: str) -> str:

@@ -4,14 +4,14 @@ An attempt that found something new costs one alert. One that found the rejected
 the last one.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from nightlake.core import layout
+from nightlake.core.brief import reason, shorten
 from nightlake.core.errors import PipelineNotDeployedError, SourceNotReadyError
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.shard import Validation
@@ -92,21 +92,12 @@ def explain(request: Request, pipeline: Pipeline, lake: Store) -> Explained:
         wait_seconds=wait,
         tell=not (failure.unchanged and again),
         subject=f"Nightlake: {request.pipeline}: {request.dataset} was rejected, {state}"[:SUBJECT_LENGTH],
-        message=f"{_cut(words, TEXT_LENGTH)}\n{_links(request)}",
+        message=f"{shorten(words, TEXT_LENGTH)}\n{_links(request)}",
         error={
             "Error": failure.error,
-            "Cause": _cut(reason(failure.cause), min(_CAUSE_LENGTH, _CAUSES_LENGTH // len(pipeline.sources))),
+            "Cause": shorten(reason(failure.cause), min(_CAUSE_LENGTH, _CAUSES_LENGTH // len(pipeline.sources))),
         },
     )
-
-
-def reason(cause: str) -> str:
-    """What a person wants of a cause: Lambda's is JSON with the message and the trace, others are text."""
-    try:
-        told: Any = json.loads(cause)
-    except ValueError:
-        return cause
-    return str(told.get("errorMessage", cause)) if isinstance(told, dict) else cause
 
 
 def _words(request: Request, pipeline: Pipeline, judged: Validation | None, *, again: bool, wait: int) -> Iterator[str]:
@@ -117,10 +108,10 @@ def _words(request: Request, pipeline: Pipeline, judged: Validation | None, *, a
     )
     yield _next(request, again=again, wait=wait, required=source.required)
     if judged is None:
-        yield _cut(reason(failure.cause), _CAUSE_LENGTH)
+        yield shorten(reason(failure.cause), _CAUSE_LENGTH)
         return
     for problem in judged.problems[:_PROBLEMS]:
-        yield _cut(f"{problem.rule}: {problem.reason}. Look at {problem.where}", _CAUSE_LENGTH // _PROBLEMS)
+        yield shorten(f"{problem.rule}: {problem.reason}. Look at {problem.where}", _CAUSE_LENGTH // _PROBLEMS)
     if len(judged.problems) > _PROBLEMS:
         yield f"and {len(judged.problems) - _PROBLEMS} more problems"
     yield (
@@ -153,7 +144,3 @@ def _links(request: Request) -> str:
     console = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
     execution = f"{console}#/v2/executions/details/{request.execution_id}"
     return f"Run {request.run_id}, execution {execution}\nWhat to do: {_RUNBOOK}"
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"

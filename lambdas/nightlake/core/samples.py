@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from nightlake.core.api.ranged_file import Budget, RangedFile
+from nightlake.core.brief import shorten
 from nightlake.core.header import source_names
 from nightlake.core.keep_refused import placed
 from nightlake.core.mask import MASK
@@ -39,7 +40,7 @@ def _samples(
     for receipt, lines in placed(receipts):
         for row in _rows(receipt, quarantine, limit):
             key = _key(dataset, source, receipt.shard, row["raw"])
-            named = ", ".join(f"{name} = {_cut(value)}" for name, value in key.items())
+            named = ", ".join(f"{name} = {_shown(value)}" for name, value in key.items())
             place = row["object"] if row["line"] is None else f"line {row['line'] + lines} of {row['object']}"
             yield f"{named + ', ' if named else ''}{place}: {', '.join((row['rules'] or ())[:_RULES])}"
 
@@ -103,6 +104,5 @@ def _find(record: dict[str, Any], name: str) -> Any:
     return value
 
 
-def _cut(value: str) -> str:
-    shown = value if value.isprintable() else ascii(value)
-    return shown if len(shown) <= _VALUE_LENGTH else f"{shown[: _VALUE_LENGTH - 1]}…"
+def _shown(value: str) -> str:
+    return shorten(value if value.isprintable() else ascii(value), _VALUE_LENGTH)
