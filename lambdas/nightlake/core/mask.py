@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -16,6 +17,7 @@ from nightlake.core.sources import AnySource
 
 MASK: Final = "***"
 WITHHELD: Final = "(withheld: what could not be read may hold private values)"
+_UNREADABLE: Final = (ValueError, RecursionError, csv.Error)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Mask:
             return raw
         try:
             return self._delimited(raw, self.source) if isinstance(self.source, CsvSource) else self._object(raw)
-        except (ValueError, RecursionError, csv.Error):
+        except _UNREADABLE:
             return WITHHELD  # rather than show what is not understood
 
     @cached_property
@@ -52,21 +54,12 @@ class Mask:
         hidden = {*self._private, *extra_names(self.header, self.source, self.dataset)}
         text = io.StringIO(newline="")
         line_end = "\r\n"  # csv quotes the fields that have one of these
-        csv.writer(
-            text,
-            delimiter=source.delimiter,
-            quotechar=source.quote,
-            quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
-            doublequote=source.escape == "doubled",
-            escapechar="\\" if source.escape == "backslash" else None,
-            lineterminator=line_end,
-        ).writerow(MASK if name in hidden else field for name, field in zip(self.header, record.fields, strict=True))
+        masked = (MASK if name in hidden else field for name, field in zip(self.header, record.fields, strict=True))
+        csv.writer(text, lineterminator=line_end, **_format(source)).writerow(masked)
         return text.getvalue().removesuffix(line_end)
 
     def _object(self, raw: str) -> str:
-        record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits
-        if not isinstance(record, dict):
-            raise ValueError("is not the record that it was")  # noqa: TRY004 (caught with what json raises)
+        record = _object(raw)
         for name in self._private:
             *path, last = name.split(".")
             part: Any = record
@@ -78,3 +71,32 @@ class Mask:
         for name in record.keys() - declared_names(self.source, self.dataset):
             record[name] = MASK
         return json.dumps(record, ensure_ascii=False)
+
+
+def kept_fields(raw: str, source: AnySource, header: Sequence[str]) -> dict[str, Any]:
+    """By name what the text of a record says that `Mask.fields` returned; empty where it is no such text any more."""
+    try:
+        if not isinstance(source, CsvSource):
+            return _object(raw)
+        fields = next(csv.reader(io.StringIO(raw, newline=""), **_format(source)), [])
+        return dict(zip(header, fields, strict=True))
+    except _UNREADABLE:
+        return {}
+
+
+def _format(source: CsvSource) -> dict[str, Any]:
+    """How the text of a record is written, as the module csv calls it."""
+    return {
+        "delimiter": source.delimiter,
+        "quotechar": source.quote,
+        "quoting": csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
+        "doublequote": source.escape == "doubled",
+        "escapechar": "\\" if source.escape == "backslash" else None,
+    }
+
+
+def _object(raw: str) -> dict[str, Any]:
+    record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits
+    if not isinstance(record, dict):
+        raise ValueError("is not the record that it was")  # noqa: TRY004 (caught with what json raises)
+    return record

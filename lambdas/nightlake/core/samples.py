@@ -1,8 +1,5 @@
 """A few refused rows by their keys, for an alert: enough to find them in the source, and nothing private."""
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -11,10 +8,10 @@ from nightlake.core.api.ranged_file import Budget, RangedFile
 from nightlake.core.brief import shorten
 from nightlake.core.header import source_names
 from nightlake.core.keep_refused import placed
-from nightlake.core.mask import MASK
+from nightlake.core.mask import MASK, kept_fields
 from nightlake.core.pipeline import Dataset
+from nightlake.core.readers.json_record import find
 from nightlake.core.shard import Receipt, Shard
-from nightlake.core.source import CsvSource
 from nightlake.core.sources import AnySource
 from nightlake.core.store import Store
 
@@ -66,42 +63,11 @@ def _key(dataset: Dataset, source: AnySource, shard: Shard, raw: str) -> dict[st
     """The values of the primary key as the masked text of the row has them; empty where it cannot be read."""
     private = {column.name for column in dataset.columns if column.private}
     names = source_names(source, dataset)
-    try:
-        record = _delimited(raw, source, shard.header or ()) if isinstance(source, CsvSource) else _object(raw)
-    except (ValueError, RecursionError, csv.Error):
+    record = kept_fields(raw, source, shard.header or ())
+    if not record:
         return {}
-    values = {name: _find(record, names[name]) for name in dataset.primary_key}
+    values = {name: find(record, names[name]) for name in dataset.primary_key}
     return {name: MASK if name in private else str(value) for name, value in values.items()}
-
-
-def _delimited(raw: str, source: CsvSource, header: Sequence[str]) -> dict[str, Any]:
-    fields = next(
-        csv.reader(
-            io.StringIO(raw, newline=""),
-            delimiter=source.delimiter,
-            quotechar=source.quote,
-            quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
-            doublequote=source.escape == "doubled",
-            escapechar="\\" if source.escape == "backslash" else None,
-        ),
-        [],
-    )
-    return dict(zip(header, fields, strict=True))
-
-
-def _object(raw: str) -> dict[str, Any]:
-    record = json.loads(raw, parse_float=str, parse_int=str)  # as texts they keep all their digits
-    if not isinstance(record, dict):
-        raise ValueError("is not the record that it was")  # noqa: TRY004 (caught with what json raises)
-    return record
-
-
-def _find(record: dict[str, Any], name: str) -> Any:
-    """The value of that name, else at that dotted path."""
-    value: Any = record
-    for step in (name,) if name in record else name.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _shown(value: str) -> str:

@@ -75,14 +75,14 @@ def columns_of(source: Source, dataset: Dataset) -> Callable[[list[Object]], dic
 
     def to_columns(rows: list[Object]) -> dict[str, list[Any]]:
         return {
-            column: [_find(row, name) for row in rows] if "." in name else [row.get(name) for row in rows]
+            column: [find(row, name) for row in rows] if "." in name else [row.get(name) for row in rows]
             for column, name in names.items()
         }
 
     return to_columns
 
 
-def _find(row: Object, name: str) -> Any:
+def find(row: Object, name: str) -> Any:
     """The value of that name, else at that dotted path."""
     if name in row:
         return row[name]
