@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from nightlake.core.dataset_compiler import OPEN_CLASSES, PHYSICAL_TYPES, PRIVATE_CLASSES
 from nightlake.core.http_source import (
+    BasicAuth,
     BearerAuth,
     CursorPages,
     HeaderAuth,
@@ -51,6 +52,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]], ...] =
     ("Its `auth` with `by: header`", HeaderAuth, ()),
     ("Its `auth` with `by: query`", QueryAuth, ()),
     ("Its `auth` with `by: bearer`", BearerAuth, ()),
+    ("Its `auth` with `by: basic`", BasicAuth, ()),
     ("Its `auth` with `by: oauth2`", OAuth2Auth, ()),
     ("Its `pages` with `by: page`", NumberedPages, ()),
     ("Its `pages` with `by: offset`", OffsetPages, ()),

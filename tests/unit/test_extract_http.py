@@ -224,7 +224,7 @@ def test_a_long_wait_that_the_api_asks_for_is_waited_elsewhere_and_kept_to(after
 
 
 @pytest.mark.parametrize(
-    "after", ["-5", "soon", "9" * 400, "Sat, 99 May 99999 99:99:99 GMT", "", "1.5", "\u0663", "Sat, 10 May 1 05:00:00"]
+    "after", ["-5", "soon", "9" * 400, "Sat, 99 May 99999 99:99:99 GMT", "", "1,5", "\u0663", "Sat, 10 May 1 05:00:00"]
 )
 def test_a_strange_wait_is_no_reason_to_fail(after: str) -> None:
     replies = [answer("slow down", 429, retry_after=after)] * 4 + [answer([{"id": 1}])]
@@ -255,6 +255,28 @@ def test_a_short_wait_is_waited_here() -> None:
     world = World(source(), Api(lambda _: replies.pop(0)))
     assert world.rows(world.extract()) == [(1,)]
     assert world.clock.slept == [3.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"retry_after": "2.0"}, 2.0),
+        (429, {"retry_after": str(int(NOW.timestamp()) + 7)}, 7.0),
+        (429, {"x_ratelimit_reset": str(int(NOW.timestamp()) + 7)}, 7.0),
+        (429, {"x_rate_limit_reset": str(1000 * int(NOW.timestamp()) + 7500)}, 7.5),
+        (429, {"x_ratelimit_remaining": "3", "x_ratelimit_reset": "11"}, 11.0),
+        (429, {"x_ratelimit_reset_after": "0.5", "x_ratelimit_reset": "9"}, 0.5),
+        (503, {"ratelimit_remaining": "0", "ratelimit_reset": "4"}, 4.0),
+        (403, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": str(int(NOW.timestamp()) + 5)}, 5.0),
+        (429, {"x_ratelimit_reset": "in a while"}, 1.0),
+        (429, {}, 1.0),
+    ],
+)
+def test_a_limit_is_kept_to_however_it_is_told(status: int, headers: dict[str, str], seconds: float) -> None:
+    replies = [answer("slow down", status, **headers), answer([{"id": 1}])]
+    world = World(source(), Api(lambda _: replies.pop(0)))
+    assert world.rows(world.extract()) == [(1,)]
+    assert world.clock.slept == [seconds]
 
 
 def test_requests_begin_no_faster_than_declared() -> None:

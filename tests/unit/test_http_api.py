@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import zlib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,6 +196,39 @@ def test_a_secret_in_an_address_is_in_no_log(caplog: pytest.LogCaptureFixture) -
     assert "key-1234" not in caplog.text
 
 
+def test_interim_answers_are_stepped_over() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    said = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hints + hints
+    with api(said + reply(b"[1]", keep=True), reply(b"[2]", keep=True), keep=True) as (http, server):
+        first = ask(http)
+        assert (first.status, first.body, "link" in first.headers) == (200, b"[1]", False)
+        assert ask(http).body == b"[2]"
+    assert server.connections == 1
+
+
+def test_interim_answers_that_never_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_api, "answer_seconds", lambda _source: 0.3)
+    trickle = [part for _ in range(100) for part in (b"HTTP/1.1 102 Processing\r\n\r\n", 0.01)]
+    with api(trickle, timeout_seconds=30) as (http, _), pytest.raises(ApiUnavailableError):
+        ask(http)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.0 200 OK\r\n\r\n[1]",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\n[1]",
+        b"HTTP/1.1 200\r\nConnection: close\r\n\r\n[1]",
+        b"HTTP/1.1 200 OK\nContent-Length: 3\n\n[1]",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\n[\r\n2\r\n1]\r\n0\r\nX-Sum: 7\r\n\r\n",
+    ],
+    ids=range(5),
+)
+def test_old_and_odd_servers_are_understood(said: bytes) -> None:
+    with api(said) as (http, _):
+        assert ask(http).body == b"[1]"
+
+
 def test_nobody_there_is_not_available() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -232,6 +266,32 @@ def test_a_secret_is_told_to_the_api_and_to_nobody_else(auth: dict[str, str], se
         "you sent *** and key%2F1234 and key\\/1234",
         "you sent key-1234 and *** and key\\/1234",
     )
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ('{"username": "me", "password": "pass:word"}', "me:pass:word"),
+        ('{"username": "sk_live_123"}', "sk_live_123:"),
+        ("me@example.com/token:key-1234\n", "me@example.com/token:key-1234"),
+        ('{"username": "k\u00f6nig", "password": "\u20ac"}', "k\u00f6nig:\u20ac"),
+    ],
+)
+def test_a_user_and_a_password_are_told(secret: str, told: str) -> None:
+    with api(reply(), auth={"by": "basic", "secret": "s"}, secrets={"s": [secret]}) as (http, server):
+        ask(http)
+    pair = b64encode(told.encode()).decode()
+    assert f"\r\nAuthorization: Basic {pair}\r\n" in server.heard[0]
+    assert pair not in http.hide(f"you sent {pair}")
+
+
+@pytest.mark.parametrize("text", [[], [""], ["key-1234"], [":"], ["{}"], ['{"key": "a:b"}'], ["a:b\nc"]])
+def test_what_is_no_user_and_no_password_has_a_name(text: list[str]) -> None:
+    with (
+        api(reply(), auth={"by": "basic", "secret": "s"}, secrets={"s": text}) as (http, _),
+        pytest.raises(ApiUnauthorizedError, match="has no username and password"),
+    ):
+        ask(http)
 
 
 def test_a_secret_is_read_anew_when_that_is_asked_for() -> None:
@@ -300,6 +360,23 @@ def test_a_token_that_is_over_is_asked_for_again(monkeypatch: pytest.MonkeyPatch
     assert sum("POST" in heard for heard in server.heard) == 2
 
 
+@pytest.mark.parametrize("life", ["null", '"soon"', "0", "-1", "[]", "3600", '"3600.0"'])
+def test_a_token_is_used_however_its_life_is_told(life: str) -> None:
+    granted = reply(b'{"access_token": "token-1", "expires_in": %s}' % life.encode(), status="201 Created")
+    with api(lambda heard: granted if b"/token" in heard else reply(), auth=OAUTH, secrets=CLIENT) as (http, server):
+        ask(http)
+        ask(http)
+    assert [heard.split(" ")[0] for heard in server.heard] == ["POST", "GET", "GET"]
+
+
+def test_a_token_is_asked_for_with_what_else_its_giver_wants() -> None:
+    auth = {**OAUTH, "parameters": {"audience": "https://api.example.com/"}}
+    granted = reply(b'{"access_token": "token-1"}')
+    with api(lambda heard: granted if b"/token" in heard else reply(), auth=auth, secrets=CLIENT) as (http, server):
+        ask(http)
+    assert server.heard[0].endswith("&scope=read+all&audience=https%3A%2F%2Fapi.example.com%2F")
+
+
 @pytest.mark.parametrize(
     ("said", "error"),
     [
@@ -341,6 +418,38 @@ def test_an_address_that_is_none_of_the_internet_is_refused(address: str, monkey
     monkeypatch.setattr(http_api, "getaddrinfo", lambda *_, **__: found)
     with Http(source(), Texts({})) as http, pytest.raises(HostNotAllowedError, match=r"api\.example\.com has the addr"):
         ask(http)
+
+
+def found_at(*addresses: str) -> list[Any]:
+    """What a name is found to be."""
+    families = {True: socket.AF_INET6, False: socket.AF_INET}
+    return [(families[":" in each], socket.SOCK_STREAM, 6, "", (each, 443)) for each in addresses]
+
+
+def test_a_host_that_moves_to_a_private_address_is_not_followed(
+    certified: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connection is to an address that was looked at: what a name was before says nothing."""
+    answers = [found_at("127.0.0.1"), found_at("10.0.0.1")]
+    monkeypatch.setattr(http_api, "getaddrinfo", lambda *_, **__: answers.pop(0))
+    monkeypatch.setattr(http_api, "is_public", lambda address: address == "127.0.0.1")
+    url = f"https://abc.execute-api.localhost:{certified.port}/x"
+    with Http(source(url=url), Texts({})) as http:
+        assert ask(http, url).body == b"[1]"
+        with pytest.raises(HostNotAllowedError, match=r"10\.0\.0\.1"):
+            ask(http, url)
+    assert len(certified.heard) == 1
+
+
+@pytest.mark.parametrize("dead", ["127.0.0.2", "::1"])
+def test_an_address_where_nobody_is_gives_way_to_the_next(
+    certified: OddServer, monkeypatch: pytest.MonkeyPatch, dead: str
+) -> None:
+    monkeypatch.setattr(http_api, "getaddrinfo", lambda *_, **__: found_at(dead, dead, "127.0.0.1"))
+    monkeypatch.setattr(http_api, "is_public", lambda _address: True)
+    url = f"https://abc.execute-api.localhost:{certified.port}/x"
+    with Http(source(url=url), Texts({})) as http:
+        assert ask(http, url).body == b"[1]"
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700::1111"])

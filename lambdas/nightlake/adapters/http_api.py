@@ -6,6 +6,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from http.client import CONTINUE, OK, SWITCHING_PROTOCOLS, HTTPResponse
 from ipaddress import IPv4Address, ip_address
 from socket import SHUT_RDWR, SOCK_STREAM, gaierror, getaddrinfo, socket
 from threading import Lock, Timer
@@ -16,7 +17,15 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength, ProtocolError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    IncompleteRead,
+    InvalidChunkLength,
+    NewConnectionError,
+    ProtocolError,
+    SSLError,
+)
 
 from nightlake.core.errors import (
     AnswerNotJsonError,
@@ -28,7 +37,7 @@ from nightlake.core.errors import (
 )
 from nightlake.core.http_caller import told
 from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest, answer_seconds
-from nightlake.core.http_source import BearerAuth, HeaderAuth, HttpSource, OAuth2Auth, QueryAuth
+from nightlake.core.http_source import BasicAuth, BearerAuth, HeaderAuth, HttpSource, OAuth2Auth, QueryAuth
 
 HIDDEN: Final = "***"
 _CHUNK: Final = 1 << 16
@@ -38,7 +47,8 @@ _LIFE_SECONDS: Final = 300.0  # of a token that does not say
 _TOKEN_BYTES: Final = 1 << 20
 _SHORTEST_HIDDEN: Final = 8  # characters; less would hide what is no secret, and so would what might be a number
 _GZIP: Final = b"\x1f\x8b"
-_OK: Final = 200
+_OK: Final = frozenset({200, 201})
+_ADDRESSES: Final = 4  # of one host are tried
 _NO_CLIENT: Final = frozenset({400, 401})
 _SERVER_ERROR: Final = 500
 _TOO_MANY: Final = 429
@@ -66,8 +76,8 @@ def is_public(address: str) -> bool:
     return not ip.is_site_local and all(found is None or is_public(str(found)) for found in inner)
 
 
-def _address(host: str, port: int) -> str:
-    """The address to connect to: the first of those that the host has now, all of which must be public."""
+def _addresses(host: str, port: int) -> list[str]:
+    """The addresses to connect to, as the host has them now; all of them must be public."""
     try:
         found = [str(info[4][0]) for info in getaddrinfo(host.strip("[]"), port, type=SOCK_STREAM)]
     except (gaierror, UnicodeError) as error:
@@ -76,11 +86,21 @@ def _address(host: str, port: int) -> str:
         raise HostNotAllowedError(
             f"{host} has the address {private[0]}, which is none of the internet; ask only public APIs"
         )
-    return found[0]
+    return list(dict.fromkeys(found))[:_ADDRESSES]
+
+
+class _Final(HTTPResponse):
+    """Steps over every interim answer (1xx), such as 103 Early Hints, and not only over 100."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, CONTINUE if SWITCHING_PROTOCOLS < status < OK else status, reason
 
 
 class _Bounded(HTTPConnection):
     """Does not wait for ever for an answer to begin, as it would when its headers came byte by byte."""
+
+    response_class = _Final
 
     def __init__(self, *options: Any, answer_seconds: float, **named: Any) -> None:
         super().__init__(*options, **named)
@@ -111,8 +131,12 @@ class _Verified(_Bounded, HTTPSConnection):
     """Connects to an address that was looked at, never to one that is looked up again."""
 
     def _new_conn(self) -> Any:
-        name, self._dns_host = self._dns_host, _address(self._dns_host, self.port)
+        name, (*others, last) = self._dns_host, _addresses(self._dns_host, self.port)
         try:
+            for self._dns_host in others:
+                with suppress(NewConnectionError, ConnectTimeoutError):
+                    return super()._new_conn()
+            self._dns_host = last
             return super()._new_conn()
         finally:
             self._dns_host = name
@@ -178,6 +202,8 @@ class Http(Fetch):
                 return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, pair))))), headers
             case BearerAuth(secret=secret):
                 return url, {**headers, "Authorization": f"Bearer {self._key(secret, 'token', renew=renew)}"}
+            case BasicAuth(secret=secret):
+                return url, {**headers, "Authorization": f"Basic {self._pair(secret, renew=renew)}"}
             case OAuth2Auth() as auth:
                 return url, {**headers, "Authorization": f"Bearer {self._access_token(auth, renew=renew)}"}
             case _:
@@ -188,6 +214,23 @@ class Http(Fetch):
         with self._lock:
             text = self._secrets.read(name, again=renew)
         return self._usable(name, field, _field(text, field) or text)
+
+    def _pair(self, name: str, *, renew: bool) -> str:
+        """User and password of a secret as they are sent; either may be empty, as some APIs want only a key."""
+        with self._lock:
+            text = self._secrets.read(name, again=renew) or ""
+        user, password = (_field(text, field) for field in ("username", "password"))
+        whole = user is None and password is None and not text.lstrip().startswith("{")
+        said = text.strip() if whole else f"{user or ''}:{password or ''}"
+        if ":" not in said or said == ":" or not said.isprintable():
+            raise ApiUnauthorizedError(
+                f"The secret '{name}' is not there or has no username and password in one line; put it there"
+            )
+        for part in (said, *said.split(":", 1)):
+            self._remember(part)
+        pair = b64encode(said.encode()).decode()
+        self._remember(pair)
+        return pair
 
     def _usable(self, name: str, field: str, key: str | None) -> str:
         key = (key or "").strip()
@@ -214,7 +257,7 @@ class Http(Fetch):
         client, secret = (
             self._usable(auth.secret, name, _field(text, name)) for name in ("client_id", "client_secret")
         )
-        form = {"grant_type": "client_credentials"} | ({"scope": auth.scope} if auth.scope else {})
+        form = {"grant_type": "client_credentials"} | ({"scope": auth.scope} if auth.scope else {}) | auth.parameters
         answer = self._ask_for_token(auth, {"client_id": client, "client_secret": secret, **form}, {})
         if answer.status in _NO_CLIENT:  # the other way to say who asks, RFC 6749, 2.3.1
             pair = b64encode(f"{quote(client, safe='')}:{quote(secret, safe='')}".encode()).decode()
@@ -225,10 +268,10 @@ class Http(Fetch):
             raise ApiUnavailableError(f"{host}, which gives tokens, answers {answer.status}; it is tried again")
         try:
             told = json.loads(answer.body)
-            token, life = told["access_token"], float(told.get("expires_in", _LIFE_SECONDS))
+            token, life = told["access_token"], _life(told.get("expires_in"))
         except (ValueError, KeyError, TypeError, AttributeError):
             token, life = None, 0.0
-        if answer.status != _OK or not isinstance(token, str) or not token.isprintable() or not token.isascii():
+        if answer.status not in _OK or not isinstance(token, str) or not token.isprintable() or not token.isascii():
             raise ApiUnauthorizedError(
                 f"{host} gives no token for the client of secret '{auth.secret}' (it answers {answer.status}); renew it"
             )
@@ -305,6 +348,15 @@ def _new_pool(origin: str, endpoints: Mapping[str, str], seconds: float) -> HTTP
     if origin not in endpoints.values():
         raise HostNotAllowedError(f"{origin} is not https; nothing is asked in clear text")
     return _LocalPool(str(parts.hostname), parts.port, maxsize=16, answer_seconds=seconds)
+
+
+def _life(said: object) -> float:
+    """For how many seconds a token can be used, as it says; the usual ones where it does not."""
+    try:
+        life = float(said)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return _LIFE_SECONDS
+    return life if life > 0 else _LIFE_SECONDS
 
 
 def _field(text: str | None, name: str) -> str | None:

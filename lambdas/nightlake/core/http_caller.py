@@ -1,6 +1,7 @@
 """Asks an API with patience: no faster than it allows, again where that helps, later where it says so."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -29,6 +30,10 @@ _BACKOFF_SECONDS: Final = 1.0
 _SHORT_SECONDS: Final = 20.0  # waited for here; a longer wait is Step Functions', which is not paid by the second
 _TOO_MANY: Final = 429
 _LONGEST_SECONDS: Final = 7 * 86_400.0
+_REMAINING: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
+_RESET: Final = ("x-ratelimit-reset-after", "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_FIRST_TIME: Final = 1e9  # a larger number of seconds is a time, and one a thousand times as large is in milliseconds
 _BUSY: Final = frozenset({_TOO_MANY, 503})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _UNAUTHORIZED: Final = frozenset({401, 403})
@@ -160,19 +165,21 @@ class Caller:
         headers = answer.headers
         if answer.status not in {*_BUSY, *_UNAUTHORIZED}:
             return None
-        after = headers.get("retry-after")
-        if after is not None:
-            return self._seconds(after)
-        reset = headers.get("x-ratelimit-reset", "")
-        if headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
-            return min(max(0.0, float(reset) - self.now.timestamp()), _LONGEST_SECONDS)
-        return None
+        if "retry-after" in headers:
+            return self._seconds(headers["retry-after"])
+        spent = any(headers.get(name) == "0" for name in _REMAINING)
+        if answer.status != _TOO_MANY and not spent:
+            return None
+        return next((self._seconds(headers[name]) for name in _RESET if name in headers), None)
 
     def _seconds(self, after: str) -> float | None:
-        """What a Retry-After asks for: seconds, or a date."""
+        """How long to wait by a Retry-After, or what APIs have like it: seconds, a Unix time, or a date."""
         text = after.strip()
-        if text.isascii() and text.isdigit():
-            return min(float(text), _LONGEST_SECONDS)
+        if _NUMBER.fullmatch(text):
+            number = float(text)
+            if number >= _FIRST_TIME:
+                number = (number / 1000 if number >= 1000 * _FIRST_TIME else number) - self.now.timestamp()
+            return min(max(0.0, number), _LONGEST_SECONDS)
         try:
             until = parsedate_to_datetime(text)
             seconds = ((until if until.tzinfo else until.replace(tzinfo=UTC)) - self.now).total_seconds()

@@ -102,6 +102,17 @@ class BearerAuth(Frozen):
     secret: str = Field(min_length=1, description="The secret whose text, or whose JSON field `token`, is the token.")
 
 
+class BasicAuth(Frozen):
+    """A user and a password: `Authorization: Basic ...`."""
+
+    by: Literal["basic"]
+    secret: str = Field(
+        min_length=1,
+        description="The secret whose JSON has `username` and `password`, or whose text is `username:password`; "
+        "either may be empty.",
+    )
+
+
 class OAuth2Auth(Frozen):
     """A token that is asked for with client credentials (RFC 6749, 4.4), and asked for again when it has expired."""
 
@@ -109,9 +120,12 @@ class OAuth2Auth(Frozen):
     token_url: Annotated[str, AfterValidator(_address)] = Field(description="Where tokens are given.")
     secret: str = Field(min_length=1, description="The secret whose JSON has `client_id` and `client_secret`.")
     scope: str = Field("", description="The scope that is asked for, if any.")
+    parameters: dict[str, str] = Field(
+        {}, description="More that is asked with, such as an `audience`; no secret may stand here."
+    )
 
 
-Auth = Annotated[HeaderAuth | QueryAuth | BearerAuth | OAuth2Auth, Field(discriminator="by")]
+Auth = Annotated[HeaderAuth | QueryAuth | BearerAuth | BasicAuth | OAuth2Auth, Field(discriminator="by")]
 
 
 class Pages(Frozen):
@@ -222,7 +236,8 @@ class HttpSource(TextValues):
         names = [name.lower() for name in self.headers]
         if len(set(names)) < len(names):
             yield "a header stands twice in `headers`, as upper and lower case mean the same: keep one"
-        for name in (*self.query, *self.headers):
+        more = self.auth.parameters if isinstance(self.auth, OAuth2Auth) else {}
+        for name in (*self.query, *self.headers, *more):
             if _SECRET.search(name):
                 yield f"{name!r} looks like a secret, which no file may hold: put it into a secret and declare `auth`"
         for name in sorted({*self._paging} & {*self.query}):
