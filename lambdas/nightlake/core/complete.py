@@ -9,7 +9,7 @@ from nightlake.core import layout, lock
 from nightlake.core.catalog import Catalog
 from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import InvalidDateError
-from nightlake.core.history import find_head
+from nightlake.core.history import find_head, published_by
 from nightlake.core.night_times import night_times
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.prices import load_prices
@@ -20,7 +20,6 @@ from nightlake.core.run_record import (
     SourceEnd,
     audits,
     missing,
-    published,
     sealed_tables,
     sources,
 )
@@ -56,7 +55,7 @@ def complete(
     run = run_id(parse_instant(end.started_at), end.execution_id)
     day = _day(end.date)
     head = find_head(lake, pipeline.name)
-    snapshot = published(head[0].kept, run) if head else None
+    snapshot = published_by(head[0], run) if head else None
     judged = tuple(sources(pipeline, day, run, end.sources, lake=lake, raw=raw, now=now)) if day else ()
     record = RunRecord(
         pipeline=pipeline.name,

@@ -24,7 +24,6 @@ from nightlake.core.store import ObjectNotFoundError, PreconditionFailedError, S
 _CAUSE_CHARACTERS: Final = 1_000
 _BEYOND_BYTES: Final = 64 << 10
 
-
 ReadTable = Callable[[Shard, PostgresSource, Dataset], Iterator[Batch]]
 
 
@@ -50,8 +49,7 @@ def convert(
     """The receipt of the shard: an earlier one whose files still lie there, else the one of this attempt.
 
     `table` reads the rows of a source that is a table. Raises SourceChangedError when the planned version of the object
-    is gone, BalanceError when records were lost, and
-    the errors of `readers` for an object that cannot be read at all.
+    is gone, BalanceError when records were lost, and the errors of `readers` for an object that cannot be read at all.
     """
     began = meter.clock() if meter else 0.0
     key = layout.receipt(shard.pipeline, shard.dataset, shard.fingerprint)

@@ -47,6 +47,11 @@ def advanced(head: Head | None, snapshot: Snapshot, key: str) -> Head:
     )
 
 
+def published_by(head: Head, run_id: str) -> KeptSnapshot | None:
+    """The snapshot that the run published; None where HEAD keeps none of it."""
+    return next((kept for kept in head.kept if kept.run_id == run_id), None)
+
+
 def rollback(store: Store, pipeline: str, to: int | None = None) -> tuple[int, int]:
     """Move HEAD to the snapshot before the published one, or to the kept one of number `to`, backward or forward.
 

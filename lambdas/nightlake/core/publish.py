@@ -23,7 +23,7 @@ from nightlake.core.errors import (
     RunSupersededError,
     SealedFilesChangedError,
 )
-from nightlake.core.history import TRIES, advanced, find_head, move_head
+from nightlake.core.history import TRIES, advanced, find_head, move_head, published_by
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Column
 from nightlake.core.published_keys import files_of_others, published_digest
@@ -62,7 +62,7 @@ def publish(
     for _ in range(TRIES):
         found = find_head(store, pipeline)
         head = found[0] if found else None
-        own = next((kept for kept in head.kept if kept.run_id == run_id), None) if head else None
+        own = published_by(head, run_id) if head else None
         if own is not None:
             published = store.find_model(own.key, Snapshot)
             if published is None:

@@ -14,7 +14,7 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.prices import Item
 from nightlake.core.rule_result import RuleResult
 from nightlake.core.shard import Finding, Plan, SourceObject, Validation
-from nightlake.core.snapshot import KeptSnapshot, SealedTable
+from nightlake.core.snapshot import SealedTable
 from nightlake.core.source import S3Source
 from nightlake.core.store import Store
 from nightlake.core.verdict import Verdict
@@ -190,8 +190,3 @@ def sealed_tables(store: Store, pipeline: Pipeline, day: date, run_id: str) -> I
             files=len(files),
             bytes=sum(file.size for file in files),
         )
-
-
-def published(kept: Sequence[KeptSnapshot], run_id: str) -> KeptSnapshot | None:
-    """The snapshot that the run published."""
-    return next((snapshot for snapshot in kept if snapshot.run_id == run_id), None)
