@@ -62,7 +62,6 @@ bench: setup  ## conversion beside five others and a network card; a table besid
 	$(BIN)/python benchmarks/card.py
 	$(BIN)/python benchmarks/postgres.py
 	$(BIN)/python benchmarks/athena_scan.py
-	$(BIN)/python benchmarks/postgres.py
 
 lint: setup  ## ruff, mypy strict, nightlake check
 	$(BIN)/ruff format --check --quiet .
