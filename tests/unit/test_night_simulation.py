@@ -10,12 +10,12 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from http_world import FastClock, answer
@@ -53,9 +53,9 @@ from nightlake.core.shard import Receipt, Shard, SourceObject, TablePart, Valida
 from nightlake.core.shard_output import Attempt
 from nightlake.core.snapshot import PartitionManifest, SealedTable, Snapshot
 from nightlake.core.sources import AnySource
-from nightlake.core.store import ObjectInfo
 from pydantic import TypeAdapter
 from state_language import AbortedError, Ended, Machine, TaskError
+from stepped_objects import SteppedObjects
 
 SEEDS, CHUNK = 60, 20
 ROWS, PAGE = 24, 8
@@ -184,70 +184,20 @@ def _amounts(parquet: bytes) -> Iterator[tuple[int, int]]:
     yield from ((row["id"], row["amount"]) for row in rows)
 
 
-class FaultyStore(MemoryObjects):
+class FaultyStore(SteppedObjects):
     """A bucket whose every request may break, before it is done or after."""
 
     def __init__(self, world: World, bucket: str) -> None:
-        super().__init__(bucket)
+        super().__init__(MemoryObjects(bucket, now=lambda: world.now))
         self._world = world
-        self.objects = MemoryObjects(bucket, now=lambda: world.now)
 
-    def read(self, key: str, version_id: str | None = None) -> tuple[bytes, ObjectInfo] | None:
-        self._world.step()
-        return self.objects.read(key, version_id)
-
-    def stream(
-        self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
-    ) -> Iterator[bytes]:
-        self._world.step()
-        yield from self.objects.stream(key, start, end, version_id)
+    def step(self) -> None:
         self._world.step()
 
-    def head(self, key: str, version_id: str | None = None) -> ObjectInfo | None:
+    def wrote(self, key: str) -> None:
+        if key == layout.head("shop"):
+            self._world.seen.append(self._world.published())
         self._world.step()
-        return self.objects.head(key, version_id)
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        self._world.step()
-        return self.objects.list(prefix)
-
-    def list_versions(self, prefix: str) -> Iterator[ObjectInfo]:
-        self._world.step()
-        return self.objects.list_versions(prefix)
-
-    def put(
-        self,
-        key: str,
-        body: bytes | IO[bytes],
-        *,
-        if_match: str | None = None,
-        if_none_match: bool = False,
-        content_type: str | None = None,  # noqa: ARG002 (no reader of ours asks for it)
-    ) -> str:
-        self._world.step()
-        etag = self.objects.put(key, body, if_match=if_match, if_none_match=if_none_match)
-        self._world.seen.append(self._world.published()) if key == layout.head("shop") else None
-        self._world.step()
-        return etag
-
-    def copy(self, source_bucket: str, source_key: str, key: str, *, source_etag: str) -> str:
-        self._world.step()
-        bucket = self._world.stores[source_bucket].objects
-        etag = MemoryObjects.copy(self._beside(bucket), source_bucket, source_key, key, source_etag=source_etag)
-        self._world.step()
-        return etag
-
-    def _beside(self, bucket: MemoryObjects) -> MemoryObjects:
-        self.objects._buckets[bucket.bucket] = bucket
-        return self.objects
-
-    def delete(self, keys: Iterable[str]) -> None:
-        self._world.step()
-        self.objects.delete(keys)
-
-    def tag(self, key: str, tags: Mapping[str, str]) -> None:
-        self._world.step()
-        self.objects.tag(key, tags)
 
 
 @dataclass

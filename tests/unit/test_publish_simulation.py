@@ -9,10 +9,10 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from landed import DATABASES, SHOP, land
@@ -36,7 +36,7 @@ from nightlake.core.prepare import RunInput, Start, prepare
 from nightlake.core.projection import project
 from nightlake.core.seal import seal
 from nightlake.core.snapshot import Head, PartitionManifest, Snapshot
-from nightlake.core.store import ObjectInfo
+from stepped_objects import SteppedObjects
 
 OLD_DAY = date(2026, 1, 1)
 DATES = (date(2026, 1, 2), date(2026, 1, 3))
@@ -141,54 +141,20 @@ class World:
         self.violations.append(f"seed {self.seed}: {what}")
 
 
-class WatchedStore(MemoryObjects):
+class WatchedStore(SteppedObjects):
     """The lake bucket: every request is a step, every write is seen by the reader."""
 
     def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world, self._lake = world, world.lake
+        super().__init__(world.lake)
+        self._world = world
 
-    def read(self, key: str, version_id: str | None = None) -> tuple[bytes, ObjectInfo] | None:
+    def step(self) -> None:
         self._world.step()
-        return self._lake.read(key, version_id)
 
-    def head(self, key: str, version_id: str | None = None) -> ObjectInfo | None:
-        self._world.step()
-        return self._lake.head(key, version_id)
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        self._world.step()
-        return self._lake.list(prefix)
-
-    def put(
-        self,
-        key: str,
-        body: bytes | IO[bytes],
-        *,
-        if_match: str | None = None,
-        if_none_match: bool = False,
-        content_type: str | None = None,  # noqa: ARG002 (no reader of ours asks for it)
-    ) -> str:
-        self._world.step()
-        etag = self._lake.put(key, body, if_match=if_match, if_none_match=if_none_match)
+    def wrote(self, key: str) -> None:
         self._world.reader.sees_written(key)
-        return etag
 
-    def copy(self, source_bucket: str, source_key: str, key: str, *, source_etag: str) -> str:
-        self._world.step()
-        etag = self._lake.copy(source_bucket, source_key, key, source_etag=source_etag)
-        self._world.reader.sees_written(key)
-        return etag
-
-    def delete(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._world.step()
-            self._lake.delete([key])
-            self._world.reader.sees_lost(key)
-
-    def tag(self, key: str, tags: Mapping[str, str]) -> None:
-        self._world.step()
-        self._lake.tag(key, tags)
+    def lost(self, key: str) -> None:
         self._world.reader.sees_lost(key)
 
 
