@@ -1,13 +1,32 @@
-"""What all tests may share: a real PostgreSQL."""
+"""What all tests may share: a real PostgreSQL, and the models of AWS's services."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
+from botocore.loaders import Loader
 
 from local.sources import postgres
 from local.sources.postgres import Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models() -> Iterator[None]:
+    """botocore reads the model of a service once a process: moto forgets the session that keeps it with each test."""
+    read: dict[Any, Any] = {}
+
+    def loader(search_path: str | None = None) -> Loader:
+        assert search_path is None, "AWS_DATA_PATH would have models of its own"
+        made = Loader()
+        made._cache = read
+        return made
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(botocore.session, "create_loader", loader)
+        yield
 
 
 @pytest.fixture(scope="session")
