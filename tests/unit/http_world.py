@@ -15,12 +15,13 @@ from nightlake.core.delivery import Delivery
 from nightlake.core.extract_http import extract_http
 from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest
 from nightlake.core.http_source import HttpSource
-from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Schedule
+from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.plan import Planned, Request, plan
 from nightlake.core.readers.answers import read_answers
 from nightlake.core.shard import Receipt, Shard
 from nightlake.core.shard_output import Attempt
 from nightlake.core.value_parser import Reading
+from small_pipeline import small_pipeline
 
 DAY = date(2025, 5, 9)
 NOW = datetime(2025, 5, 10, 3, tzinfo=UTC)
@@ -110,16 +111,7 @@ class World:
 
     @property
     def pipeline(self) -> Pipeline:
-        return Pipeline(
-            name="p",
-            version="1",
-            schedule=Schedule(),
-            business_date=BusinessDate(),
-            datasets=(self.dataset,),
-            sources=(self.source,),
-            latency_minutes=1,
-            retention_days=1,
-        )
+        return small_pipeline("p", [self.dataset], [self.source])
 
     def request(self, *, previous: str | None = None, run_id: str = "run-1", at: str | None = None) -> Request:
         return Request(

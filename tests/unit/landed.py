@@ -7,22 +7,20 @@ from typing import Any
 
 from nightlake.core import layout
 from nightlake.core.define_table import Databases
-from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Schedule
+from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.shard import Receipt, Shard, SourceObject, StagedFile, Validation
 from nightlake.core.source import CsvSource
 from nightlake.core.store import Store
+from small_pipeline import small_pipeline
 
 Files = Sequence[tuple[date, Any]]
 
 
 # Two datasets: rows of `daily` are of the business date, those of `late` say themselves which day they are of.
-SHOP = Pipeline(
-    name="shop",
-    version="1",
-    schedule=Schedule(),
-    business_date=BusinessDate(),
-    datasets=tuple(Dataset(name=name, columns=(Column(name="amount", type="bigint"),)) for name in ("daily", "late")),
-    sources=tuple(
+SHOP = small_pipeline(
+    "shop",
+    [Dataset(name=name, columns=(Column(name="amount", type="bigint"),)) for name in ("daily", "late")],
+    [
         CsvSource.model_validate(
             {
                 "dataset": name,
@@ -34,9 +32,7 @@ SHOP = Pipeline(
             }
         )
         for name in ("daily", "late")
-    ),
-    latency_minutes=1,
-    retention_days=1,
+    ],
 )
 DATABASES = Databases(served="served", staging="staging", quarantine="quarantine")
 

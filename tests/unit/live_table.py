@@ -19,7 +19,7 @@ from nightlake.core.convert import convert, note_failure
 from nightlake.core.extract_postgres import Extraction
 from nightlake.core.history import find_head
 from nightlake.core.lock import Executions, Owner
-from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Schedule
+from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.plan import Planned, plan
 from nightlake.core.plan import Request as PlanRequest
 from nightlake.core.postgres_login import Address
@@ -33,6 +33,7 @@ from nightlake.core.shard_output import Attempt
 from nightlake.core.snapshot import PartitionManifest, Snapshot
 from nightlake.core.table import table_input
 from nightlake.core.validate import Places, Request, validate, verdict_key
+from small_pipeline import small_pipeline
 
 from local.sources.postgres import Server
 
@@ -118,16 +119,7 @@ class Live:
 
     @property
     def pipeline(self) -> Pipeline:
-        return Pipeline(
-            name="shop",
-            version="1",
-            schedule=Schedule(),
-            business_date=BusinessDate(),
-            datasets=(self.dataset,),
-            sources=(self.source,),
-            latency_minutes=1,
-            retention_days=1,
-        )
+        return small_pipeline("shop", [self.dataset], [self.source])
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """A session of an application; it commits each statement unless told otherwise."""

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from memory_objects import MemoryObjects
 from nightlake.core.convert import convert
-from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Rule, Schedule, ValidValues
+from nightlake.core.pipeline import Column, Dataset, Pipeline, Rule, ValidValues
 from nightlake.core.shard import Receipt, Shard, SourceObject
 from nightlake.core.shard_output import Attempt
 from nightlake.core.source import AnyS3Source, CsvSource, Ready
+from small_pipeline import small_pipeline
 
 DAY = date(2017, 6, 12)
 HEADER = ("id", "email", "amount", "sold_at")
@@ -67,16 +68,7 @@ class Shop:
     @property
     def pipeline(self) -> Pipeline:
         """The compiled pipeline."""
-        return Pipeline(
-            name="shop",
-            version="1.0.0",
-            schedule=Schedule(),
-            business_date=BusinessDate(),
-            datasets=(self.dataset,),
-            sources=(self.source,),
-            latency_minutes=60,
-            retention_days=30,
-        )
+        return small_pipeline("shop", [self.dataset], [self.source])
 
     def land(self, body: str | bytes, *, key: str = "shop/a", header: Sequence[str] | None = HEADER) -> Shard:
         """Put an object into the raw bucket; one shard is all of it."""

@@ -42,7 +42,7 @@ from nightlake.core.history import find_head
 from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest
 from nightlake.core.lock import Executions, Lock
 from nightlake.core.machine import read_templates, render
-from nightlake.core.pipeline import BusinessDate, Column, Dataset, Pipeline, Schedule
+from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.prepare import Start, prepare
 from nightlake.core.projection import project
 from nightlake.core.publish import publish, summary
@@ -54,6 +54,7 @@ from nightlake.core.shard_output import Attempt
 from nightlake.core.snapshot import PartitionManifest, SealedTable, Snapshot
 from nightlake.core.sources import AnySource
 from pydantic import TypeAdapter
+from small_pipeline import small_pipeline
 from state_language import AbortedError, Ended, Machine, TaskError
 from stepped_objects import SteppedObjects
 
@@ -82,19 +83,14 @@ def shop() -> Pipeline:
     """Three datasets with the same columns, of the business date each."""
     columns = (Column(name="id", type="bigint", required=True), Column(name="amount", type="bigint"))
     pages = {"by": "page", "size": PAGE, "size_parameter": "size", "total": "total"}
-    return Pipeline(
-        name="shop",
-        version="1",
-        schedule=Schedule(),
-        business_date=BusinessDate(),
-        datasets=tuple(Dataset(name=name, columns=columns) for name in KINDS),
-        sources=(
+    return small_pipeline(
+        "shop",
+        [Dataset(name=name, columns=columns) for name in KINDS],
+        [
             source("files", path="shop/files/{date:%Y/%m/%d}/*.csv", ready={"files": 2}, format="csv"),
             source("answers", url="https://api.example.com/v1", records="data", pages=pages, requests_per_second=999),
             source("rows", database="app", table="rows", watermark="at"),
-        ),
-        latency_minutes=30,
-        retention_days=1,
+        ],
     )
 
 
