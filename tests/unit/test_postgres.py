@@ -228,6 +228,23 @@ def test_partitioned_tables_and_views_are_cut_by_time(live: Live) -> None:
             live.plan()
 
 
+def test_names_and_types_are_what_the_application_made_of_them(live: Live) -> None:
+    live.run(
+        "CREATE DOMAIN moment AS timestamptz NOT NULL",
+        "CREATE DOMAIN number AS bigint",
+        "CREATE DOMAIN serial_number AS number",
+        'CREATE SCHEMA "my.shop"',
+        'CREATE TABLE "my.shop"."Ereignisse ü" ("select" serial_number, "When At" moment, "a""b" text)',
+        """INSERT INTO "my.shop"."Ereignisse ü" SELECT i, timestamptz '2026-03-10Z' + i * interval '1 hour', 'x'
+        FROM generate_series(-2, 30) i""",
+    )
+    names = {"id": "select", "at": "When At", "message": 'a"b'}
+    for cut in ({}, {"shards": "key", "key": "select"}):
+        live.source = source(table='"my.shop"."Ereignisse ü"', watermark="When At", columns=names, **cut)
+        assert live.night().status == "good"
+        assert sorted(live.ids()) == [*range(24)]
+
+
 def test_a_snapshot_of_the_source_has_no_half_of_a_change(live: Live) -> None:
     live.source = source(snapshot="source", shards="key", key="id", connections=3)
     live.dataset = EVENTS.model_copy(update={"primary_key": ()})
@@ -486,6 +503,7 @@ TYPES = {
     "uuids": ("text[]", "string", "ARRAY['a']", '["a"]'),
     "row_": ("pair", "struct<n:int,t:string>", "ROW(1, 'x')", {"n": 1, "t": "x"}),
     "named": ("positive", "int", "5", 5),
+    "labels": ("tags", "array<string>", "ARRAY['a', 'b']", ["a", "b"]),
     "Odd Name": ("text", "string", "'it''s'", "it's"),
 }
 
@@ -495,6 +513,7 @@ def make_types(live: Live) -> None:
         "CREATE TYPE level AS ENUM ('info', 'warn')",
         "CREATE TYPE pair AS (n int, t text)",
         "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
+        "CREATE DOMAIN tags AS text[]",
     )
 
 
@@ -538,6 +557,8 @@ ODD = {
     "someday": ("date", "date", "'infinity'", "not written as"),
     "grid": ("integer[]", "array<int>", "ARRAY[[1, 2], [3, 4]]", "not a"),
     "broken": ("jsonb", "array<int>", """'{"a": 1}'""", "not of type"),
+    "daily": ("date", "timestamp", "'2026-03-10'", "'2026-03-10' is no timestamp"),
+    "exactly": ("timestamptz", "date", "'2026-03-10 00:00Z'", "'2026-03-10 00:00:00+00' is no date"),
 }
 
 

@@ -9,7 +9,7 @@ from nightlake.core.chain import unjoined
 from nightlake.core.column_type import parse
 from nightlake.core.errors import DatabaseSecretError
 from nightlake.core.postgres_login import Address, login
-from nightlake.core.postgres_table import TableColumn, TableInfo, asked, identifier, literal
+from nightlake.core.postgres_table import TableColumn, TableInfo, asked, identifier, literal, relation
 from nightlake.core.postgres_window import condition, day_bounds, pieces, window
 from nightlake.core.shard import Plan, Receipt, Shard, SourceObject, TablePart, origin
 from pydantic import ValidationError
@@ -25,7 +25,8 @@ SECRET = '{"host": "db.example.com", "dbname": "app", "username": "u", "password
         ({"shards": "blocks"}, "snapshot: source"),
         ({"overlap_minutes": 5, "partition_by": "business_date"}, "column of the watermark"),
         ({"overlap_minutes": 5, "partition_by": "other"}, "watermark 'at'"),
-        ({"table": "events; DROP TABLE events"}, "table"),
+        ({"table": 'events" CASCADE; DROP TABLE "events'}, "table"),
+        ({"table": "a.b.c"}, "table"),
         ({"watermark": 'at"'}, "watermark"),
     ],
     ids=str,
@@ -104,10 +105,23 @@ def test_names_and_texts_cannot_leave_their_quotes() -> None:
     assert literal("a'; DROP") == "'a''; DROP'"
 
 
-def test_a_column_that_a_domain_or_a_row_type_hides_comes_as_text() -> None:
-    hidden = TableColumn(name="v", type="int4", kind="d", declared="positive", required=False)
+def test_a_domain_comes_as_what_it_is_made_of() -> None:
+    hidden = TableColumn(name="v", type="int4", kind="b", declared="positive", required=False, is_domain=True)
 
-    assert asked(hidden, parse("int"), source()).value == '"v"::text'
+    assert asked(hidden, parse("int"), source()).value == '"v"::pg_catalog."int4"'
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("events", '"events"'),
+        ("public.events", '"public"."events"'),
+        ('"odd.schema"."Odd Table"', '"odd.schema"."Odd Table"'),
+        ("Sales.Täglich", '"Sales"."Täglich"'),
+    ],
+)
+def test_a_table_is_called_as_the_catalog_calls_it(table: str, said: str) -> None:
+    assert relation(source(table=table)) == said
 
 
 def test_what_the_settings_say_goes_before_the_secret() -> None:

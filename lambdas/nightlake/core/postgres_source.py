@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from nightlake.core.source import BUSINESS_DATE, Deadline, Source, TimeZone
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")]
+Identifier = Annotated[str, Field(pattern=r'^[^"\x00-\x1f]{1,63}$')]  # it is quoted wherever it is said
 
 
 class PostgresSource(Source):
@@ -21,8 +21,9 @@ class PostgresSource(Source):
         pattern=r"^[a-z][a-z0-9-]{0,31}$", description="The database, as the stage's settings in cdk.json call it."
     )
     table: str = Field(
-        pattern=r"^([A-Za-z_][A-Za-z0-9_$]{0,62}\.)?[A-Za-z_][A-Za-z0-9_$]{0,62}$",
-        description="The table or view, as in `public.events`.",
+        pattern=r'^(?:[^."\x00-\x1f]{1,63}|"[^"\x00-\x1f]{1,63}")(?:\.(?:[^."\x00-\x1f]{1,63}|"[^"\x00-\x1f]{1,63}"))?$',
+        description="The table or view, letters as the catalog has them: `public.events`, or "
+        "`'\"odd.schema\".Events'` where a name has a dot.",
     )
     watermark: Identifier = Field(description="The table's column that says which day a row belongs to.")
     timezone: TimeZone = Field(

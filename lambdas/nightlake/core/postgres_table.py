@@ -1,5 +1,6 @@
 """A table of PostgreSQL as its catalog describes it, and how each of its columns is asked for."""
 
+import re
 from typing import Final, Literal, NamedTuple
 
 from nightlake.core.column_type import ColumnType
@@ -12,7 +13,7 @@ from nightlake.core.postgres_source import PostgresSource
 _TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name"})
 _NATIVE: Final = frozenset({"bool", "int2", "int4", "int8", "float4", "float8"}) | _TEXTS
 _LISTS: Final = frozenset({"_bool", "_int2", "_int4", "_int8", "_float4", "_float8", "_text", "_varchar"})
-_MOMENTS: Final = frozenset({"date", "timestamp", "timestamptz"})
+_MOMENTS: Final = {"date": "date", "timestamp": "timestamp", "timestamptz": "timestamp"}  # and what they are here
 INTEGERS: Final = frozenset({"int2", "int4", "int8"})
 _KINDS: Final[dict[str, Literal["table", "partitioned", "view"]]] = {
     "r": "table",
@@ -21,18 +22,23 @@ _KINDS: Final[dict[str, Literal["table", "partitioned", "view"]]] = {
     "v": "view",
     "f": "view",
 }
+_NAME: Final = re.compile(r'"([^"]+)"|([^."]+)')
 _FIRST_DAY: Final = "0001-01-01"
 _BEHIND_LAST_DAY: Final = "10000-01-01"
 
 
 class TableColumn(Frozen):
-    """A column: `type` as pg_type names it, `category` D for a domain or C for a row; what it is declared as."""
+    """A column: `type` as pg_type names it, of a domain the one below; what it is declared as.
+
+    `kind` is a for an array, c for a row, b for everything else.
+    """
 
     name: str
     type: str
-    kind: str
+    kind: Literal["a", "b", "c"]
     declared: str
     required: bool
+    is_domain: bool = False
 
 
 class TableInfo(Frozen):
@@ -74,7 +80,7 @@ def literal(text: str) -> str:
 
 def relation(source: PostgresSource) -> str:
     """The table's name as SQL takes it."""
-    return ".".join(identifier(part) for part in source.table.split("."))
+    return ".".join(identifier(quoted or plain) for quoted, plain in _NAME.findall(source.table))
 
 
 def inspect(session: Session, source: PostgresSource) -> TableInfo:
@@ -137,14 +143,14 @@ def asked(column: TableColumn, kind: ColumnType, source: PostgresSource) -> Aske
     their digits; rows, and arrays of what is not plain, come as JSON. A timestamp without a zone is read on the clocks
     of the source like one in a text file, unless these show UTC.
     """
-    name = identifier(column.name)
+    name = identifier(column.name) + (f'::pg_catalog."{column.type}"' if column.is_domain else "")
     if column.type in _NATIVE and column.kind == "b":
         return Asked(f"{name}::text" if kind.name == "string" and column.type not in _TEXTS else name)
     if column.type in _LISTS and kind.name == "array":
         plain = f"(cardinality({name}) = 0 OR array_ndims({name}) = 1 AND array_lower({name}, 1) = 1)"
         return Asked(f"CASE WHEN {plain} THEN {name} END", f"CASE WHEN NOT {plain} THEN to_json({name})::text END")
     is_local = column.type == "timestamp" and source.timezone != "UTC"
-    if column.kind != "b" or column.type not in _MOMENTS or kind.name == "string" or is_local:
+    if column.kind != "b" or kind.name != _MOMENTS.get(column.type) or is_local:
         text = _text(column)
         return Asked(f"nullif({text}, 'null')" if kind.is_nested else text)  # what JSON calls null is none here, too
     if column.name == source.watermark:
@@ -174,10 +180,13 @@ SELECT c.oid::bigint AS oid, format('%s.%s', n.nspname, c.relname) AS name, c.re
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({table})
 """
 _COLUMNS: Final = """
+WITH RECURSIVE base AS (
+  SELECT oid, oid AS below, typbasetype AS next FROM pg_type
+  UNION ALL SELECT b.oid, t.oid, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.next)
 SELECT a.attname::text AS name, t.typname::text AS type,
-  CASE WHEN t.typtype IN ('d', 'c') THEN t.typtype WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'a' ELSE 'b' END::text
-  AS kind, format_type(a.atttypid, a.atttypmod) AS declared, a.attnotnull AS required
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CASE WHEN t.typtype = 'c' THEN 'c' WHEN t.typelem <> 0 AND t.typlen = -1 THEN 'a' ELSE 'b' END AS kind,
+  format_type(a.atttypid, a.atttypmod) AS declared, a.attnotnull AS required, t.oid <> a.atttypid AS is_domain
+FROM pg_attribute a JOIN base b ON b.oid = a.atttypid AND b.next = 0 JOIN pg_type t ON t.oid = b.below
 WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _INDEXED: Final = """
