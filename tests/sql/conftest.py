@@ -1,15 +1,23 @@
-"""How a Trino is asked: https://trino.io/docs/current/develop/client-protocol.html, and printed as Athena prints."""
+"""What tests of SQL share: the tables of their pipeline, and how a Trino is asked and its answer printed as Athena's.
+
+https://trino.io/docs/current/develop/client-protocol.html
+"""
 
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from athena_lake import athena_lake
+from athena_shop import SQL, Shop
+from nightlake.core.contract import load_pipelines
+from nightlake.core.pipeline import Pipeline
 
 from local.athena import types
 
@@ -21,6 +29,20 @@ class Answer:
     kinds: list[str] = field(default_factory=list)
     rows: list[list[str | None]] = field(default_factory=list)
     error: str | None = None
+
+
+@pytest.fixture(scope="session")
+def pipelines() -> dict[str, Pipeline]:
+    return {each.name: each for each in load_pipelines(SQL.parent / "pipelines")}
+
+
+@pytest.fixture
+def shop(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipelines: dict[str, Pipeline]
+) -> Iterator[Shop]:
+    """The tables of the pipeline that the test's folder is named after, empty, and its SQL to run on them."""
+    with athena_lake(tmp_path, monkeypatch) as lake:
+        yield Shop(lake, pipelines[request.path.parent.name])
 
 
 @pytest.fixture(scope="session")

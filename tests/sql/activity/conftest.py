@@ -1,28 +1,12 @@
-"""`shop`: the tables of the pipeline `activity`, empty, and the files of its SQL to run on them; rows to fill them."""
+"""Rows to fill the tables of the pipeline `activity` with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from athena_lake import athena_lake
-from athena_shop import SQL, Shop
-from nightlake.core.contract import load_pipelines
-from nightlake.core.pipeline import Pipeline
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="session")
-def activity() -> Pipeline:
-    return next(each for each in load_pipelines(SQL.parent / "pipelines") if each.name == "activity")
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, activity: Pipeline) -> Iterator[Shop]:
-    with athena_lake(tmp_path, monkeypatch) as lake:
-        yield Shop(lake, activity)
 
 
 @pytest.fixture(scope="session")
