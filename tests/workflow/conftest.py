@@ -25,6 +25,8 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+from moto.stepfunctions.parser.asl.parse import asl_parser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import json_path
 from nightlake.core import layout
 from nightlake.core.asl_states import machines
@@ -99,7 +101,7 @@ def _ended(machine: str, given: str) -> Any:
     client = boto3.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=machine, name=str(uuid4()), input=given)["executionArn"]
     while (ended := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        time.sleep(0.02)
+        time.sleep(0.1)  # each look takes moto's execution its time
     return ended
 
 
@@ -304,6 +306,21 @@ def spoken(definition: dict[str, Any]) -> dict[str, Any]:
                 state["ItemReader"]["ReaderConfig"]["InputType"] = "JSON"
                 del state["ResultWriter"], state["ToleratedFailurePercentage"]
     return definition
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """moto parses a definition when its machine is created and whenever it is executed: seconds for a night of ours."""
+    parse, trees = asl_parser.AmazonStateLanguageParser.parse, {}
+
+    def parsed(text: str) -> tuple[Any, Any]:
+        if text not in trees:
+            _, trees[text] = parse(text)
+        return Preprocessor().visit(trees[text]), trees[text]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asl_parser.AmazonStateLanguageParser, "parse", staticmethod(parsed))
+        yield
 
 
 @pytest.fixture(scope="session")
