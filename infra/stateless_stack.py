@@ -146,11 +146,9 @@ class StatelessStack(Stack):
             "RAW_BUCKET": lake.raw.bucket_name,
             "LAKE_BUCKET": lake.lake.bucket_name,
             "QUARANTINE_BUCKET": lake.quarantine.bucket_name,
-            "RESULTS_BUCKET": lake.results.bucket_name,
             "DATABASE": catalog.database,
             "STAGING_DATABASE": catalog.staging_database,
             "QUARANTINE_DATABASE": catalog.quarantine_database,
-            "PIPELINE_WORKGROUP": catalog.pipeline_workgroup.name,
         }
 
     def _subscribe(self, notify: Function) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from local.sources.postgres import Server
 
 DATABASE = "app"
-TABLE = "public.app_logs"
 READER = "nightlake_reader"
 USERS = 2000
 """Users of the application have the numbers from 1 to this one; a few rows name others."""

@@ -230,11 +230,9 @@ def test_with_them_a_task_runs_and_the_api_reads_parquet_under_tracing(pipelines
         RAW_BUCKET="raw",
         LAKE_BUCKET="lake",
         QUARANTINE_BUCKET="quarantine",
-        RESULTS_BUCKET="results",
         DATABASE="served",
         STAGING_DATABASE="staging",
         QUARANTINE_DATABASE="quarantine",
-        PIPELINE_WORKGROUP="pipeline",
         LAMBDA_TASK_ROOT="/var/task",
         _X_AMZN_TRACE_ID="Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
     )

@@ -114,11 +114,8 @@ def test_every_function_is_told_where_everything_is(
     variables = functions(template("dev", "stateless"))[name]["Environment"]["Variables"]
     assert variables["STAGE"] == "dev"
     assert (variables["DATABASE"], variables["STAGING_DATABASE"]) == ("nightlake_dev", "nightlake_dev_staging")
-    assert (variables["QUARANTINE_DATABASE"], variables["PIPELINE_WORKGROUP"]) == (
-        "nightlake_dev_quarantine",
-        "nightlake-dev-pipeline",
-    )
-    buckets = {f"{bucket}_BUCKET" for bucket in ("RAW", "LAKE", "QUARANTINE", "RESULTS")}
+    assert variables["QUARANTINE_DATABASE"] == "nightlake_dev_quarantine"
+    buckets = {f"{bucket}_BUCKET" for bucket in ("RAW", "LAKE", "QUARANTINE")}
     assert buckets <= set(variables)
     assert {variable for variable in variables if variable.startswith("POWERTOOLS_")} == {
         "POWERTOOLS_SERVICE_NAME",

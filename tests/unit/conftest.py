@@ -83,11 +83,9 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sales: Pipeline
         RAW_BUCKET="nightlake-dev-raw-123456789012-eu-west-1",
         LAKE_BUCKET="nightlake-dev-lake-123456789012-eu-west-1",
         QUARANTINE_BUCKET="nightlake-dev-quarantine-123456789012-eu-west-1",
-        RESULTS_BUCKET="nightlake-dev-results-123456789012-eu-west-1",
         DATABASE="nightlake_dev",
         STAGING_DATABASE="nightlake_dev_staging",
         QUARANTINE_DATABASE="nightlake_dev_quarantine",
-        PIPELINE_WORKGROUP="nightlake-dev-pipeline",
         CONTRACTS=str(directory),
         AWS_DEFAULT_REGION="eu-west-1",
     )

@@ -45,11 +45,9 @@ ENVIRONMENT = {
     "RAW_BUCKET": "nightlake-test-raw",
     "LAKE_BUCKET": LAKE,
     "QUARANTINE_BUCKET": "nightlake-test-quarantine",
-    "RESULTS_BUCKET": "nightlake-test-results",
     "DATABASE": DATABASES[0],
     "STAGING_DATABASE": DATABASES[1],
     "QUARANTINE_DATABASE": DATABASES[2],
-    "PIPELINE_WORKGROUP": "nightlake-test-pipeline",
     "AWS_DEFAULT_REGION": REGION,
     "POWERTOOLS_SERVICE_NAME": "prepare",
     "POWERTOOLS_METRICS_NAMESPACE": "Nightlake",
@@ -360,7 +358,7 @@ def night(environment: None, gaps: Lambda, pipeline: Pipeline) -> Iterator[Night
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         backfill = json.loads((ROOT / "statemachines" / "backfill.asl.json").read_text())
         bound = {"Pipeline": "sales", "AlertTopic": topic, "LakeBucket": LAKE, "Region": REGION}
-        bound |= {"PipelineWorkgroup": ENVIRONMENT["PIPELINE_WORKGROUP"]}
+        bound |= {"PipelineWorkgroup": "nightlake-test-pipeline"}
         bound |= {f"{name.title().replace('_', '')}Function": f"{FUNCTION}{name}:1" for name in FUNCTIONS}
         bound["DailyStateMachine"] = deployed("daily", definition(pipeline), bound)
         yield Night(

@@ -50,10 +50,6 @@ class Machine:
     body: Mapping[str, Any]
     location: Location
 
-    @property
-    def is_outermost(self) -> bool:
-        return not self.location
-
     @cached_property
     def states(self) -> dict[str, State]:
         states = as_dict(self.body.get("States"))
