@@ -74,7 +74,7 @@ def cost(
     prices = load_prices()
     bill = estimate(night, made, prices)
     limit = 60.0 * declared.latency_minutes
-    notes = [*_notes(declared, night, bill, limit, shard_mb=shard_mb)]
+    notes = [*_notes(declared, night, bill, limit)]
     used = {name for item in (*bill.items, *bill.monthly, *bill.instead) for name in item.prices}
     facts = {
         "pipeline": pipeline,
@@ -136,14 +136,8 @@ def _source_facts(load: Load, bill: Estimate, limit: float) -> dict[str, Any]:
     }
 
 
-def _notes(pipeline: Pipeline, night: Night, bill: Estimate, limit: float, *, shard_mb: float | None) -> Iterator[str]:
+def _notes(pipeline: Pipeline, night: Night, bill: Estimate, limit: float) -> Iterator[str]:
     for source, load in zip(pipeline.sources, night.loads, strict=True):
-        if isinstance(source, LinesSource) and source.shard_bytes < load.shard_bytes and shard_mb is None:
-            yield (
-                f"{source.dataset} declares shard_bytes: {source.shard_bytes:,}, for small files. Reckoned with "
-                f"{load.shard_bytes:,}; as declared, such a day would be {load.source_bytes // source.shard_bytes:,} "
-                "shards: remove it before such days come."
-            )
         if load.seconds_a_shard > _LAMBDA_SECONDS:
             yield (
                 f"A shard of {load.dataset} would take {load.seconds_a_shard / 60:.0f} minutes, and a Lambda has 15: "

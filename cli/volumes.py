@@ -115,7 +115,7 @@ def _load(
             requests_at_once=source.connections,
             least_requests=max(1, len(source.each)),
         )
-    declared = max(source.shard_bytes, USUAL_SHARD_BYTES) if isinstance(source, LinesSource) else USUAL_SHARD_BYTES
+    declared = source.shard_bytes_of(size) if isinstance(source, LinesSource) else USUAL_SHARD_BYTES
     return Load(
         dataset=source.dataset,
         source_bytes=size,

@@ -116,7 +116,7 @@ def night(sales: Pipeline) -> Night:
 
 def test_a_file_is_cut_into_shards_that_cover_it_and_carry_its_header(night: Night) -> None:
     body = (HEADER + ROW * 6000).encode()
-    night.source("transactions", shard_bytes=100_000)
+    night.source("transactions", shard_bytes=100_000, min_shards=1)
     night.raw.put(SALES, body)
     night.raw.put(SALES.replace("a.csv", "b.csv"), HEADER.encode())
     planned = night("transactions")
@@ -200,8 +200,20 @@ def test_text_in_utf_16_is_one_shard(night: Night) -> None:
     assert shard.header == tuple(HEADER.strip().split(","))
 
 
+@pytest.mark.parametrize(
+    ("size", "shards"), [(1 << 20, [1 << 18] * 4), (100_000, [65_536, 34_464]), (65_000, [65_000])]
+)
+def test_a_small_file_is_cut_into_as_many_shards_as_are_asked_for_and_worth_it(
+    night: Night, size: int, shards: list[int]
+) -> None:
+    night.source("transactions", min_shards=4)
+    night.raw.put(SALES, (HEADER + ROW * ((size - len(HEADER)) // len(ROW))).encode().ljust(size, b"\n"))
+    found = night.shards(night("transactions"))
+    assert [shard.end - shard.start for shard in found] == shards
+
+
 def test_a_rerun_converts_only_what_has_no_receipt(night: Night) -> None:
-    night.source("transactions", shard_bytes=100_000)
+    night.source("transactions", shard_bytes=100_000, min_shards=1)
     night.raw.put(SALES, (HEADER + ROW * 6000).encode())
     shards = night.shards(night("transactions"))
     night.convert(shards[0])
@@ -379,6 +391,6 @@ def test_the_task_plans_what_lies_in_the_buckets(
         s3.put_object(Bucket="raw", Key=SALES, Body=(HEADER + ROW * 6000).encode())
         result = handler(event, lambda_context)
         lines = s3.get_object(Bucket="lake", Key=result["shard_file"])["Body"].read().splitlines()
-    assert (result["ready"], result["shards"], len(lines)) == (True, 2, 2)
+    assert (result["ready"], result["shards"], len(lines)) == (True, 4, 4)
     assert json.loads(lines[0])["object"]["key"] == SALES
     assert log()[-1]["message"] == "Source planned"

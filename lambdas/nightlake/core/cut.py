@@ -72,10 +72,12 @@ def cut(item: SourceObject, source: AnyS3Source, dataset: Dataset, stream: Strea
             footer = 0
             if is_plain and source.footer_lines:
                 footer = footer_bytes(tail(), source, size=item.size, head=found, where=item.key)
-            return _cut(replace(whole, footer=footer), found.end, source.shard_bytes if is_plain else None)
+            return _cut(
+                replace(whole, footer=footer), found.end, source.shard_bytes_of(item.size) if is_plain else None
+            )
         case _:
             whole = Piece(0, item.size, codec=packed)
-            return _cut(whole, 0, source.shard_bytes if is_plain else None)
+            return _cut(whole, 0, source.shard_bytes_of(item.size) if is_plain else None)
 
 
 def _cut(whole: Piece, begin: int, shard_bytes: int | None) -> tuple[Piece, ...]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from nightlake.core.frozen import Frozen
 
 BUSINESS_DATE = "business_date"
+SMALLEST_SHARD = 64 << 10
 EPOCHS = {"epoch_seconds": 1, "epoch_milliseconds": 1000}  # ticks of a second
 _DATE = re.compile(r"\{date:([^{}]*)\}")
 _WILDCARD = re.compile(r"[*?]")
@@ -228,11 +229,18 @@ class LinesSource(TextSource):
     """What the text formats say whose objects can be cut between records."""
 
     shard_bytes: int = Field(
-        256 << 20, ge=64 << 10, le=1 << 30, description="About so many bytes of an object are converted at once."
+        256 << 20, ge=SMALLEST_SHARD, le=1 << 30, description="About so many bytes of an object are converted at once."
+    )
+    min_shards: int = Field(
+        1, ge=1, le=1000, description="An object is cut into so many shards or more, as far as each has 64 KiB."
     )
     max_record_bytes: int = Field(
         1 << 20, ge=1 << 10, le=16 << 20, description="A record of more bytes is refused, and takes no other with it."
     )
+
+    def shard_bytes_of(self, size: int) -> int:
+        """About how many bytes a shard of an object of `size` bytes has."""
+        return min(self.shard_bytes, max(SMALLEST_SHARD, -(-size // self.min_shards)))
 
 
 class CsvSource(LinesSource):
