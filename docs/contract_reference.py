@@ -6,18 +6,9 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from nightlake.core.dataset_compiler import OPEN_CLASSES, PHYSICAL_TYPES, PRIVATE_CLASSES
-from nightlake.core.http_source import (
-    BasicAuth,
-    BearerAuth,
-    CursorPages,
-    HeaderAuth,
-    HttpSource,
-    LinkedPages,
-    NumberedPages,
-    OAuth2Auth,
-    OffsetPages,
-    QueryAuth,
-)
+from nightlake.core.http_auth import BasicAuth, BearerAuth, HeaderAuth, OAuth2Auth, QueryAuth
+from nightlake.core.http_paging import CursorPages, LinkedPages, NumberedPages, OffsetPages
+from nightlake.core.http_source import HttpSource
 from nightlake.core.pipeline import BusinessDate, Schedule
 from nightlake.core.pipeline_file import PipelineFile
 from nightlake.core.postgres_source import PostgresSource
@@ -119,9 +110,9 @@ def _value(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return ", ".join(dict.fromkeys(_value(argument) for argument in arguments if argument is not type(None)))
     if origin is tuple:
-        if get_origin(arguments[0]) is dict:
-            return "list of mappings"
-        return "mapping" if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel) else "list of texts"
+        if isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
+            return "mapping"
+        return f"list of {_value(arguments[0])}s"
     return {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(annotation, "mapping")
 
 

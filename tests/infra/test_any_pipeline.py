@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from any_kinds import of_kinds
 from aws_cdk import App
-from nightlake.core.http_source import BearerAuth, HttpSource
+from nightlake.core.http_auth import BearerAuth
+from nightlake.core.http_source import HttpSource
 from nightlake.core.pipeline import Pipeline, Schedule
 
 from infra.stacks import add_stage

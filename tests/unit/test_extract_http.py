@@ -315,7 +315,8 @@ def test_requests_begin_no_faster_than_declared() -> None:
         (answer("no", 206), ApiRefusedError, "answers 206"),
         (answer("no", 401), ApiUnauthorizedError, "put a valid secret"),
         (answer("no", 502), ApiUnavailableError, "answers 502"),
-        (answer("", 302, location="http://api.example.com/"), HostNotAllowedError, "more_hosts"),
+        (answer("", 302, location="http://api.example.com/v1/things"), HostNotAllowedError, "without an end"),
+        (answer("", 302, location="http://api.example.com:8080/"), HostNotAllowedError, "more_hosts"),
         (answer("", 302, location="https://other.example.com/"), HostNotAllowedError, "other.example.com"),
         (answer("", 302, location="https://api.example.com:8443/"), HostNotAllowedError, "port 8443"),
         (answer("", 302, location="https://a:b@api.example.com/"), HostNotAllowedError, "more_hosts"),
@@ -489,6 +490,14 @@ def test_accepted_is_not_yet_there() -> None:
     world = World(source(), Api(lambda _: replies.pop(0)))
     assert world.plan(at=NOW.isoformat()).ready is False
     assert world.plan(at=NOW.isoformat()).ready is True
+
+
+@pytest.mark.parametrize("host", ["http://api.example.com", "http://api.example.com:80", "https://api.example.com"])
+def test_a_link_in_clear_text_is_asked_by_https(host: str) -> None:
+    replies = [answer({"r": [{"id": 1}], "next": f"{host}/v1/things?page=2"}), answer({"r": [{"id": 2}]})]
+    world = World(source(pages={"by": "link", "next": "next"}, records="r"), Api(lambda _: replies.pop(0)))
+    assert world.rows(world.extract()) == [(1,), (2,)]
+    assert world.api.requests[1].url == f"{URL}?page=2"
 
 
 def test_a_redirect_is_followed_where_a_page_might_lead() -> None:

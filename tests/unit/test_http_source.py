@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from http_world import source
-from nightlake.core.http_pages import first_url, with_parameters
+from nightlake.core.http_pages import first_question, with_parameters
 from nightlake.core.http_text import filled
 from pydantic import ValidationError
 
@@ -64,6 +64,42 @@ EACH = [{"city": "Bonn", "lat": 50.7}, {"city": "Köln", "lat": 51}]
         ({"columns": {"x": "$."}}, "is no dotted path"),
         ({"records": "hourly", "layout": "columns", "columns": {"x": "hourly.time"}}, "is looked for within 'hourly'"),
         ({"timeout_seconds": 0}, "greater than 0"),
+        ({"pages": {"by": "cursor", "parameter": "c"}}, "write one"),
+        ({"pages": {"by": "cursor", "parameter": "c", "next": "n", "last": "id"}}, "write one"),
+        ({"pages": {"by": "link", "more": "a", "done": "b"}}, "keep one"),
+        ({"pages": {"by": "page", "total": "$header."}}, "names no header"),
+        ({"pages": {"by": "page", "total": "$header.X Total"}}, "names no header"),
+        (
+            {"pages": {"by": "cursor", "parameter": "c", "last": "id"}, "layout": "keyed"},
+            "only a list has a last record",
+        ),
+        ({"pages": {"by": "page", "pages": "n"}, "layout": "lines"}, "'n' is looked for in one JSON text"),
+        ({"records": "r", "layout": "lines"}, "'r' is looked for in one JSON text"),
+        ({"error": "e", "layout": "lines"}, "'e' is looked for in one JSON text"),
+        ({"columns": {"x": "$.a"}, "layout": "lines"}, "'$.a' is looked for in one JSON text"),
+        ({"columns": {"x": "$key"}}, "is no place"),
+        ({"empty_statuses": [401]}, "never says that there is nothing"),
+        ({"empty_statuses": [500]}, "never says that there is nothing"),
+        ({"empty_statuses": [200]}, "never says that there is nothing"),
+        ({"body": {"a": [{"api_key": "x"}]}}, "looks like a secret"),
+        ({"body": {"day": ["{day}"]}}, "{day} is in no item of `each`"),
+        ({"body": {"a": 1}, "pages": {"by": "page", "page": "a.page"}}, "is no place in `body`"),
+        (
+            {"body": {"query": "{ shop }"}},
+            "{ shop } is in no item of `each`: add it there, or write {{ and }} for braces",
+        ),
+        ({"body": []}, "should be an object"),
+        (
+            {
+                "auth": {
+                    "by": "oauth2",
+                    "token_url": "https://a.example.com",
+                    "secret": "s",
+                    "parameters": {"client_secret": "x"},
+                }
+            },
+            "looks like a secret",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused(said: dict[str, Any], reason: str) -> None:
@@ -87,7 +123,7 @@ def test_what_cannot_be_asked_is_refused(said: dict[str, Any], reason: str) -> N
 )  # fmt: skip
 def test_what_is_asked_is_spelled_for_the_wire(said: dict[str, Any], url: str) -> None:
     asking = source(**said)
-    assert first_url(asking, date(2024, 2, 28), (asking.each or ({},))[0]) == url
+    assert first_question(asking, date(2024, 2, 28), (asking.each or ({},))[0]) == (url, None)
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,10 @@ from nightlake.core.errors import (
     ApiUnavailableError,
     HostNotAllowedError,
 )
+from nightlake.core.http_auth import BasicAuth, BearerAuth, HeaderAuth, OAuth2Auth, QueryAuth
 from nightlake.core.http_caller import told
 from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest, answer_seconds
-from nightlake.core.http_source import BasicAuth, BearerAuth, HeaderAuth, HttpSource, OAuth2Auth, QueryAuth
+from nightlake.core.http_source import HttpSource
 
 HIDDEN: Final = "***"
 _CHUNK: Final = 1 << 16
@@ -187,10 +188,15 @@ class Http(Fetch):
 
     def ask(self, request: HttpRequest, *, renew: bool = False) -> HttpAnswer:
         url, headers = request.url, {"Accept": "application/json", "User-Agent": "nightlake"}
+        posted = None if request.body is None else request.body.encode()
+        if posted is not None:
+            headers["Content-Type"] = "application/json"
         headers = {**headers, **{name.title(): value for name, value in request.headers.items()}}
         if _origin(url) == self._own:  # nobody else is told our secrets
             url, headers = self._signed(url, headers, renew=renew)
-        return self._exchange("GET", url, headers, limit=self._source.max_answer_bytes, where=told(request))
+        method = "GET" if posted is None else "POST"
+        limit = self._source.max_answer_bytes
+        return self._exchange(method, url, headers, limit=limit, where=told(request), body=posted)
 
     def _signed(self, url: str, headers: dict[str, str], *, renew: bool) -> tuple[str, dict[str, str]]:
         match self._source.auth:

@@ -8,7 +8,7 @@ function has minutes, an API may take hours.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from nightlake.core.errors import (
     AnswerShapeError,
     AnswersIncompleteError,
     AnswerTruncatedError,
+    ApiRefusedError,
     ExtractionTakenError,
     HeaderMismatchError,
     PageRepeatedError,
@@ -31,8 +32,18 @@ from nightlake.core.http_answer import Answer, Span, decode, find
 from nightlake.core.http_caller import NOT_FOUND, Caller, PausedError, told
 from nightlake.core.http_columns import split_columns
 from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest, answer_seconds
-from nightlake.core.http_pages import Trail, counted, first_url, next_url, numbered_url, value_paths
-from nightlake.core.http_source import CursorPages, HttpSource, LinkedPages, NumberedPages, OffsetPages
+from nightlake.core.http_pages import (
+    Question,
+    Trail,
+    counted,
+    first_question,
+    next_question,
+    numbered,
+    told_by_headers,
+    value_paths,
+)
+from nightlake.core.http_paging import CursorPages, LinkedPages, NumberedPages, OffsetPages
+from nightlake.core.http_source import HttpSource
 from nightlake.core.http_text import filled
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Dataset
@@ -48,6 +59,7 @@ _ANEW: Final = 2
 _GOES_ON_FOR: Final = timedelta(hours=6)  # a day that is put together from answers of different hours is none
 _NO_CONTENT: Final = 204
 _KEPT: Final = ("content-type", "date", "etag", "last-modified", "link")
+_QUESTION: Final = {"url", "query", "body", "headers", "each", "pages", "records", "layout"}
 _PROGRESS: Final = "progress.json"
 _MANIFEST: Final = "manifest.json"
 _HEX: Final = 16
@@ -164,8 +176,7 @@ class _Folders:
         self._raw = raw
         self._prefix = layout.extractions(request.pipeline, request.dataset, request.date)
         self._request = request
-        asked = source.model_dump_json(include={"url", "query", "headers", "each", "pages", "records", "layout"})
-        self._asked = _digest(asked)
+        self._asked = _digest(source.model_dump_json(include=_QUESTION, exclude_defaults=True))
         self._keys = [info.key for info in raw.list(self._prefix)]
 
     def _numbers(self) -> list[int]:
@@ -308,34 +319,42 @@ class _Extraction:
     def _due(self) -> list[HttpRequest]:
         """The requests that can be made now; none when the item is complete."""
         trail, item = self._trail, self._items[self._trail.item]
-        first = first_url(self._source, self._request.date, item)
+        first = first_question(self._source, self._request.date, item)
         if trail.page == 0:
-            urls = [first]
+            questions = [first]
         elif trail.next is None:
-            urls = []
+            questions = []
         elif isinstance(self._source.pages, NumberedPages) and trail.last is not None:
             at_once = max(1, min(self._source.connections, _AT_ONCE_BYTES // max(1, self._largest)))
             pages = range(trail.page + 1, min(trail.page + at_once, trail.last) + 1)
-            urls = [numbered_url(self._source.pages, first, page) for page in pages]
+            questions = [numbered(self._source.pages, first, page) for page in pages]
         else:
-            urls = [trail.next]
+            questions = [Question(trail.next, trail.body)]
         headers = {name: filled(value, self._request.date, item) for name, value in self._source.headers.items()}
-        return [HttpRequest(url, headers, item, trail.page + 1 + place) for place, url in enumerate(urls)]
+        return [
+            HttpRequest(question.url, headers, item, trail.page + 1 + place, question.body)
+            for place, question in enumerate(questions)
+        ]
 
     def _get(self, request: HttpRequest) -> "_Got | None":
         """The answer; None where there is no such page, and nobody has said that there is one."""
         pages = self._source.pages
-        unknown = isinstance(pages, NumberedPages) and not (pages.total or pages.pages)
-        return self._caller.get(
-            request,
-            lambda answer, url: None if answer.status == NOT_FOUND else self._read(request, answer, url),
-            may_end=unknown and request.page > 1,
-        )
+        nothing = frozenset(self._source.empty_statuses)
+        if request.page > 1:
+            unknown = isinstance(pages, NumberedPages | OffsetPages) and not pages.paths
+            nothing = nothing | {NOT_FOUND} if unknown else frozenset()
+
+        def read(answer: HttpAnswer, url: str) -> "_Got | None":
+            if request.page > 1 and answer.status in nothing:
+                return None
+            if answer.status in nothing or (answer.status == _NO_CONTENT and not answer.body):
+                return _Got("", Answer(Span(0, 0, 0, "null"), {}, {}), answer, url, self._caller.now)
+            return self._read(request, answer, url)
+
+        return self._caller.get(request, read, good=nothing)
 
     def _read(self, request: HttpRequest, answer: HttpAnswer, url: str) -> "_Got":
         where = told(request)
-        if answer.status == _NO_CONTENT and not answer.body:
-            return _Got("", Answer(Span(0, 0, 0, "null"), {}, {}), answer, url, self._caller.now)
         text = self._caller.fetch.hide(decode(answer.body, answer.headers.get("content-type", ""), where=where))
         try:
             found = find(
@@ -343,11 +362,21 @@ class _Extraction:
                 records=self._source.records,
                 layout=self._source.layout,
                 values=value_paths(self._source),
+                last=pages.last if isinstance(pages := self._source.pages, CursorPages) else None,
+                optional=self._source.records_optional,
+                error=self._source.error,
                 where=where,
             )
+            found = replace(found, values={**found.values, **told_by_headers(self._source, answer.headers)})
             if self._source.layout == "columns" and found.records.kind == "object":
                 check_header([*found.columns], self._columns.source, self._columns.dataset, where=where)
-        except (AnswerShapeError, AnswerNotJsonError, AnswerTruncatedError, HeaderMismatchError) as error:
+        except (
+            AnswerShapeError,
+            AnswerNotJsonError,
+            AnswerTruncatedError,
+            ApiRefusedError,
+            HeaderMismatchError,
+        ) as error:
             kept = self._keep_refused(request, answer, text)
             raise type(error)(f"{error} (it lies in {kept})") from None
         return _Got(text, found, answer, url, self._caller.now)
@@ -366,9 +395,9 @@ class _Extraction:
             self._trail = trail.model_copy(update={"next": None})
             return
         found = got.found
-        empty = got.answer.status == _NO_CONTENT
+        empty = not got.text
         trail = trail if empty else counted(self._source, trail, found, where=where)
-        if found.records.kind == "null" and not empty and trail.total != 0:
+        if found.records.kind == "null" and not (empty or self._source.records_optional or trail.total == 0):
             raise AnswerShapeError(
                 f"{where} has null where its records should be ({self._source.records!r}); ask the API's owner"
             )
@@ -379,17 +408,26 @@ class _Extraction:
                 "seen": self._seen(trail, got, where),
             }
         )
-        following = next_url(
-            self._source,
-            trail,
-            found,
-            url=got.url if isinstance(self._source.pages, LinkedPages) else request.url,
-            links=got.answer.headers.get("link", ""),
-            official=self._caller.fetch.official,
-            where=where,
-        )
+        own = Question(request.url, request.body)
+        following = None
+        if not empty or trail.last is not None:
+            following = next_question(
+                self._source,
+                trail,
+                found,
+                question=own._replace(url=got.url) if isinstance(self._source.pages, LinkedPages) else own,
+                links=got.answer.headers.get("link", ""),
+                official=self._caller.fetch.official,
+                where=where,
+            )
         self._check_pages(trail, following, where)
-        self._trail = trail.model_copy(update={"next": following, "asked": self._asked(trail, request, following)})
+        self._trail = trail.model_copy(
+            update={
+                "next": following and following.url,
+                "body": following and following.body,
+                "asked": self._asked(trail, own, following, where),
+            }
+        )
         self._largest = max(self._largest, len(got.text))
         line = self._envelope(request, got.answer, got.text, found.count, got.at)
         self._lines.append(line)
@@ -409,18 +447,17 @@ class _Extraction:
             )
         return (*trail.seen, digest)
 
-    def _asked(self, trail: Trail, request: HttpRequest, following: str | None) -> tuple[str, ...]:
-        """Digests of the addresses of all pages, where an answer says the next one: it may lead in a circle."""
+    def _asked(self, trail: Trail, own: Question, following: Question | None, where: str) -> tuple[str, ...]:
+        """Digests of all questions, where an answer says the next one: it may lead in a circle."""
         if not isinstance(self._source.pages, CursorPages | LinkedPages):
             return ()
-        asked = (*trail.asked, _digest(request.url))
-        if following is not None and _digest(following) in asked:
-            raise PageRepeatedError(
-                f"{told(request)} leads to page {asked.index(_digest(following)) + 1} again; ask the API's owner"
-            )
+        asked = (*trail.asked, _digest("\n".join(filter(None, own))))
+        digest = None if following is None else _digest("\n".join(filter(None, following)))
+        if digest in asked:
+            raise PageRepeatedError(f"{where} leads to page {asked.index(digest) + 1} again; ask the API's owner")
         return asked
 
-    def _check_pages(self, trail: Trail, following: str | None, where: str) -> None:
+    def _check_pages(self, trail: Trail, following: Question | None, where: str) -> None:
         pages = self._source.pages
         if pages is not None and following is not None and max(trail.page + 1, trail.last or 0) > pages.limit:
             raise TooManyPagesError(
@@ -429,7 +466,7 @@ class _Extraction:
 
     def _check_total(self) -> None:
         trail = self._trail
-        if isinstance(self._source.pages, NumberedPages | OffsetPages) and trail.total not in (None, trail.records):
+        if trail.total not in (None, trail.records):
             item = self._items[trail.item]
             where = f"{self._source.url}{f' for {dict(item)}' if item else ''}"
             raise AnswersIncompleteError(
@@ -443,6 +480,7 @@ class _Extraction:
             "url": request.url,
             "request": dict(request.item),
             "page": request.page,
+            **({} if request.body is None else {"posted": request.body}),
             "status": answer.status,
             "headers": {
                 name: self._caller.fetch.hide(answer.headers[name]) for name in _KEPT if name in answer.headers

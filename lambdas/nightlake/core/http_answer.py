@@ -4,10 +4,12 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Final, Literal
 
-from nightlake.core.errors import AnswerNotJsonError, AnswerShapeError, AnswerTruncatedError
+from nightlake.core.errors import AnswerNotJsonError, AnswerShapeError, AnswerTruncatedError, ApiRefusedError
+from nightlake.core.http_records import Layout, items, lines, members, skip
 from nightlake.core.readers.text import WRONG_BYTES
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
@@ -19,20 +21,16 @@ _MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-Steps = tuple[str, ...]
-
 _CLOSING: Final = {"{": "}", "[": "]"}
 _SHOWN: Final = 200
 _NAMED: Final = 10
-
-
-def _nothing(_pairs: object) -> None:
-    return None
-
-
-# Objects are checked and forgotten: what is counted need not be kept.
-_SKIP: Final = json.JSONDecoder(object_pairs_hook=_nothing)
-_SKIP_LONG_NUMBERS: Final = json.JSONDecoder(object_pairs_hook=_nothing, parse_int=float)
+_WANTED: Final = {
+    "rows": "list of objects",
+    "columns": "object of lists",
+    "keyed": "object of records",
+    "arrays": "list of lists",
+}
+_PLACE: Final = re.compile(r"\.[0-9]+(?=\.|$)")
 _STRING: Final = json.JSONDecoder()
 
 
@@ -50,12 +48,13 @@ class Span:
 class Answer:
     """What was found in one answer: its records, each column where it has columns, and other values by their paths.
 
-    A path that leads to nothing is not in `values`.
+    A path that leads to nothing is not in `values`; `last` is what the last record has at the path that was asked for.
     """
 
     records: Span
     columns: Mapping[str, Span]
     values: Mapping[str, Any]
+    last: Any = None
 
     @property
     def count(self) -> int:
@@ -87,20 +86,58 @@ def _encoding(body: bytes, content_type: str) -> str:
 
 
 def find(
-    text: str, *, records: str, layout: Literal["rows", "columns"], values: Iterable[str] = (), where: str
+    text: str,
+    *,
+    records: str,
+    layout: Layout,
+    values: Iterable[str] = (),
+    last: str | None = None,
+    optional: bool = False,
+    error: str | None = None,
+    where: str,
 ) -> Answer:
-    """What stands at these paths of the answer.
+    """What stands at these paths of the answer, and at the path `last` of its last record.
 
-    Raises AnswerNotJsonError or AnswerTruncatedError for what is not one JSON text, AnswerShapeError where `records`
-    leads to nothing, or to what has not that layout, and for a name on the way that stands twice in one object.
+    A step of a path is the name of a member, which may have dots, or the place of an element, from 0. Where records
+    are `optional`, an answer without any has none. Raises AnswerNotJsonError or AnswerTruncatedError for what is not
+    one JSON text (or one a line), AnswerShapeError where `records` leads to nothing, or to what has not that layout,
+    and for a name on the way that stands twice; ApiRefusedError for something at the path `error`.
     """
-    scan = _Scan(text, records, layout, frozenset(values), where)
     try:
-        return scan.answer()
+        if layout == "lines":
+            answer = _lines(text)
+        else:
+            wanted = frozenset(values) | ({error} if error else frozenset())
+            answer = _Scan(text, records, layout, wanted, where).answer(optional=optional, error=error)
     except RecursionError:
         raise AnswerNotJsonError(f"{where} is nested too deep; ask the API's owner") from None
-    except json.JSONDecodeError as error:
-        raise _no_json(text, error, where) from None
+    except json.JSONDecodeError as fault:
+        raise _no_json(text, fault, where) from None
+    return answer if last is None else replace(answer, last=_of_last(text, answer.records, layout, last))
+
+
+def _lines(text: str) -> Answer:
+    count = 0
+    for start, end in lines(text):
+        after = skip(text, _blank(text, start))[1]
+        if after > end or text[after:end].strip():
+            raise json.JSONDecodeError("Extra data", text, min(after, end))
+        count += 1
+    return Answer(Span(0, len(text), count, "list"), {}, {})
+
+
+def _of_last(text: str, span: Span, layout: Layout, path: str) -> Any:
+    """What the last record has at the path."""
+    from nightlake.core.readers import json_record
+
+    if not span.count:
+        return None
+    start, end = span.start, span.end
+    if span.kind == "list":
+        for start, end in lines(text) if layout == "lines" else items(text, span.start):  # noqa: B007
+            pass
+    record = exact(text[start:end].strip())
+    return json_record.find(record, path) if isinstance(record, dict) else None
 
 
 def _no_json(text: str, error: json.JSONDecodeError, where: str) -> AnswerNotJsonError | AnswerTruncatedError:
@@ -128,42 +165,56 @@ def excerpt(text: str) -> str:
     return shown.encode("ascii", "backslashreplace").decode()
 
 
-def _steps(path: str) -> Steps:
-    return tuple(path.split(".")) if path else ()
+def _blank(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return at if found is None else found.end()
+
+
+def _way(path: str) -> str:
+    """A path as a walk spells it: a dot before each step, so that a name with dots is as many steps."""
+    return f".{path}" if path else ""
 
 
 class _Scan:
     """Walks the objects on the way to the paths, and steps over everything else."""
 
-    def __init__(self, text: str, records: str, layout: str, values: frozenset[str], where: str) -> None:
+    def __init__(self, text: str, records: str, layout: Layout, values: frozenset[str], where: str) -> None:
         self._text = text
         self._told = records
         self._place = repr(records) if records else "its top"
-        self._records = _steps(records)
+        self._records = _way(records)
         self._layout = layout
-        self._wanted = {_steps(path): path for path in values}
+        self._wanted = {_way(path): path for path in values}
         self._where = where
         self._span: Span | None = None
         self._columns: dict[str, Span] = {}
         self._names: list[str] = []
         self._values: dict[str, Any] = {}
+        self._seen = set[str]()
         self._ends = {self._records, *self._wanted}
-        self._ways = {path[:depth] for path in self._ends for depth in range(len(path))}
+        self._ways = {end[:at] for end in self._ends for at, letter in enumerate(end) if letter == "."}
+        self._lists = {end[: place.start()] for end in self._ends for place in _PLACE.finditer(end)}
 
-    def answer(self) -> Answer:
+    def answer(self, *, optional: bool, error: str | None) -> Answer:
         at = self._blank(0)
-        end = self._value(at, ())
+        end = self._value(at, "")
         after = self._blank(end)
         if after < len(self._text):
             raise json.JSONDecodeError("Extra data", self._text, after)
+        if error and (said := self._values.get(error)):
+            told = json.dumps(said, default=str) if isinstance(said, dict | list | bool) else str(said)
+            raise ApiRefusedError(f"{self._where} says at {error!r}: {excerpt(told)}; mend what the source asks")
+        if self._span is None and optional:
+            self._span = Span(0, 0, 0, "null")
         if self._span is None:
             has = ", ".join(map(repr, self._names)) or "nothing that has a name"
+            if self._text[at] == "[":
+                has = f"a list at its top, whose first element is reached by '0.{self._told}'"
             raise self._shapeless(f"has no {self._told!r}, where its records should be: it has {has}")
         return Answer(self._span, self._columns, self._values)
 
-    def _walk(self, at: int, path: Steps) -> int:
+    def _walk(self, at: int, path: str) -> int:
         """Go through the object that begins there; where it ends."""
-        seen = set[str]()
         at = self._blank(at + 1)
         if self._text[at : at + 1] == "}":
             return at + 1
@@ -171,16 +222,24 @@ class _Scan:
             name, at = self._name(at)
             if not path and len(self._names) < _NAMED:
                 self._names.append(name)
-            here = (*path, name)
-            if here in self._ways or here in self._ends:
-                if name in seen:
-                    raise self._shapeless(f"has {'.'.join(here)!r} twice")
-                seen.add(name)
-            at = self._value(at, here)
+            at = self._value(at, f"{path}.{name}")
             at = self._blank(at)
             if self._text[at : at + 1] == "}":
                 return at + 1
             at = self._comma(at)
+
+    def _elements(self, at: int, path: str) -> int:
+        """Go through the list that begins there; where it ends."""
+        at = self._blank(at + 1)
+        if self._text[at : at + 1] == "]":
+            return at + 1
+        for place in count():
+            at = self._value(at, f"{path}.{place}")
+            at = self._blank(at)
+            if self._text[at : at + 1] == "]":
+                break
+            at = self._comma(at)
+        return at + 1
 
     def _name(self, at: int) -> tuple[str, int]:
         """The name of a member, and where its value begins."""
@@ -197,42 +256,48 @@ class _Scan:
             raise json.JSONDecodeError("Expecting ',' delimiter", self._text, at)
         return self._blank(at + 1)
 
-    def _value(self, at: int, path: Steps) -> int:
+    def _value(self, at: int, path: str) -> int:
         """Take, walk or step over the value; where it ends."""
-        is_object = self._text[at : at + 1] == "{"
+        first = self._text[at : at + 1]
+        if path in self._ways or path in self._ends:
+            if path in self._seen:
+                raise self._shapeless(f"has {path[1:]!r} twice")
+            self._seen.add(path)
         if path == self._records:
             end = self._take(at, path)
-        elif is_object and path in self._ways:
+        elif first == "{" and path in self._ways:
             end = self._walk(at, path)
+        elif first == "[" and path in self._lists:
+            end = self._elements(at, path)
         else:
-            end = self._skip(at)[1]
+            end = skip(self._text, at)[1]
         if path in self._wanted:
             self._values[self._wanted[path]] = exact(self._text[at:end])
         return end
 
-    def _take(self, at: int, path: Steps) -> int:
+    def _take(self, at: int, path: str) -> int:
         """Note where the records are."""
         first = self._text[at : at + 1]
-        if first == "{" and (self._layout == "columns" or path in self._ways):
-            return self._object(at, path)
-        value, end = self._skip(at)
-        if first == "[" and self._layout == "rows":
+        if first == "{" and self._layout == "columns":
+            return self._object_of_lists(at)
+        value: Any = None
+        if first == "{" and path in self._ways:
+            end = self._walk(at, path)
+        else:
+            value, end = skip(self._text, at)
+        if first == "[" and (self._layout in ("rows", "arrays") or not value):  # some write {} as []
             self._span = Span(at, end, len(value), "list")
-        elif first == "{":
-            self._span = Span(at, end, 1, "object")
+        elif first == "{" and self._layout in ("rows", "keyed"):
+            number = 1 if self._layout == "rows" else sum(1 for _ in members(self._text, at))
+            self._span = Span(at, end, number, "object")
         elif first == "n":
             self._span = Span(at, end, 0, "null")
         else:
-            wanted = "list of objects" if self._layout == "rows" else "object of lists"
-            raise self._shapeless(f"has no {wanted} at {self._place}")
+            raise self._shapeless(f"has no {_WANTED[self._layout]} at {self._place}")
         return end
 
-    def _object(self, at: int, path: Steps) -> int:
-        if self._layout == "rows":
-            end = self._walk(at, path)
-            self._span = Span(at, end, 1, "object")
-            return end
-        end = self._lists(at)
+    def _object_of_lists(self, at: int) -> int:
+        end = self._lists_of(at)
         counts = {span.count for span in self._columns.values()}
         if len(counts) > 1:
             told = ", ".join(f"{name!r} {span.count:,}" for name, span in self._columns.items())
@@ -240,14 +305,14 @@ class _Scan:
         self._span = Span(at, end, counts.pop() if counts else 0, "object")
         return end
 
-    def _lists(self, at: int) -> int:
+    def _lists_of(self, at: int) -> int:
         """Note where each column is; where the object of them ends."""
         at = self._blank(at + 1)
         if self._text[at : at + 1] == "}":
             return at + 1
         while True:
             name, at = self._name(at)
-            value, end = self._skip(at)
+            value, end = skip(self._text, at)
             if self._text[at] != "[":
                 raise self._shapeless(f"has no list, which is a column, at {f'{self._told}.{name}'!r}")
             if name in self._columns:
@@ -259,18 +324,8 @@ class _Scan:
                 return at + 1
             at = self._comma(at)
 
-    def _skip(self, at: int) -> tuple[Any, int]:
-        """Check the value that begins there; a list of as many things, and where it ends."""
-        try:
-            return _SKIP.raw_decode(self._text, at)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # a whole number of more digits than Python takes
-            return _SKIP_LONG_NUMBERS.raw_decode(self._text, at)
-
     def _blank(self, at: int) -> int:
-        found = _BLANK.match(self._text, at)
-        return at if found is None else found.end()
+        return _blank(self._text, at)
 
     def _shapeless(self, what: str) -> AnswerShapeError:
         return AnswerShapeError(f"{self._where} {what}; mend `records` or `layout`, or ask the API's owner")

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import Lock
@@ -35,7 +36,8 @@ _RESET: Final = ("x-ratelimit-reset-after", "x-ratelimit-reset", "x-rate-limit-r
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _FIRST_TIME: Final = 1e9  # a larger number of seconds is a time, and one a thousand times as large is in milliseconds
 _BUSY: Final = frozenset({_TOO_MANY, 503})
-_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_MOVED_AS_IT_IS: Final = frozenset({307, 308})
+_MOVED: Final = frozenset({301, 302, 303}) | _MOVED_AS_IT_IS
 _UNAUTHORIZED: Final = frozenset({401, 403})
 _GOOD: Final = frozenset({200, 203, 204})
 _ACCEPTED: Final = 202
@@ -80,17 +82,17 @@ class Caller:
         now, seconds = self._began
         return now + timedelta(seconds=self.clock.seconds() - seconds)
 
-    def get(self, request: HttpRequest, read: Callable[[HttpAnswer, str], Read], *, may_end: bool = False) -> Read:
+    def get(self, request: HttpRequest, read: Callable[[HttpAnswer, str], Read], *, good: Collection[int] = ()) -> Read:
         """What `read(answer, url)` makes of a good answer; `url` is where it came from in the end.
 
-        With `may_end`, an answer that there is no such page is good, too. Raises PausedError, what `read` raises, or
+        Other statuses may be `good`, too. Raises PausedError, what `read` raises, or
         ApiUnavailableError, AnswerTruncatedError, AnswerTooLargeError, ApiRefusedError, ApiUnauthorizedError,
         HostNotAllowedError, SecretUnreadableError.
         """
         waited = 0.0
         for attempt in range(1, TRIES + 1):
             try:
-                return read(*self._follow(request, may_end=may_end))
+                return read(*self._follow(request, good))
             except _BusyError as busy:
                 seconds = self._backoff(attempt) if busy.seconds is None else busy.seconds
                 waited += seconds
@@ -112,18 +114,20 @@ class Caller:
     def _backoff(self, attempt: int) -> float:
         return _BACKOFF_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self.clock.jitter())
 
-    def _follow(self, request: HttpRequest, *, may_end: bool) -> tuple[HttpAnswer, str]:
-        url = request.url
+    def _follow(self, request: HttpRequest, good: Collection[int]) -> tuple[HttpAnswer, str]:
+        asked = request
         for _ in range(_REDIRECTS + 1):
-            asked = HttpRequest(url, request.headers, request.item, request.page)
             answer = self._authorized(asked)
             if answer.status not in _MOVED:
-                if not (may_end and answer.status == NOT_FOUND):
+                if answer.status not in good:
                     self._judge(answer, asked)
-                return answer, url
+                return answer, asked.url
             if "location" not in answer.headers:
                 raise ApiRefusedError(f"{told(asked)} answers {answer.status} and says no address; mend `url`")
-            url = allowed(self._source, url, answer.headers["location"], official=self.fetch.official)
+            if asked.body is not None and answer.status not in _MOVED_AS_IT_IS:
+                raise ApiRefusedError(f"{told(asked)} answers {answer.status}, where nothing is posted; mend `url`")
+            url = allowed(self._source, asked.url, answer.headers["location"], official=self.fetch.official)
+            asked = replace(asked, url=url)
         raise HostNotAllowedError(f"{told(request)} leads from address to address without an end; mend `url`")
 
     def _authorized(self, request: HttpRequest) -> HttpAnswer:

@@ -9,15 +9,17 @@ from nightlake.core.http_source import HttpSource
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One GET; the address and headers hold no secret. `item` are the values of the item of `each` that is asked for.
+    """One GET, or a POST with a `body` of JSON; nothing of it holds a secret.
 
-    `page` is the number of the page among those of the item, from 1.
+    `item` are the values of the item of `each` that is asked for, `page` is the number of the page among those of the
+    item, from 1.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     item: Mapping[str, str | int | float] = field(default_factory=dict)
     page: int = 1
+    body: str | None = None
 
 
 @dataclass(frozen=True)

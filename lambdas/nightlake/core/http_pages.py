@@ -1,28 +1,58 @@
 """How an API's answers are continued: the address of the next page, and when there is none."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+from pydantic import JsonValue
 
 from nightlake.core import http_text
 from nightlake.core.errors import AnswerShapeError, HostNotAllowedError, TotalChangedError
 from nightlake.core.frozen import Frozen
 from nightlake.core.http_answer import Answer
-from nightlake.core.http_source import CursorPages, HttpSource, LinkedPages, NumberedPages, OffsetPages, QueryAuth
+from nightlake.core.http_auth import QueryAuth
+from nightlake.core.http_paging import AnyPages, CursorPages, LinkedPages, NumberedPages, OffsetPages, Pages
+from nightlake.core.http_source import HttpSource
+from nightlake.core.http_text import Value
+from nightlake.core.http_types import HEADER
 
+_HTTP: Final = 80
 _HTTPS: Final = 443
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _LINK: Final = re.compile(r"<([^<>]*)>((?:[^,\"<]|\"(?:[^\"\\]|\\.)*\")*)")
 _RELATION: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
-class Trail(Frozen):
-    """How far one item of `each` was read: `page` pages of `records` records; `next` is the address of the next page.
+class Question(NamedTuple):
+    """An address, and what is posted there, if anything is."""
 
-    `total` and `last` are the numbers of all records and all pages, where answers say them; `seen` are digests of the
-    records of every page, `asked` of the addresses of those that another page leads to.
+    url: str
+    body: str | None = None
+
+    def saying(self, parameters: Mapping[str, JsonValue]) -> "Question":
+        """The question with these parameters: of its query, or of its body, where they are dotted paths."""
+        if self.body is None:
+            texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+            return self._replace(url=with_parameters(self.url, texts))
+        body = json.loads(self.body)
+        for path, value in parameters.items():
+            *steps, name = path.split(".")
+            inner = body
+            for step in steps:
+                inner = inner.setdefault(step, {})
+            inner[name] = value
+        return self._replace(body=json.dumps(body))
+
+
+class Trail(Frozen):
+    """How far one item of `each` was read: `page` pages of `records` records; the next page is at the address `next`.
+
+    What is posted there is `body`. `total` and `last` are the numbers of all records and all pages, where answers say
+    them; `seen` are digests of the records of every page, `asked` of the questions that another page leads to.
     """
 
     item: int = 0
@@ -31,25 +61,32 @@ class Trail(Frozen):
     total: int | None = None
     last: int | None = None
     next: str | None = None
+    body: str | None = None
     seen: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
 
 
-def first_url(source: HttpSource, day: date, item: Mapping[str, str | int | float]) -> str:
-    """The address of an item's first page."""
+def first_question(source: HttpSource, day: date, item: Mapping[str, Value]) -> Question:
+    """What is asked for an item's first page."""
     query = {name: http_text.filled(value, day, item) for name, value in source.query.items()}
     url = http_text.filled(source.url, day, item, quote=lambda value: quote(value, safe=""))
-    match source.pages:
+    body = None if source.body is None else json.dumps(http_text.filled_json(source.body, day, item))
+    return Question(f"{url}?{_encoded(query)}" if query else url, body).saying(_of_first(source.pages))
+
+
+def _of_first(pages: AnyPages | None) -> Mapping[str, JsonValue]:
+    match pages:
         case NumberedPages(page=page, first=number, size_parameter=parameter, size=size):
-            query |= {page: str(number)} | ({} if parameter is None else {parameter: str(size)})
-        case OffsetPages(offset=offset, size_parameter=parameter, size=size):
-            query |= {offset: "0", parameter: str(size)}
-    return f"{url}?{_encoded(query)}" if query else url
+            return {page: number} | ({} if parameter is None else {parameter: size})
+        case OffsetPages(offset=offset, first=number, size_parameter=parameter, size=size):
+            return {offset: number, parameter: size}
+        case _:
+            return {}
 
 
-def numbered_url(pages: NumberedPages, url: str, page: int) -> str:
-    """The address of the page of that number, counted from 1; `url` is that of any other."""
-    return with_parameters(url, {pages.page: str(pages.first + page - 1)})
+def numbered(pages: NumberedPages, question: Question, page: int) -> Question:
+    """What is asked for the page of that number, counted from 1; `question` is that of any other."""
+    return question.saying({pages.page: pages.first + page - 1})
 
 
 def with_parameters(url: str, parameters: Mapping[str, str], *, without: frozenset[str] = frozenset()) -> str:
@@ -68,11 +105,14 @@ def _encoded(query: Any) -> str:
 def allowed(source: HttpSource, base: str, found: str, *, official: Callable[[str], str]) -> str:
     """The address that an answer leads to, seen from the address `base`, without the parameter of `auth`.
 
-    Raises HostNotAllowedError unless it is https, and of the host of `url` or one of `more_hosts`.
+    One in clear text is asked by https: an API behind a proxy may not know better. Raises HostNotAllowedError unless
+    it is https then, and of the host of `url` or one of `more_hosts`.
     """
     url = official(urljoin(base, found.strip()))
     try:
         parts = urlsplit(url)
+        if parts.scheme == "http" and parts.port in (None, _HTTP):
+            parts = parts._replace(scheme="https", netloc=parts.netloc.removesuffix(f":{_HTTP}"))
         place = (parts.hostname, parts.port or _HTTPS)
     except ValueError:
         raise HostNotAllowedError(f"An answer of {_host(source.url)} leads to what is no address") from None
@@ -93,16 +133,14 @@ def _host(url: str) -> str:
 
 def value_paths(source: HttpSource) -> tuple[str, ...]:
     """What besides its records is read in an answer to go on."""
-    match source.pages:
-        case NumberedPages(total=total, pages=pages):
-            found = (total, pages)
-        case OffsetPages(total=total):
-            found = (total, None)
-        case CursorPages(next=path) | LinkedPages(next=path):
-            found = (path, None)
-        case _:
-            found = (None, None)
-    return tuple(path for path in found if path is not None)
+    return tuple(path for path in (source.pages.paths if source.pages else ()) if not path.startswith(HEADER))
+
+
+def told_by_headers(source: HttpSource, headers: Mapping[str, str]) -> dict[str, str]:
+    """What an answer's headers say of the pages, by where it is declared to be; names of headers are lower case."""
+    paths = [path for path in (source.pages.paths if source.pages else ()) if path.startswith(HEADER)]
+    names = {path: path.removeprefix(HEADER).lower() for path in paths}
+    return {path: headers[name].strip() for path, name in names.items() if name in headers}
 
 
 def counted(source: HttpSource, trail: Trail, answer: Answer, *, where: str) -> Trail:
@@ -111,18 +149,15 @@ def counted(source: HttpSource, trail: Trail, answer: Answer, *, where: str) -> 
     Raises AnswerShapeError when the first answer does not say what it should, TotalChangedError when this one says
     other than the one before.
     """
-    match source.pages:
-        case NumberedPages(total=total_path, pages=pages_path):
-            total, last = (_number(path, answer, trail, where) for path in (total_path, pages_path))
-        case OffsetPages(total=total_path):
-            total, last = _number(total_path, answer, trail, where), None
-        case _:
-            return trail
+    pages = source.pages
+    if pages is None:
+        return trail
+    told = pages.pages if isinstance(pages, NumberedPages) else None
+    total, last = _number(pages.total, answer, trail, where), _number(told, answer, trail, where)
     for name, before, after in (("records", trail.total, total), ("pages", trail.last, last)):
-        declared = name == "records" or (isinstance(source.pages, NumberedPages) and source.pages.pages)
-        if trail.page and declared and None not in (before, after) and before != after:
+        if trail.page and (name == "records" or told) and None not in (before, after) and before != after:
             raise TotalChangedError(f"{where} says that there are {after:,} {name}, the one before said {before:,}")
-    if isinstance(source.pages, NumberedPages) and not trail.page and last is None and total is not None:
+    if isinstance(pages, NumberedPages) and not trail.page and last is None and total is not None:
         last = 1 if total <= answer.count or not answer.count else -(-total // answer.count)
     return trail.model_copy(
         update={
@@ -136,49 +171,104 @@ def _number(path: str | None, answer: Answer, trail: Trail, where: str) -> int |
     if path is None or (trail.page and path not in answer.values):
         return None
     value = answer.values.get(path)
+    if path.startswith(HEADER) and isinstance(value, str):
+        value = value.rpartition("/")[2]  # Content-Range: items 0-24/300
     number = Decimal(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
     if not isinstance(number, Decimal) or number != number.to_integral_value() or not 0 <= number < 1 << 53:
         raise AnswerShapeError(f"{where} has no whole number at {path!r}; mend `pages`, or ask the API's owner")
     return int(number)
 
 
-def next_url(
+def next_question(
     source: HttpSource,
     trail: Trail,
     answer: Answer,
     *,
-    url: str,
+    question: Question,
     links: str,
     official: Callable[[str], str],
     where: str,
-) -> str | None:
-    """The address of the page after this answer of `url`; None after the last one. `trail` counts this answer.
+) -> Question | None:
+    """What is asked after this answer to a question; None after the last one. `trail` counts this answer.
 
     `links` is its Link header. Raises AnswerShapeError for a token or address that is none, HostNotAllowedError.
     """
-    match source.pages:
-        case NumberedPages() as pages:
-            more = trail.page < trail.last if trail.last is not None else answer.count > 0
-            return numbered_url(pages, url, trail.page + 1) if more else None
-        case OffsetPages(offset=offset):
-            more = answer.count > 0 and (trail.total is None or trail.records < trail.total)
-            return with_parameters(url, {offset: str(trail.records)}) if more else None
-        case CursorPages(parameter=parameter, next=path):
-            token = _token(answer.values.get(path), path, where)
-            return None if token is None else with_parameters(url, {parameter: token})
-        case LinkedPages(next=path):
-            found = _linked(links) if path is None else _token(answer.values.get(path), path, where)
-            return None if found is None else allowed(source, url, found, official=official)
-        case _:
+    pages = source.pages
+    more = None if pages is None else _more(pages, answer, where)
+    following: Question | None = None
+    match pages:
+        case NumberedPages():
+            more = answer.count > 0 if more is None else more
+            if trail.page < trail.last if trail.last is not None else more:
+                return numbered(pages, question, trail.page + 1)
             return None
+        case OffsetPages(offset=offset, first=first):
+            if more is None:
+                more = answer.count > 0 and (trail.total is None or trail.records < trail.total)
+            following = question.saying({offset: first + trail.records}) if answer.count else None
+        case CursorPages(parameter=parameter):
+            token = _token(pages, answer, posted=question.body is not None, where=where, ended=more is False)
+            more = token is not None if more is None else more
+            following = None if token is None else question.saying({parameter: token})
+        case LinkedPages(next=path) if more is not False:
+            found = _linked(links) if path is None else _address(answer.values.get(path), path, where)
+            more = found is not None if more is None else more
+            url = None if found is None else allowed(source, question.url, found, official=official)
+            following = None if url is None else question._replace(url=url)
+    if more and following is None:
+        raise AnswerShapeError(f"{where} says that there is more, and nothing that leads there; mend `pages`")
+    return following if more else None
 
 
-def _token(value: object, path: str, where: str) -> str | None:
-    if value is None or value is False or value == "":
+def _more(pages: Pages, answer: Answer, where: str) -> bool | None:
+    """Whether an answer says that pages follow; None where it is not declared to."""
+    for path, means in ((pages.more, True), (pages.done, False)):
+        if path is not None:
+            flag = _FLAGS.get(str(answer.values.get(path)).lower())
+            if flag is None:
+                raise AnswerShapeError(f"{where} has neither true nor false at {path!r}; mend `pages`")
+            return flag is means
+    return None
+
+
+def _token(pages: CursorPages, answer: Answer, *, posted: bool, where: str, ended: bool) -> JsonValue:
+    """What leads to the next page; None where nothing does."""
+    if ended or (pages.last and not answer.count):
         return None
-    if isinstance(value, str | Decimal):
+    path = pages.next or pages.last
+    value = answer.last if pages.last else answer.values.get(str(path))
+    if not pages.last and (value is None or value is False or value == ""):
+        return None
+    if posted and isinstance(value, Decimal | str | list | dict):
+        return _plain(value)
+    if isinstance(value, Decimal | str):
         return str(value)
     raise AnswerShapeError(f"{where} has no text at {path!r}, which should lead to the next page; mend `pages`")
+
+
+def _plain(value: Any) -> JsonValue:
+    """A value as JSON writes it."""
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return cast("JsonValue", value)
+
+
+def _address(value: Any, path: str, where: str) -> str | None:
+    """The address of the next page: a text, or what an object or one of a list of links has as such."""
+    if isinstance(value, list):
+        links = [link for link in value if isinstance(link, dict)]
+        value = next((link for link in links if "next" in (link.get("rel"), link.get("relation"))), None)
+    if isinstance(value, dict):
+        value = value.get("href", value.get("url"))
+    if value is None or value is False or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    raise AnswerShapeError(f"{where} has no address at {path!r}, which should lead to the next page; mend `pages`")
 
 
 def _linked(header: str) -> str | None:

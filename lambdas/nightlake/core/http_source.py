@@ -3,20 +3,20 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from typing import Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from nightlake.core import http_text
-from nightlake.core.frozen import Frozen
+from nightlake.core.http_auth import Auth, HeaderAuth, OAuth2Auth, QueryAuth
+from nightlake.core.http_paging import AnyPages, CursorPages, NumberedPages, OffsetPages
+from nightlake.core.http_records import KEY, VALUE, Layout
+from nightlake.core.http_types import CONTROL, HEADER, TOKEN, EmptyStatus, Host, Name, Path, PathOrTop, Url, dotted
 from nightlake.core.source import Deadline, TextValues
 
 REQUEST: Final = "$request."  # before the name of a value that was asked for, as a column's source
 ANSWER: Final = "$."  # before a path in the whole answer
 
-_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _OURS: Final = frozenset(
     {
         "accept-encoding",
@@ -33,161 +33,25 @@ _SECRET: Final = re.compile(
     r"|authorization|cookie|signature",
     re.IGNORECASE,
 )
-_HOST: Final = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
-
-
-def _address(url: str) -> str:
-    """An https address of a host, without what does not belong there."""
-    if _CONTROL.search(url) or " " in url:
-        raise ValueError("an address has no blanks and no line ends: remove them")
-    if not url.startswith("https://"):
-        raise ValueError(f"{url!r} is not https: nothing is asked in clear text")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError(f"{url!r} is no address: write https://host/path") from None
-    if "{" in parts.netloc or parts.hostname is None or not _HOST.fullmatch(parts.hostname.lower()):
-        raise ValueError(f"{parts.netloc!r} is no name of a host: write one such as api.example.com")
-    if "@" in parts.netloc:
-        raise ValueError("an address holds no user and no password: put them into a secret and declare `auth`")
-    if port == 0 or parts.fragment or "#" in url:
-        raise ValueError(f"{url!r} has a port or a fragment (#...) that nobody can ask for: remove it")
-    return url
-
-
-def _url(url: str) -> str:
-    if "?" in url:
-        raise ValueError("the url goes up to its '?': write the parameters under `query`")
-    return _address(url)
-
-
-def _host(host: str) -> str:
-    if not _HOST.fullmatch(host):
-        raise ValueError(f"{host!r} is no name of a host: write one such as pages.example.com, in lower case")
-    return host
-
-
-def _path(path: str) -> str:
-    if path.startswith("$") or any(not step for step in path.split(".")):
-        raise ValueError(f"{path!r} is no dotted path: write names of objects with dots between, such as data.items")
-    return path
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Parameter = Annotated[str, Field(min_length=1)]
-Path = Annotated[str, AfterValidator(_path)]
-
-
-class HeaderAuth(Frozen):
-    """A key in a header of every request."""
-
-    by: Literal["header"]
-    name: str = Field("X-Api-Key", min_length=1, description="The header.")
-    secret: str = Field(min_length=1, description="The secret whose text, or whose JSON field `key`, is the key.")
-
-
-class QueryAuth(Frozen):
-    """A key in the query of every request."""
-
-    by: Literal["query"]
-    name: str = Field(min_length=1, description="The query parameter.")
-    secret: str = Field(min_length=1, description="The secret whose text, or whose JSON field `key`, is the key.")
-
-
-class BearerAuth(Frozen):
-    """A token that does not change: `Authorization: Bearer ...`."""
-
-    by: Literal["bearer"]
-    secret: str = Field(min_length=1, description="The secret whose text, or whose JSON field `token`, is the token.")
-
-
-class BasicAuth(Frozen):
-    """A user and a password: `Authorization: Basic ...`."""
-
-    by: Literal["basic"]
-    secret: str = Field(
-        min_length=1,
-        description="The secret whose JSON has `username` and `password`, or whose text is `username:password`; "
-        "either may be empty.",
-    )
-
-
-class OAuth2Auth(Frozen):
-    """A token that is asked for with client credentials (RFC 6749, 4.4), and asked for again when it has expired."""
-
-    by: Literal["oauth2"]
-    token_url: Annotated[str, AfterValidator(_address)] = Field(description="Where tokens are given.")
-    secret: str = Field(min_length=1, description="The secret whose JSON has `client_id` and `client_secret`.")
-    scope: str = Field("", description="The scope that is asked for, if any.")
-    parameters: dict[str, str] = Field(
-        {}, description="More that is asked with, such as an `audience`; no secret may stand here."
-    )
-
-
-Auth = Annotated[HeaderAuth | QueryAuth | BearerAuth | BasicAuth | OAuth2Auth, Field(discriminator="by")]
-
-
-class Pages(Frozen):
-    """What all ways of paging say."""
-
-    limit: int = Field(100_000, ge=1, description="More pages than this are an error, and no answer without an end.")
-
-
-class NumberedPages(Pages):
-    """Pages by number, as in `?page=2&size=100`.
-
-    Where answers say neither `total` nor `pages`, the first page without records is the end, or one that is not found.
-    """
-
-    by: Literal["page"]
-    page: str = Field("page", min_length=1, description="The query parameter of the page's number.")
-    first: int = Field(1, ge=0, description="The number of the first page.")
-    size_parameter: str | None = Field(None, description="The query parameter of the page's size, where there is one.")
-    size: int = Field(100, ge=1, description="Records a page.")
-    total: Path | None = Field(None, description="Dotted path of the number of all records in an answer.")
-    pages: Path | None = Field(None, description="Dotted path of the number of all pages in an answer.")
-
-
-class OffsetPages(Pages):
-    """Pages by offset, as in `?offset=200&limit=100`; without a `total`, one without records is the end."""
-
-    by: Literal["offset"]
-    offset: str = Field("offset", min_length=1, description="The query parameter of the first record's number.")
-    size_parameter: str = Field("limit", min_length=1, description="The query parameter of the page's size.")
-    size: int = Field(100, ge=1, description="Records a page.")
-    total: Path | None = Field(None, description="Dotted path of the number of all records in an answer.")
-
-
-class CursorPages(Pages):
-    """Each answer names the next page by a token."""
-
-    by: Literal["cursor"]
-    parameter: str = Field(min_length=1, description="The query parameter of the token.")
-    next: Path = Field(description="Dotted path of the token in an answer; missing, null or empty, it was the last.")
-
-
-class LinkedPages(Pages):
-    """Each answer has the next page's address: in its Link header (RFC 8288), or in its body."""
-
-    by: Literal["link"]
-    next: Path | None = Field(None, description="Dotted path of the address in an answer; without it, the Link header.")
-
-
-AnyPages = Annotated[NumberedPages | OffsetPages | CursorPages | LinkedPages, Field(discriminator="by")]
 
 
 class HttpSource(TextValues):
     """Rows that an HTTP API answers with, as JSON.
 
-    The texts of `url`, `query` and `headers` may hold `{date:%Y-%m-%d}`, `{date+1:...}` (days later) and the names of
-    an item of `each`. A column's source name is a dotted path in a record; `$.path` is one in the whole answer, and
-    `$request.name` a value of the item of `each` that was asked for.
+    The texts of `url`, `query`, `body` and `headers` may hold `{date:%Y-%m-%d}`, `{date+1:...}` (days later) and the
+    names of an item of `each`. A column's source name is a dotted path in a record; `$.path` is one in the whole
+    answer, and `$request.name` a value of the item of `each` that was asked for. With `layout: keyed` the name of a
+    record is `$key`, and `$value` the record where it is no object; with `arrays` the names are places, from 0.
     """
 
     from_: Literal["http"] = Field(alias="from", description="The kind of source.")
-    url: Annotated[str, AfterValidator(_url)] = Field(description="What is asked, https, without its query.")
+    url: Url = Field(description="What is asked, https, without its query.")
     query: dict[str, str] = Field({}, description="The query's parameters.")
+    body: dict[str, JsonValue] | None = Field(
+        None,
+        description="Posted, as JSON, to an API that is asked so; what writes may not be asked. A text that is nothing "
+        "but the place of a number becomes the number. The parameters of `pages` are dotted paths in it.",
+    )
     headers: dict[str, str] = Field({}, description="More headers of every request.")
     each: tuple[dict[Name, str | int | float], ...] = Field(
         (), description="Asked once for each of these (with all pages): names and values that the texts above mention."
@@ -196,14 +60,24 @@ class HttpSource(TextValues):
         None, description="How the API knows us. Nothing of it goes to another host than that of `url`."
     )
     pages: AnyPages | None = Field(None, description="How an answer is continued; without it, one answer is all.")
-    records: Annotated[str, AfterValidator(lambda path: path and _path(path))] = Field(
-        "", description="Dotted path of the records in an answer; the whole answer when empty."
-    )
-    layout: Literal["rows", "columns"] = Field(
+    records: PathOrTop = Field("", description="Dotted path of the records in an answer; the whole answer when empty.")
+    layout: Layout = Field(
         "rows",
-        description="Whether the records are a list of objects (or one object), or an object of lists of equal length.",
+        description="Whether the records are a list of objects (or one object), an object of lists of equal length, an "
+        "object of records, a list of lists, or the whole answer one record a line.",
     )
-    more_hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
+    records_optional: bool = Field(
+        False, description="Whether an answer without `records`, or with null there, has none; else that is an error."
+    )
+    empty_statuses: tuple[EmptyStatus, ...] = Field(
+        (), description="Statuses, such as 404, that say that a day has no records."
+    )
+    error: Path | None = Field(
+        None,
+        description="Dotted path of what only an answer has that is an error, whatever its status: anything but null, "
+        "false, 0 and what is empty.",
+    )
+    more_hosts: tuple[Host, ...] = Field(
         (), description="Hosts besides that of `url` to which a next page or a redirect may lead."
     )
     requests_per_second: float = Field(5.0, gt=0, le=1000, description="At most so many requests begin in a second.")
@@ -219,35 +93,52 @@ class HttpSource(TextValues):
         return self
 
     def _faults(self) -> Iterator[str]:
+        yield from self._faults_of_headers()
         yield from self._faults_of_parameters()
         yield from self._faults_of_columns()
         yield from self._faults_of_items()
+        yield from self._faults_of_lines()
         if self.connections > 1 and not (
             isinstance(self.pages, NumberedPages) and (self.pages.total or self.pages.pages)
         ):
             yield "connections: only numbered pages with `total` or `pages` can be asked for at once: remove it"
 
-    def _faults_of_parameters(self) -> Iterator[str]:
+    def _faults_of_lines(self) -> Iterator[str]:
+        within = [path for path in (self.pages.paths if self.pages else ()) if not path.startswith(HEADER)]
+        within += [mapping.source for mapping in self.columns if mapping.source.startswith(ANSWER)]
+        for path in (self.records, self.error, *within):
+            if self.layout == "lines" and path:
+                yield f"{path!r} is looked for in one JSON text, an answer of lines has many: remove it"
+        if isinstance(self.pages, CursorPages) and self.pages.last and self.layout in ("columns", "keyed"):
+            yield "pages: only a list has a last record: write where the answer has the token as `next`"
+
+    def _faults_of_headers(self) -> Iterator[str]:
         for name, value in self.headers.items():
-            if not _HEADER.fullmatch(name) or _CONTROL.search(value) or not value.isascii():
+            if not TOKEN.fullmatch(name) or CONTROL.search(value) or not value.isascii():
                 yield f"{name!r} is no header: write a name of letters and hyphens, and a value of ASCII in one line"
             elif name.lower() in _OURS:
                 yield f"the header {name!r} is set by whoever asks: remove it"
         names = [name.lower() for name in self.headers]
         if len(set(names)) < len(names):
             yield "a header stands twice in `headers`, as upper and lower case mean the same: keep one"
-        more = self.auth.parameters if isinstance(self.auth, OAuth2Auth) else {}
-        for name in (*self.query, *self.headers, *more):
-            if _SECRET.search(name):
-                yield f"{name!r} looks like a secret, which no file may hold: put it into a secret and declare `auth`"
-        for name in sorted({*self._paging} & {*self.query}):
-            yield f"the parameter {name!r} is that of `pages`: remove it from `query`"
-        if isinstance(self.auth, QueryAuth) and self.auth.name in (*self.query, *self._paging):
-            yield f"the parameter {self.auth.name!r} is that of `auth`: remove the other one"
         if isinstance(self.auth, HeaderAuth) and (
-            not _HEADER.fullmatch(self.auth.name) or self.auth.name.lower() in {*names, *_OURS}
+            not TOKEN.fullmatch(self.auth.name) or self.auth.name.lower() in {*names, *_OURS}
         ):
             yield f"{self.auth.name!r} is no header that `auth` can set: write another, or remove it from `headers`"
+
+    def _faults_of_parameters(self) -> Iterator[str]:
+        more = self.auth.parameters if isinstance(self.auth, OAuth2Auth) else {}
+        for name in (*self.query, *self.headers, *more, *_names(self.body)):
+            if _SECRET.search(name):
+                yield f"{name!r} looks like a secret, which no file may hold: put it into a secret and declare `auth`"
+        paging = () if self.body is not None else self._paging
+        for path in self._paging:
+            if self.body is not None and not _has_room(self.body, path):
+                yield f"{path!r} is no place in `body`: write an object where it goes through what is none"
+        for name in sorted({*paging} & {*self.query}):
+            yield f"the parameter {name!r} is that of `pages`: remove it from `query`"
+        if isinstance(self.auth, QueryAuth) and self.auth.name in (*self.query, *paging):
+            yield f"the parameter {self.auth.name!r} is that of `auth`: remove the other one"
 
     @property
     def _paging(self) -> tuple[str, ...]:
@@ -264,11 +155,13 @@ class HttpSource(TextValues):
     def _faults_of_columns(self) -> Iterator[str]:
         for mapping in self.columns:
             path = mapping.source
+            if self.layout == "keyed" and path in (KEY, VALUE):
+                continue
             if path.startswith("$") and not path.startswith((REQUEST, ANSWER)):
                 yield f"{path!r} is no place: write $.path for one in the answer, $request.name for what was asked"
             elif path.startswith(ANSWER):
                 try:
-                    _path(path.removeprefix(ANSWER))
+                    dotted(path.removeprefix(ANSWER))
                 except ValueError as error:
                     yield str(error)
             elif self.layout == "columns" and self.records and path.startswith(f"{self.records}."):
@@ -287,7 +180,10 @@ class HttpSource(TextValues):
         if any(set(item) != known for item in self.each):
             yield "the items of `each` have not all the same names: let every item have them all"
         elif unknown := sorted(mentioned - known):
-            yield f"{{{unknown[0]}}} is in no item of `each`: add it there, or write {{date:%Y-%m-%d}} for the day"
+            yield (
+                f"{{{unknown[0]}}} is in no item of `each`: add it there, or write {{{{ and }}}} for braces, "
+                "{date:%Y-%m-%d} for the day"
+            )
         elif idle := sorted(known - mentioned):
             yield f"{idle[0]!r} of `each` is mentioned in no url, query, header or column: mention it, or remove it"
         elif strange := [text for text in self.headers.values() for item in self.each if not _fits_header(text, item)]:
@@ -297,9 +193,32 @@ class HttpSource(TextValues):
 
     @property
     def _texts(self) -> tuple[str, ...]:
-        return (self.url, *self.query.values(), *self.headers.values())
+        return (self.url, *self.query.values(), *self.headers.values(), *_texts(self.body))
+
+
+def _has_room(body: JsonValue, path: str) -> bool:
+    """Whether something can be put there."""
+    for step in path.split(".")[:-1]:
+        body = body.get(step, {}) if isinstance(body, dict) else None
+    return isinstance(body, dict) and "" not in path.split(".")
+
+
+def _names(value: JsonValue) -> Iterator[str]:
+    """All names of objects in a value of JSON."""
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _names(inner)
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """All texts in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
 
 
 def _fits_header(text: str, item: Mapping[str, str | int | float]) -> bool:
     value = http_text.filled(text, date(2000, 1, 1), item)
-    return value.isascii() and not _CONTROL.search(value)
+    return value.isascii() and not CONTROL.search(value)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from pydantic import JsonValue
+
 Value = str | int | float
 
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -55,6 +57,24 @@ def filled(
         return quote(str(item[part[1]]) if found is None else _written(day, found))
 
     return _PART.sub(value, text)
+
+
+def filled_json(value: JsonValue, day: date, item: Mapping[str, Value]) -> JsonValue:
+    """The value with all its texts filled; one that is nothing but the place of a number is that number."""
+    if isinstance(value, dict):
+        return {name: filled_json(inner, day, item) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [filled_json(inner, day, item) for inner in value]
+    if not isinstance(value, str):
+        return value
+    place = _PART.fullmatch(value)
+    if place is None or place[1] is None:
+        return filled(value, day, item)
+    found = _DATE.fullmatch(place[1])
+    if found is None:
+        return item[place[1]]
+    written = _written(day, found)
+    return int(written) if found[2] in _EPOCHS else written
 
 
 def _written(day: date, place: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from nightlake.core.errors import JsonSyntaxError
 from nightlake.core.header import check_header, extra_names, source_names
 from nightlake.core.http_answer import Answer, Span, find
 from nightlake.core.http_columns import split_columns
+from nightlake.core.http_records import Layout, elements
 from nightlake.core.http_source import ANSWER, REQUEST, HttpSource
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import json_record
@@ -33,7 +34,6 @@ Stream = Callable[[int, int], Iterator[bytes]]
 
 _COLUMN_RECORDS: Final = 50_000  # of columns at once
 _LINE_ENDS: Final = str.maketrans("\r\n", "  ")
-_PIECE: Final = 1 << 20  # characters
 _LIST: Final = "v"
 _BETWEEN: Final = re.compile(r"[ \t\n\r,]*")
 _ANY: Final = json.JSONDecoder(parse_int=str, parse_float=str)
@@ -106,7 +106,7 @@ def read_answers(shard: Shard, source: HttpSource, dataset: Dataset, stream: Str
     """
     beside = _Beside(source, dataset)
     envelopes = _envelopes(shard, source, beside, stream)
-    read = _rows if source.layout == "rows" else _columns
+    read = _columns if source.layout == "columns" else _rows
     for batch in read(envelopes, beside, shard.object.key):
         yield beside.beside(batch)
 
@@ -122,7 +122,14 @@ def _envelopes(shard: Shard, source: HttpSource, beside: _Beside, stream: Stream
             raise JsonSyntaxError(f"{where} is no landed answer ({error}); extract the day anew") from None
         del landed, line
         if body:
-            found = find(body, records=source.records, layout=source.layout, values=beside.paths, where=where)
+            found = find(
+                body,
+                records=source.records,
+                layout=source.layout,
+                values=beside.paths,
+                optional=source.records_optional,
+                where=where,
+            )
             envelope = _Envelope(request, body, found, before, where)
             beside.note(envelope)
             before += found.count
@@ -142,19 +149,19 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _rows(envelopes: Iterator[_Envelope], beside: _Beside, where: str) -> Iterator[Batch]:
-    return read_array(_joined(envelopes), beside.source_of_records, beside.of_records, where=where)
+    return read_array(
+        _joined(envelopes, beside.source.layout), beside.source_of_records, beside.of_records, where=where
+    )
 
 
-def _joined(envelopes: Iterator[_Envelope]) -> Iterator[str]:
+def _joined(envelopes: Iterator[_Envelope], layout: Layout) -> Iterator[str]:
     """The records of all answers as one array of JSON."""
     between = "["
     for envelope in envelopes:
         span = envelope.found.records
         if span.count:
             yield between
-            inner = 1 if span.kind == "list" else 0
-            for start in range(span.start + inner, span.end - inner, _PIECE):  # no copy of all of it
-                yield envelope.body[start : min(start + _PIECE, span.end - inner)]
+            yield from elements(envelope.body, span.start, span.end, layout)
             between = ","
     yield "[]" if between == "[" else "]"
 
