@@ -8,8 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nightlake.core.generated import bring_in_line
+from contract_reference import contract_words, pipeline_keys
+from nightlake.core.generated import generate
 from nightlake.core.graph import folded
+
+from cli.drawing import draw
+from cli.graph import night_graph
+from infra.alarm_list import alarms_table
+from infra.differences import differences_table
+from infra.settings import load_settings
+from local.seams import athena_list, seams_table
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -44,9 +52,6 @@ def _pipelines() -> list[str]:
 
 def pictures() -> dict[Path, str]:
     """What `nightlake graph` draws of every pipeline, by file."""
-    from cli.drawing import draw
-    from cli.graph import night_graph
-
     return {DOCS / f"graphs/{name}.svg": draw(folded(night_graph(name))) for name in _pipelines()}
 
 
@@ -88,52 +93,8 @@ def _paths(decorator: ast.expr) -> list[str]:
     return []
 
 
-def seams() -> str:
-    """What the emulator does unlike AWS, and what becomes of it here."""
-    from local.seams import seams_table
-
-    return seams_table()
-
-
-def athena() -> str:
-    """What the local Athena does unlike Athena."""
-    from local.seams import athena_list
-
-    return athena_list()
-
-
-def template_differences() -> str:
-    """What the local template has unlike the prod template."""
-    from infra.differences import differences_table
-
-    return differences_table()
-
-
-def alarms() -> str:
-    """The alarms of the template."""
-    from infra.alarm_list import alarms_table
-
-    return alarms_table()
-
-
-def contract_words() -> str:
-    """What the words of the standard mean in a contract."""
-    from contract_reference import contract_words
-
-    return contract_words()
-
-
-def pipeline_keys() -> str:
-    """The keys of pipeline.yaml."""
-    from contract_reference import pipeline_keys
-
-    return pipeline_keys()
-
-
 def settings() -> str:
     """Every setting with its value in each stage, as the code has it."""
-    from infra.settings import load_settings
-
     stages = {name: load_settings(name).model_dump(mode="json") for name in ("local", "dev", "prod")}
     keys = [key for key in stages["local"] if key != "stage"]
     rows = (f"| `{key}` | {' | '.join(f'`{json.dumps(values[key])}`' for values in stages.values())} |" for key in keys)
@@ -158,18 +119,18 @@ def _measured(row: Mapping[str, Any]) -> str:
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
-    "alarms": alarms,
+    "alarms": alarms_table,
     "api routes": api_routes,
-    "athena": athena,
+    "athena": athena_list,
     "benchmark": benchmark,
     "states": states,
     "errors": errors,
     "graphs": graphs,
     "contract words": contract_words,
     "pipeline keys": pipeline_keys,
-    "seams": seams,
+    "seams": seams_table,
     "settings": settings,
-    "template differences": template_differences,
+    "template differences": differences_table,
 }
 
 
@@ -185,20 +146,9 @@ def render(text: str) -> str:
 
 def main() -> int:
     """Rewrites what is stale; with `--check` only names it and ends with 1."""
-    check = "--check" in sys.argv[1:]
-    stale = 0
-    for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
-        text = page.read_text()
-        fresh = render(text)
-        if fresh != text:
-            stale += 1
-            sys.stdout.write(f"{page.relative_to(ROOT)} {'is stale: make docs' if check else 'written'}\n")
-            if not check:
-                page.write_text(fresh)
-    for path in bring_in_line(pictures(), (DOCS / "graphs").glob("*.svg"), check=check):
-        stale += 1
-        sys.stdout.write(f"{path.relative_to(ROOT)} {'is stale: make docs' if check else 'brought in line'}\n")
-    return 1 if check and stale else 0
+    pages = {page: render(page.read_text()) for page in (ROOT / "README.md", *DOCS.glob("*.md"))}
+    found = [*pages, *(DOCS / "graphs").glob("*.svg")]
+    return generate(ROOT, pages | pictures(), found, check="--check" in sys.argv[1:], tell=sys.stdout.write)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from nightlake.core.contract import CONTRACT_FILE, load_pipelines
-from nightlake.core.generated import bring_in_line
+from nightlake.core.generated import generate
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.table import ddl, empty_location, tables
 
@@ -25,15 +25,11 @@ def statements(pipeline: Pipeline) -> dict[Path, str]:
 
 def main() -> int:
     """Brings the files in line with the contracts, and removes those of tables that are no more."""
-    check = "--check" in sys.argv[1:]
     fresh = {
         path: text for pipeline in load_pipelines(ROOT / "pipelines") for path, text in statements(pipeline).items()
     }
-    stale = 0
-    for path in bring_in_line(fresh, ROOT.glob("sql/*/tables/*.sql"), check=check):
-        stale += 1
-        sys.stdout.write(f"{path.relative_to(ROOT)} {'is stale: make docs' if check else 'brought in line'}\n")
-    return 1 if check and stale else 0
+    found = ROOT.glob("sql/*/tables/*.sql")
+    return generate(ROOT, fresh, found, check="--check" in sys.argv[1:], tell=sys.stdout.write)
 
 
 if __name__ == "__main__":

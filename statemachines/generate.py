@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from nightlake.core.contract import load_pipelines
-from nightlake.core.generated import bring_in_line
+from nightlake.core.generated import generate
 from nightlake.core.machine import read_templates, render
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,17 +14,13 @@ RENDERED = ROOT / "statemachines" / "rendered"
 
 def main() -> int:
     """Brings the files in line with templates and pipelines, and removes those of pipelines that are no more."""
-    check = "--check" in sys.argv[1:]
     templates = read_templates(ROOT / "statemachines")
     fresh = {
         RENDERED / f"{pipeline.name}.asl.json": json.dumps(render(pipeline, templates), indent=2) + "\n"
         for pipeline in load_pipelines(ROOT / "pipelines")
     }
-    stale = 0
-    for path in bring_in_line(fresh, RENDERED.glob("*.asl.json"), check=check):
-        stale += 1
-        sys.stdout.write(f"{path.relative_to(ROOT)} {'is stale: make docs' if check else 'brought in line'}\n")
-    return 1 if check and stale else 0
+    found = RENDERED.glob("*.asl.json")
+    return generate(ROOT, fresh, found, check="--check" in sys.argv[1:], tell=sys.stdout.write)
 
 
 if __name__ == "__main__":
