@@ -54,8 +54,8 @@ _UNUSED = (
     # Lists what was installed, not what is left after trimming.
     "*.dist-info/RECORD",
 )
-# What botocore must know: the services whose clients functions and the tracer make.
-SERVICES = ("athena", "glue", "s3", "secretsmanager", "stepfunctions", "xray")
+# What botocore must know: the services whose clients functions make.
+SERVICES = ("athena", "glue", "s3", "secretsmanager", "stepfunctions")
 
 
 class LayerError(NightlakeError):

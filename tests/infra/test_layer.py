@@ -143,7 +143,7 @@ import io, pkgutil, importlib, zoneinfo, datetime
 import pyarrow as pa, pyarrow.compute, pyarrow.csv, pyarrow.dataset, pyarrow.json, pyarrow.parquet
 import boto3, pydantic, sqlglot
 from adbc_driver_postgresql import dbapi
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 import nightlake.handlers
 
 for found in pkgutil.iter_modules(nightlake.handlers.__path__, "nightlake.handlers."):

@@ -6,4 +6,4 @@ from pydantic import BaseModel, ConfigDict
 class Frozen(BaseModel):
     """Immutable and hashable; refuses unknown keys and never converts a value of another type."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True, defer_build=True)

@@ -11,7 +11,7 @@ from nightlake.adapters.webhook import post
 from nightlake.core.alert import chat_message, read_alert
 from nightlake.core.errors import InvalidWebhookError, NightlakeError, WebhookRefusedError
 from nightlake.handlers.settings import Webhook, settings
-from nightlake.handlers.task import logger, tracer
+from nightlake.handlers.task import logger
 
 
 @cache
@@ -21,7 +21,6 @@ def secrets() -> Secrets:
 
 
 @logger.inject_lambda_context(correlation_id_path="Records[0].Sns.MessageId", clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @event_source(data_class=SNSEvent)
 def handler(event: SNSEvent, _context: LambdaContext) -> None:
     """Send every message to every webhook; one that fails does not keep the others from hearing.

@@ -15,7 +15,7 @@ from nightlake.handlers.api.answers import (
     answer_unknown_route,
 )
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import logger, tracer
+from nightlake.handlers.task import logger
 
 
 @cache
@@ -33,7 +33,6 @@ def api() -> APIGatewayRestResolver:
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """API Gateway REST proxy event to proxy response."""
     answer = api().resolve(event, context)

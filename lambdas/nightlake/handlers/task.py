@@ -1,10 +1,10 @@
-"""What every Task's handler has in common: one log shape, one trace, one metrics namespace, the payload limit."""
+"""What every Task's handler has in common: one log shape, one metrics namespace, the payload limit."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, Final
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -14,8 +14,6 @@ from nightlake.core.payload import EVENT_LIMIT_BYTES, RESULT_LIMIT_BYTES, check_
 from nightlake.handlers.settings import settings
 
 logger: Final = Logger()
-# AWS calls only: X-Ray writes the URL of every call it sees, and a webhook's is a secret.
-tracer: Final = Tracer(patch_modules=("botocore",))
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
@@ -32,7 +30,6 @@ def task(function: Handler) -> Handler:
     """
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @wraps(function)
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.set_correlation_id(context.aws_request_id)
