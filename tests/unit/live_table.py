@@ -23,6 +23,7 @@ from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.plan import Planned, plan
 from nightlake.core.plan import Request as PlanRequest
 from nightlake.core.postgres_login import Address
+from nightlake.core.postgres_session import Database
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.publish import publish
 from nightlake.core.quarantine import quarantine_table
@@ -105,17 +106,14 @@ class Live:
         self.raw, self.lake, self.quarantine = (MemoryObjects(name) for name in ("raw", "lake", "refused"))
         self.catalog = MemoryCatalog()
         self.catalog.create_table("bad", table_input(quarantine_table("shop"), "s3://refused/empty/"))
-        self.secrets = Secrets(json.dumps(self.credentials()))
+        self.secrets = secrets = Secrets(json.dumps(self.credentials()))
+        address, nowhere = Address(secret_name="app"), "/nowhere.pem"
+        self.database: Database = Postgres("app", address, secrets.read, certificates=nowhere, wait=secrets.wait)
 
     def credentials(self, **said: Any) -> dict[str, Any]:
         """The secret as RDS writes it."""
         known = {"host": self.server.host, "port": self.server.port, "dbname": self.dbname}
         return {**known, "username": self.server.user, "password": self.server.password, "sslmode": "disable", **said}
-
-    @property
-    def database(self) -> Postgres:
-        address, secrets = Address(secret_name="app"), self.secrets
-        return Postgres("app", address, secrets.read, certificates="/nowhere.pem", wait=secrets.wait)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -142,7 +140,7 @@ class Live:
             scheduled_at=scheduled_at,
             previous=None,
         )
-        extraction = Extraction(self.source, self.dataset, self.database, self.lake)
+        extraction = Extraction(self.source, self.dataset, self.database, self.lake, settle=(0.0, 0.1))
         return plan(
             request,
             self.pipeline,

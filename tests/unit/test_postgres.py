@@ -465,6 +465,36 @@ def test_sessions_that_the_role_may_not_see_are_told_and_waited_for_when_they_ha
         assert live.plan().ready  # it began long after the day
 
 
+def test_transactions_that_hide_their_begin_and_soon_end_do_not_hold_up_a_day(live: Live) -> None:
+    other = f"busy_{live.dbname}"
+    live.run(f"CREATE ROLE {other} LOGIN PASSWORD 'x'", f"GRANT ALL ON events TO {other}")
+    reader(live)
+    database = live.database
+    insert = "INSERT INTO events VALUES (1, now())"
+    with psycopg.connect(live.server.conninfo(live.dbname), user=other, password="x") as busy:  # type: ignore[arg-type]
+        busy.execute(insert)
+
+        class Busy:
+            """Its one writer begins a new transaction while the first ones are waited for."""
+
+            @contextmanager
+            def session(self, *given: Any, **said: Any) -> Iterator[Any]:
+                with database.session(*given, **said) as session:
+                    real = session.rows
+
+                    def rows(sql: str) -> list[dict[str, Any]]:
+                        if "pg_sleep" in sql:
+                            busy.commit()
+                            busy.execute(insert)
+                        return real(sql)
+
+                    session.rows = rows  # type: ignore[method-assign]
+                    yield session
+
+        live.database = Busy()
+        assert live.plan().ready
+
+
 # Values
 
 TYPES = {

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from nightlake.core.dates import parse_instant
 from nightlake.core.delivery import Delivery
@@ -16,13 +16,13 @@ from nightlake.core.plan import Request
 from nightlake.core.postgres_session import Database, Session
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.postgres_table import TableInfo, identifier, inspect, relation, row_bytes
+from nightlake.core.postgres_unfinished import SETTLE_SECONDS, unfinished
 from nightlake.core.postgres_window import bound_at, condition, day_bounds, window
 from nightlake.core.published_keys import published_by_others, published_digest, yields_to_others
 from nightlake.core.shard import Finding, SourceObject, TablePart
 from nightlake.core.store import Store
 
 _SLICES: Final = 1 << 12  # a key is counted in about so many
-_TOLD: Final = 3
 
 
 class _Slice(NamedTuple):
@@ -35,12 +35,13 @@ class _Slice(NamedTuple):
 
 @dataclass(frozen=True)
 class Extraction:
-    """Plans days of one source; `lake` says what other days have published of them."""
+    """Plans days of one source; `lake` says what other days have published of them, `settle` is of `unfinished`."""
 
     source: PostgresSource
     dataset: Dataset
     database: Database
     lake: Store
+    settle: Sequence[float] = SETTLE_SECONDS
 
     def __call__(self, request: Request, now: datetime) -> Delivery:
         """What there is of the day, or what keeps it from being complete.
@@ -54,10 +55,12 @@ class Extraction:
             names = tuple(column.name for column in table.columns)
             check_header(names, self.source, self.dataset, where=where)
             self._check_connections(session)
-            missing, warnings = self._unfinished(session, request, now)
+            _, end = day_bounds(request.date, self.source)
+            is_late = self._is_late(request, now)
+            missing, warnings = unfinished(session, self.source, end, is_late=is_late, settle=self.settle)
             if missing:
                 return Delivery(objects=(), missing=missing)
-            warnings += [*self._oddities(session, table)]
+            warnings += self._oddities(session, table)
         # What was committed until now is seen from here on: the first session might not see all of it.
         with self.database.session(self.source) as session:
             parts = [*self._parts(session, table, request)]
@@ -77,38 +80,6 @@ class Extraction:
                 f"{self.source.dataset} declares {wanted} connections to {self.source.database}, which has {left} left "
                 f"of {found['most']}; declare fewer, or raise max_connections or the limit of the role"
             )
-
-    def _unfinished(self, session: Session, request: Request, now: datetime) -> tuple[str, list[tuple[str, str]]]:
-        """What the day still waits for, and what is to be told when it does not wait any longer."""
-        _, end = day_bounds(request.date, self.source)
-        (clock,) = session.rows(_CLOCK)
-        if _instant(clock["now"]) < end:
-            return f"the end of the day in {self.source.timezone}, {end:%Y-%m-%dT%H:%M:%SZ} by the database's clock", []
-        if clock["standby"]:
-            replayed = clock["replayed"] and _instant(clock["replayed"])
-            if clock["behind"] and (not replayed or replayed < end):
-                return (
-                    f"what the primary wrote until {end:%Y-%m-%dT%H:%M:%SZ}; this replica has it until {replayed}",
-                    [],
-                )
-            told = "this is a replica, which cannot show the transactions that are open on its primary"
-            return "", [("postgres.replica", told)] if not self.source.overlap_minutes else []
-        open_ones = session.rows(_OPEN.format(end=f"'{end.isoformat()}'::timestamptz"))
-        warnings = []
-        if clock["hidden"]:
-            told = (
-                f"{clock['hidden']} sessions of other roles cannot be seen, whose transactions may add to the day; "
-                "grant pg_read_all_stats to the role"
-            )
-            warnings.append(("postgres.hidden_sessions", told))
-        if not open_ones:
-            return "", warnings
-        told = _told(open_ones)
-        covered = end - timedelta(minutes=self.source.overlap_minutes)
-        is_covered = all(each["since"] and _instant(each["since"]) >= covered for each in open_ones)
-        if is_covered and self._is_late(request, now):
-            return "", [*warnings, ("postgres.open_transactions", f"{told}; the next night reads their rows again")]
-        return f"the end of {told}", warnings
 
     def _is_late(self, request: Request, now: datetime) -> bool:
         if request.scheduled_at is None:
@@ -224,39 +195,6 @@ def _grouped(slices: Iterable[_Slice], limit: int) -> Iterator[list[_Slice]]:
         yield group
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _told(open_ones: Sequence[dict[str, Any]]) -> str:
-    named = [
-        f"transaction {each['who']} of {each['application'] or 'an unnamed application'}, "
-        f"open {'since ' + each['since'] if each['since'] else 'for a time that this role may not see'}"
-        for each in open_ones[:_TOLD]
-    ]
-    more = f" and {len(open_ones) - _TOLD} more" if len(open_ones) > _TOLD else ""
-    return "; ".join(named) + more
-
-
-_ISO: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'"""
-_CLOCK: Final = f"""
-SELECT to_char(clock_timestamp(), {_ISO}) AS now, pg_is_in_recovery() AS standby,
-  to_char(pg_last_xact_replay_timestamp(), {_ISO}) AS replayed,
-  pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() AS behind,
-  (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type IS NULL) AS hidden
-"""  # noqa: S608 (all of it is ours)
-# A transaction's rows have the time of its begin, so that one which began later has none of the day.
-_OPEN: Final = f"""
-SELECT 'pid ' || pid::text AS who, application_name::text AS application, to_char(xact_start, {_ISO}) AS since
-FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND coalesce(application_name, '') <> 'nightlake'
-  AND (xact_start < {{end}} OR xact_start IS NULL AND backend_xid IS NOT NULL)
-  AND coalesce(backend_type, '') NOT IN ('autovacuum worker', 'walsender')
-UNION ALL
-SELECT 'prepared as ' || transaction, 'a two-phase commit', NULL FROM pg_prepared_xacts
-WHERE database = current_database()
-ORDER BY since NULLS FIRST
-"""  # noqa: S608
 _CONNECTIONS: Final = """
 SELECT least(
     s.most - s.kept - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
