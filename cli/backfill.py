@@ -14,13 +14,13 @@ from nightlake.core.run_record import RunRecord
 from nightlake.core.snapshot import Head, Snapshot
 from rich.table import Table
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.errors import EmptyRangeError
 from cli.execution import payload_of, start
 from cli.lake import Lake
 from cli.night import machine
 from cli.output import FAILED, Json, answer, errors_told, progress
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 
 _POLL_SECONDS = 1.0
 
@@ -41,13 +41,13 @@ class Day:
 
 
 def backfill(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     *,
     first: Annotated[str, typer.Option("--from", help="First business date YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last business date YYYY-MM-DD.")],
     only_missing: Annotated[bool, typer.Option("--only-missing", help="Leave out what is published.")] = False,
     max_parallel: Annotated[int, typer.Option(min=1, max=40, help="How many nights at once.")] = 2,
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Run the nights of past days, never in the way of the scheduled one. Ends with 1 where a night fails."""

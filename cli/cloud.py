@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from local import aws as local_aws
 
 from cli.errors import LocalAwsDownError, NotDeployedError
@@ -24,6 +25,9 @@ class Stage(StrEnum):
     LOCAL = "local"
     DEV = "dev"
     PROD = "prod"
+
+
+OfStage = Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")]
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ from typing import Annotated
 
 import typer
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.functions import invoke
 from cli.output import Json, answer, errors_told, facts_table
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 
 
 def gc(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     keep: Annotated[int, typer.Option(min=1, help="How many of the newest snapshots stay.")] = 30,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Keep the newest snapshots and the published one; objects that none of them names are marked to expire."""

@@ -11,7 +11,6 @@ from nightlake.core.load import Load
 from nightlake.core.machine import CONVERT_CONCURRENCY
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.prices import Item, Prices, load_prices
-from nightlake.core.source import LinesSource
 from nightlake.core.source_rules import queried_rules
 from nightlake.core.table import tables
 from nightlake.core.wall import Work
@@ -22,7 +21,7 @@ from rich.text import Text
 from cli.graph import night_graph
 from cli.output import Json, answer, errors_told
 from cli.paths import ROOT
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 from cli.volumes import loads, volumes
 
 _WHOLE: Final = 100  # beyond it, quantities are told without fractions
@@ -31,7 +30,7 @@ _LAMBDA_SECONDS: Final = 900
 
 
 def cost(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     *,
     gb: Annotated[
         list[str] | None,
@@ -74,7 +73,7 @@ def cost(
     prices = load_prices()
     bill = estimate(night, made, prices)
     limit = 60.0 * declared.latency_minutes
-    notes = [*_notes(declared, night, bill, limit)]
+    notes = [*_notes(night, bill, limit)]
     used = {name for item in (*bill.items, *bill.monthly, *bill.instead) for name in item.prices}
     facts = {
         "pipeline": pipeline,
@@ -136,8 +135,8 @@ def _source_facts(load: Load, bill: Estimate, limit: float) -> dict[str, Any]:
     }
 
 
-def _notes(pipeline: Pipeline, night: Night, bill: Estimate, limit: float) -> Iterator[str]:
-    for source, load in zip(pipeline.sources, night.loads, strict=True):
+def _notes(night: Night, bill: Estimate, limit: float) -> Iterator[str]:
+    for load in night.loads:
         if load.seconds_a_shard > _LAMBDA_SECONDS:
             yield (
                 f"A shard of {load.dataset} would take {load.seconds_a_shard / 60:.0f} minutes, and a Lambda has 15: "

@@ -5,14 +5,12 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from local import aws as local_aws
 from local import world
 from nightlake.core.contract import load_pipelines
 
-from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
+from cli.cloud import GOOD_STACK, Cloud, OfStage, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
 from cli.output import Json, answer, errors_told, facts_table, progress
 from cli.paths import BUILD, HOME, ROOT
@@ -28,7 +26,7 @@ RUNNING = "nightlake:running"
 
 
 def deploy(
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Deploy both stacks of a stage. Without a change it is a no-op."""

@@ -13,11 +13,11 @@ from cli.drawing import draw
 from cli.errors import UnknownPictureError
 from cli.output import Json, answer, errors_told
 from cli.paths import ROOT
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 
 
 def graph(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     *,
     out: Annotated[
         Path | None,

@@ -1,13 +1,17 @@
 """The pipelines of this checkout, for commands that name one."""
 
 from datetime import UTC, date, datetime
+from typing import Annotated
 
+import typer
 from nightlake.core.contract import load_pipeline
 from nightlake.core.dates import business_date
 from nightlake.core.pipeline import Pipeline
 
 from cli.errors import PipelineUnknownError
 from cli.paths import ROOT
+
+PipelineName = Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")]
 
 
 def read_pipeline(name: str) -> Pipeline:

@@ -10,20 +10,20 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.lake import lake_of, last_record
 from cli.output import FAILED, Json, answer, errors_told
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 
 _COLOURS = {"kept": "green", "not checked": "yellow"}
 
 
 def quality(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     date: Annotated[
         str | None, typer.Option(help="Business date YYYY-MM-DD.", show_default="that of the newest run")
     ] = None,
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Show what became of every rule in a day's newest run. Ends with 1 where one of severity fail is broken."""

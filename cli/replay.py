@@ -9,19 +9,19 @@ from nightlake.core.run_record import SourceRecord
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.lake import lake_of, last_record
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 from cli.run import summary
 
 
 def replay(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     *,
     date: Annotated[str, typer.Option(help="Business date YYYY-MM-DD.")],
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Send a day's refused rows through the gates again after a fix. Ends with 1 where the night fails.

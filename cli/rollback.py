@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.functions import invoke
 from cli.output import Json, answer, errors_told
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 
 
 def rollback(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     to: Annotated[
         int | None, typer.Option(help="Number of a kept snapshot, back or forward.", show_default="the one before")
     ] = None,
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Move a pipeline's tables, merges and reports back to an earlier snapshot at once, or forward again."""

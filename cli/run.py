@@ -10,20 +10,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
+from cli.pipelines import PipelineName
 from cli.quality import counted, rule_results, rules_table
 
 _WORTH_TELLING_SECONDS = 0.05
 
 
 def run(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     date: Annotated[
         str | None, typer.Option(help="Business date YYYY-MM-DD.", show_default="the day the schedule would take now")
     ] = None,
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Run one night of a pipeline and follow it, state by state. Ends with 1 where the night fails."""

@@ -16,18 +16,18 @@ from nightlake.core.source import S3Source
 from nightlake.core.sources import AnySource
 from rich.table import Table
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.errors import NoSeederError
 from cli.output import Json, answer, errors_told
 from cli.paths import HOME
-from cli.pipelines import due_date, read_pipeline
+from cli.pipelines import PipelineName, due_date, read_pipeline
 
 _DIGEST = "sha256"
 """Name of the metadata by which a landed file is known again: the ETag of an encrypted object tells nothing."""
 
 
 def seed(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
+    pipeline: PipelineName,
     *,
     first: Annotated[
         str | None,
@@ -43,7 +43,7 @@ def seed(
         str | None, typer.Option(help="Whose file --damage breaks.", show_default="the first that fits")
     ] = None,
     rows: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many rows of each day a table has.")] = 20_000,
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Land days of the sample's data in the raw bucket, on this machine in its database too. What is there, stays."""

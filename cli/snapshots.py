@@ -1,19 +1,18 @@
 """`nightlake snapshots`: what was published, and what is."""
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
-from cli.cloud import Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.lake import lake_of
 from cli.output import Json, answer, errors_told
-from cli.pipelines import read_pipeline
+from cli.pipelines import PipelineName, read_pipeline
 
 
 def snapshots(
-    pipeline: Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")],
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    pipeline: PipelineName,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """List the snapshots that are published or can be again, newest first."""

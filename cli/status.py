@@ -1,14 +1,13 @@
 """`nightlake status`: what runs, what is deployed, how the last nights ended."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from local import aws as local_aws
 from local import world
 from rich.table import Table
 
-from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
+from cli.cloud import GOOD_STACK, Cloud, OfStage, Stage, connect, describe_stack
 from cli.errors import NeverRunError
 from cli.lake import lake_of, last_record
 from cli.night import machines
@@ -18,7 +17,7 @@ from cli.quality import counted, rule_results
 
 
 def status(
-    stage: Annotated[Stage, typer.Option(help="Which stage; dev and prod use your AWS credentials.")] = Stage.LOCAL,
+    stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Show the local AWS, the deployed stacks and each pipeline's last night. Ends with 3 where nothing is deployed."""
