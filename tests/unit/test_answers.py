@@ -51,7 +51,7 @@ SCALARS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(
     rows=st.lists(st.fixed_dictionaries(dict.fromkeys(TYPES, SCALARS)), min_size=1, max_size=6),
     indent=st.sampled_from([None, 1]),
@@ -70,6 +70,48 @@ def test_columns_mean_what_the_same_rows_mean(rows: list[dict[str, Any]], indent
             assert any("characters" in str(value) or "not" in str(value) for value in got)
         else:
             assert got == expected
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    rows=st.lists(st.fixed_dictionaries(dict.fromkeys(("id", "name", "price", "tags"), SCALARS)), max_size=6),
+    names=st.lists(st.text(max_size=3), min_size=6, max_size=6, unique=True),
+    indent=st.sampled_from([None, 1]),
+    on_drift=st.sampled_from(["ignore", "evolve"]),
+)
+def test_records_mean_the_same_whatever_holds_them(
+    rows: list[dict[str, Any]], names: list[str], indent: int | None, on_drift: str
+) -> None:
+    types = {name: TYPES[name] for name in ("id", "name", "price", "tags")}
+    listed = world(json.dumps(rows, indent=indent), types)
+    wanted = listed.rows(listed.extract())
+    keyed = dict(zip(names, rows, strict=False))
+    places = {name: str(place) for place, name in enumerate(types)}
+    shapes: list[tuple[str, dict[str, Any]]] = [
+        ("\r\n".join(map(json.dumps, rows)), {"layout": "lines"}),
+        (json.dumps(keyed, indent=indent), {"layout": "keyed"}),
+        (
+            json.dumps([[row[name] for name in types] for row in rows], indent=indent),
+            {"layout": "arrays", "columns": places},
+        ),
+        (json.dumps([{"r": row} for row in rows], indent=indent), {"split": "", "records": "r"}),
+        (json.dumps({"days": [{"r": rows}, {"r": []}]}, indent=indent), {"split": "days", "records": "r"}),
+    ]
+    for body, fields in shapes:
+        held = world(body, types, on_drift=on_drift, **fields)
+        assert held.rows(held.extract()) == wanted
+
+
+def test_a_record_in_an_object_knows_its_name() -> None:
+    found = world(
+        {"r": {"a": {"id": 1}, "b": 2, "c": {}, "d": {"$key": "x"}}},
+        {"name": "string", "id": "bigint", "size": "double"},
+        records="r",
+        layout="keyed",
+        columns={"name": "$key", "size": "$value"},
+    )
+    twice = ("has '$key' twice in one object",)
+    assert found.rows(found.extract()) == [("a", 1, None), ("b", None, 2.0), ("c", None, None), twice]
 
 
 def test_what_is_beside_the_records_comes_with_each_of_them() -> None:

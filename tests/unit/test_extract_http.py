@@ -1,5 +1,6 @@
 """An API is asked for everything exactly once: whatever its way of paging, however often it fails, stops or lies."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -61,6 +62,25 @@ def by_cursor(records: Records, size: int) -> Callable[..., HttpAnswer]:
     return serve
 
 
+def by_last(records: Records, size: int) -> Callable[..., HttpAnswer]:
+    """Pages behind the record of an id, asked for in the query or in what is posted."""
+
+    def serve(request: HttpRequest) -> HttpAnswer:
+        said = json.loads(request.body)["page"] if request.body else asked(request)
+        begin = int(said.get("after", "-1")) + 1
+        return answer({"items": records[begin : begin + size], "more": begin + size < len(records)})
+
+    return serve
+
+
+def until_not_found(records: Records, size: int) -> Callable[..., HttpAnswer]:
+    def serve(request: HttpRequest) -> HttpAnswer:
+        begin = int(asked(request)["offset"]) - 1
+        return answer({"items": records[begin : begin + size]}) if begin < len(records) else answer("no more", 404)
+
+    return serve
+
+
 def by_link(records: Records, size: int, *, in_body: bool) -> Callable[..., HttpAnswer]:
     def serve(request: HttpRequest) -> HttpAnswer:
         begin = int(asked(request).get("from", "0"))
@@ -85,6 +105,9 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Records, int], Callable[..., Htt
     "offset, total": ({"by": "offset", "total": "total"}, lambda all_, size: by_offset(all_, cap=size)),
     "offset": ({"by": "offset"}, lambda all_, size: by_offset(all_, cap=size, told=False)),
     "cursor": ({"by": "cursor", "parameter": "after", "next": "meta.next"}, by_cursor),
+    "last record": ({"by": "cursor", "parameter": "after", "last": "id"}, by_last),
+    "last record, posted": ({"by": "cursor", "parameter": "page.after", "last": "id", "more": "more"}, by_last),
+    "offset, not found": ({"by": "offset", "first": 1}, lambda all_, size: until_not_found(all_ or [{"id": 0}], size)),
     "link header": ({"by": "link"}, lambda all_, size: by_link(all_, size, in_body=False)),
     "link in body": ({"by": "link", "next": "next"}, lambda all_, size: by_link(all_, size, in_body=True)),
 }
@@ -121,7 +144,8 @@ def test_whatever_the_paging_every_record_is_read_once(  # noqa: PLR0917
         return answer("busy", 500) if calls in broken else serve(request)
 
     parallel = {"connections": connections} if {"total", "pages"} & set(pages) and pages["by"] == "page" else {}
-    world = World(source(pages=pages, records="items", **parallel), Api(failing), IDS)
+    posted = {"body": {"page": {"size": size}}} if "posted" in way else {}
+    world = World(source(pages=pages, records="items", **parallel, **posted), Api(failing), IDS)
     world.clock.each_look = each_look
     delivery = world.whole(land_bytes=land_bytes)
     world.clock.each_look = 0.0

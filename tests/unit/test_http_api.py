@@ -75,7 +75,7 @@ def test_an_answer_comes_as_it_is_and_the_question_says_who_asks() -> None:
         )
     head = server.heard[0].lower()
     assert head.startswith("get /v1/things?a=b http/1.1\r\n")
-    for line in ("host: api.example.com", "accept: application/json", "user-agent: nightlake"):
+    for line in ("host: api.example.com", "accept: application/json, */*;q=0.5", "user-agent: nightlake"):
         assert f"\r\n{line}\r\n" in head
 
 

@@ -226,7 +226,7 @@ def git_lab(asked: Asked) -> bytes:
 def content_range(asked: Asked) -> bytes:
     offset = int(asked.query["offset"])
     page = IDS[offset : offset + 2]
-    return said(records(page), f"Content-Range: {offset}-{offset + len(page) - 1}/5")
+    return said(records(page), f"Content-Range: {offset}-{offset + len(page) - 1}/5", status="206 Partial Content")
 
 
 def intercom(asked: Asked) -> bytes:
@@ -446,6 +446,49 @@ def test_a_value_in_a_list_is_reached_by_its_place() -> None:
         temp="double",
     )
     assert found == [("2025-05-09", "00:00", 11.5), ("2025-05-09", "01:00", 11.0)]
+
+
+PLACES = """
+split: ""
+records: hourly
+layout: columns
+columns: {latitude: $.latitude}
+"""
+
+
+def test_several_places_are_as_many_answers_in_one() -> None:
+    """Open-Meteo answers a list where it is asked for several places, and an object where it is asked for one."""
+    bonn = {"latitude": 50.7, "hourly": {"time": ["00:00", "01:00"], "temp": [11.5, None]}}
+    rome = {"latitude": 41.9, "hourly": {"time": ["00:00"], "temp": [19]}}
+    types = {"latitude": "double", "time": "string", "temp": "double"}
+    rows = [(50.7, "00:00", 11.5), (50.7, "01:00", None), (41.9, "00:00", 19.0)]
+    assert read(PLACES, once([bonn, rome]), **types) == rows
+    assert read(PLACES, once(bonn), **types) == rows[:2]
+    assert read(PLACES, once([]), **types) == []
+
+
+def test_what_an_order_holds_knows_its_order() -> None:
+    def serve(asked: Asked) -> bytes:
+        orders = [{"id": id_, "line_items": [{"sku": f"{id_}{place}"} for place in range(id_ - 1)]} for id_ in IDS]
+        page = int(asked.query.get("page", "1"))
+        return said({"orders": orders[2 * page - 2 : 2 * page], "last": page == 3})
+
+    declared = """
+    split: orders
+    records: line_items
+    columns: {id: $.id}
+    pages: {by: page, done: last}
+    """
+    assert read(declared, serve, id="bigint", sku="string") == [
+        (order, f"{order}{place}") for order in IDS for place in range(order - 1)
+    ]
+
+
+def test_an_answer_in_an_answer_that_has_no_records_is_named() -> None:
+    with pytest.raises(AnswerShapeError, match="answer 2 at 'days' has no 'hours'"):
+        read("{split: days, records: hours}", once({"days": [{"hours": []}, {"x": 1}]}))
+    with pytest.raises(AnswerShapeError, match="has null where its records should be"):
+        read("{split: days, records: hours}", once({"days": [{"hours": None}]}))
 
 
 def test_a_name_with_dots_is_a_name() -> None:

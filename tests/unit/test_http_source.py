@@ -118,6 +118,8 @@ def test_what_cannot_be_asked_is_refused(said: dict[str, Any], reason: str) -> N
          "https://api.example.com/v1/things?q=Bonn%20%26%2050.7&filter=%7B%22a%22:%201%7D"),
         ({"query": {"hourly": "a,b"}, "pages": {"by": "page", "first": 0, "size_parameter": "n", "size": 7}},
          "https://api.example.com/v1/things?hourly=a,b&page=0&n=7"),
+        ({"query": {"f[]": ["a", "{date:%j}"], "g": "c"}, "pages": {"by": "page", "first": 0}},
+         "https://api.example.com/v1/things?f%5B%5D=a&f%5B%5D=059&g=c&page=0"),
         ({"pages": {"by": "offset"}}, "https://api.example.com/v1/things?offset=0&limit=100"),
     ],
 )  # fmt: skip

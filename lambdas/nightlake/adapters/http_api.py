@@ -41,6 +41,7 @@ from nightlake.core.http_exchange import Fetch, HttpAnswer, HttpRequest, answer_
 from nightlake.core.http_source import HttpSource
 
 HIDDEN: Final = "***"
+_ACCEPT: Final = "application/json, */*;q=0.5"  # some have JSON only by another name, such as application/geo+json
 _CHUNK: Final = 1 << 16
 _CONNECT_SECONDS: Final = 10.0
 _MARGIN_SECONDS: Final = 60.0  # a token is asked for again so long before it expires
@@ -87,7 +88,7 @@ def _addresses(host: str, port: int) -> list[str]:
         raise HostNotAllowedError(
             f"{host} has the address {private[0]}, which is none of the internet; ask only public APIs"
         )
-    return list(dict.fromkeys(found))[:_ADDRESSES]
+    return sorted(dict.fromkeys(found), key=lambda address: ":" in address)[:_ADDRESSES]  # not all places have IPv6
 
 
 class _Final(HTTPResponse):
@@ -187,7 +188,7 @@ class Http(Fetch):
         return text
 
     def ask(self, request: HttpRequest, *, renew: bool = False) -> HttpAnswer:
-        url, headers = request.url, {"Accept": "application/json", "User-Agent": "nightlake"}
+        url, headers = request.url, {"Accept": _ACCEPT, "User-Agent": "nightlake"}
         posted = None if request.body is None else request.body.encode()
         if posted is not None:
             headers["Content-Type"] = "application/json"
@@ -219,7 +220,9 @@ class Http(Fetch):
         """The text of a secret, or that field of its JSON."""
         with self._lock:
             text = self._secrets.read(name, again=renew)
-        return self._usable(name, field, _field(text, field) or text)
+        key = _usable(name, field, _field(text, field) or text)
+        self._remember(key)
+        return key
 
     def _pair(self, name: str, *, renew: bool) -> str:
         """User and password of a secret as they are sent; either may be empty, as some APIs want only a key."""
@@ -232,20 +235,12 @@ class Http(Fetch):
             raise ApiUnauthorizedError(
                 f"The secret '{name}' is not there or has no username and password in one line; put it there"
             )
-        for part in (said, *said.split(":", 1)):
+        user, _, password = said.partition(":")
+        for part in (said, password or user):  # a name is no secret, and may well be in the records
             self._remember(part)
         pair = b64encode(said.encode()).decode()
         self._remember(pair)
         return pair
-
-    def _usable(self, name: str, field: str, key: str | None) -> str:
-        key = (key or "").strip()
-        if not key or not key.isascii() or not key.isprintable():
-            raise ApiUnauthorizedError(
-                f"The secret '{name}' is not there or has no {field} in one line of ASCII; put it there"
-            )
-        self._remember(key)
-        return key
 
     def _remember(self, secret: str) -> None:
         if len(secret) >= _SHORTEST_HIDDEN and not secret.isdigit():
@@ -260,9 +255,9 @@ class Http(Fetch):
     def _granted(self, auth: OAuth2Auth, *, renew: bool) -> tuple[str, float]:
         """A new access token, and until when it is used."""
         text = self._secrets.read(auth.secret, again=renew)
-        client, secret = (
-            self._usable(auth.secret, name, _field(text, name)) for name in ("client_id", "client_secret")
-        )
+        client = _usable(auth.secret, "client_id", _field(text, "client_id"))
+        secret = _usable(auth.secret, "client_secret", _field(text, "client_secret"))
+        self._remember(secret)
         form = {"grant_type": "client_credentials"} | ({"scope": auth.scope} if auth.scope else {}) | auth.parameters
         answer = self._ask_for_token(auth, {"client_id": client, "client_secret": secret, **form}, {})
         if answer.status in _NO_CLIENT:  # the other way to say who asks, RFC 6749, 2.3.1
@@ -354,6 +349,15 @@ def _new_pool(origin: str, endpoints: Mapping[str, str], seconds: float) -> HTTP
     if origin not in endpoints.values():
         raise HostNotAllowedError(f"{origin} is not https; nothing is asked in clear text")
     return _LocalPool(str(parts.hostname), parts.port, maxsize=16, answer_seconds=seconds)
+
+
+def _usable(name: str, field: str, key: str | None) -> str:
+    key = (key or "").strip()
+    if not key or not key.isascii() or not key.isprintable():
+        raise ApiUnauthorizedError(
+            f"The secret '{name}' is not there or has no {field} in one line of ASCII; put it there"
+        )
+    return key
 
 
 def _life(said: object) -> float:

@@ -8,7 +8,7 @@ function has minutes, an API may take hours.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -27,8 +27,7 @@ from nightlake.core.errors import (
     TotalChangedError,
 )
 from nightlake.core.frozen import Frozen
-from nightlake.core.header import check_header
-from nightlake.core.http_answer import Answer, Span, decode, find
+from nightlake.core.http_answer import decode
 from nightlake.core.http_caller import NOT_FOUND, Caller, PausedError, told
 from nightlake.core.http_columns import split_columns
 from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest, answer_seconds
@@ -39,10 +38,9 @@ from nightlake.core.http_pages import (
     first_question,
     next_question,
     numbered,
-    told_by_headers,
-    value_paths,
 )
 from nightlake.core.http_paging import CursorPages, LinkedPages, NumberedPages, OffsetPages
+from nightlake.core.http_reading import NOTHING, Reading, read_answer
 from nightlake.core.http_source import HttpSource
 from nightlake.core.http_text import filled
 from nightlake.core.parallel import each
@@ -59,7 +57,7 @@ _ANEW: Final = 2
 _GOES_ON_FOR: Final = timedelta(hours=6)  # a day that is put together from answers of different hours is none
 _NO_CONTENT: Final = 204
 _KEPT: Final = ("content-type", "date", "etag", "last-modified", "link")
-_QUESTION: Final = {"url", "query", "body", "headers", "each", "pages", "records", "layout"}
+_QUESTION: Final = {"url", "query", "body", "headers", "each", "pages", "split", "records", "layout"}
 _PROGRESS: Final = "progress.json"
 _MANIFEST: Final = "manifest.json"
 _HEX: Final = 16
@@ -67,10 +65,9 @@ _HEX: Final = 16
 
 @dataclass(frozen=True)
 class _Got:
-    """One answer that was read: its text, what was found in it, where it came from in the end, and when."""
+    """One answer that was read, where it came from in the end, and when."""
 
-    text: str
-    found: Answer
+    read: Reading
     answer: HttpAnswer
     url: str
     at: datetime
@@ -348,7 +345,7 @@ class _Extraction:
             if request.page > 1 and answer.status in nothing:
                 return None
             if answer.status in nothing or (answer.status == _NO_CONTENT and not answer.body):
-                return _Got("", Answer(Span(0, 0, 0, "null"), {}, {}), answer, url, self._caller.now)
+                return _Got(NOTHING, answer, url, self._caller.now)
             return self._read(request, answer, url)
 
         return self._caller.get(request, read, good=nothing)
@@ -357,19 +354,7 @@ class _Extraction:
         where = told(request)
         text = self._caller.fetch.hide(decode(answer.body, answer.headers.get("content-type", ""), where=where))
         try:
-            found = find(
-                text,
-                records=self._source.records,
-                layout=self._source.layout,
-                values=value_paths(self._source),
-                last=pages.last if isinstance(pages := self._source.pages, CursorPages) else None,
-                optional=self._source.records_optional,
-                error=self._source.error,
-                where=where,
-            )
-            found = replace(found, values={**found.values, **told_by_headers(self._source, answer.headers)})
-            if self._source.layout == "columns" and found.records.kind == "object":
-                check_header([*found.columns], self._columns.source, self._columns.dataset, where=where)
+            read = read_answer(self._source, self._columns, text, answer.headers, where=where)
         except (
             AnswerShapeError,
             AnswerNotJsonError,
@@ -379,7 +364,7 @@ class _Extraction:
         ) as error:
             kept = self._keep_refused(request, answer, text)
             raise type(error)(f"{error} (it lies in {kept})") from None
-        return _Got(text, found, answer, url, self._caller.now)
+        return _Got(read, answer, url, self._caller.now)
 
     def _keep_refused(self, request: HttpRequest, answer: HttpAnswer, text: str) -> str:
         """Let a person see what was answered; where that is."""
@@ -394,18 +379,18 @@ class _Extraction:
         if got is None:
             self._trail = trail.model_copy(update={"next": None})
             return
-        found = got.found
-        empty = not got.text
+        read, found = got.read, got.read.found
+        empty = not read.text
         trail = trail if empty else counted(self._source, trail, found, where=where)
-        if found.records.kind == "null" and not (empty or self._source.records_optional or trail.total == 0):
+        if read.lacks_records and not (empty or self._source.records_optional or trail.total == 0):
             raise AnswerShapeError(
                 f"{where} has null where its records should be ({self._source.records!r}); ask the API's owner"
             )
         trail = trail.model_copy(
             update={
                 "page": trail.page + 1,
-                "records": trail.records + found.count,
-                "seen": self._seen(trail, got, where),
+                "records": trail.records + read.records,
+                "seen": self._seen(trail, read, where),
             }
         )
         own = Question(request.url, request.body)
@@ -428,18 +413,18 @@ class _Extraction:
                 "asked": self._asked(trail, own, following, where),
             }
         )
-        self._largest = max(self._largest, len(got.text))
-        line = self._envelope(request, got.answer, got.text, found.count, got.at)
-        self._lines.append(line)
-        self._waiting += len(line)
-        self._records += found.count
+        self._largest = max(self._largest, len(read.text))
+        lines = [self._envelope(request, got.answer, part.text, part.found.count, got.at) for part in read.parts]
+        self._lines += lines
+        self._waiting += sum(map(len, lines))
+        self._records += read.records
 
-    def _seen(self, trail: Trail, got: "_Got", where: str) -> tuple[str, ...]:
+    def _seen(self, trail: Trail, read: Reading, where: str) -> tuple[str, ...]:
         """The digests of all pages with this one."""
-        if self._source.pages is None or not got.found.count:
+        if self._source.pages is None or not read.found.count:
             return trail.seen
-        span = got.found.records
-        digest = _digest(got.text[span.start : span.end])
+        span = read.found.records
+        digest = _digest(read.text[span.start : span.end])
         if digest in trail.seen:
             raise PageRepeatedError(
                 f"{where} has the very records of page {trail.seen.index(digest) + 1}; see whether the API knows the "

@@ -41,6 +41,7 @@ _MOVED: Final = frozenset({301, 302, 303}) | _MOVED_AS_IT_IS
 _UNAUTHORIZED: Final = frozenset({401, 403})
 _GOOD: Final = frozenset({200, 203, 204})
 _ACCEPTED: Final = 202
+_PARTIAL: Final = 206  # as PostgREST answers a page
 _TIMEOUT: Final = 408
 _SERVER_ERROR: Final = 500
 
@@ -148,7 +149,7 @@ class Caller:
     def _judge(self, answer: HttpAnswer, request: HttpRequest) -> None:
         """Raise what an answer means that has no records."""
         status, where = answer.status, told(request)
-        if status in _GOOD:
+        if status in _GOOD or (status == _PARTIAL and self._source.pages is not None):
             return
         limited = self._limited(answer)
         if status == _TOO_MANY or limited is not None:

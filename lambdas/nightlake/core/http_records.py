@@ -75,11 +75,16 @@ def lines(text: str) -> Iterator[tuple[int, int]]:
         at = end + 1
 
 
-def elements(text: str, start: int, end: int, layout: Layout) -> Iterator[str]:
-    """Pieces that make up all records between two characters, with commas between them; not for columns."""
+def elements(text: str, start: int, end: int, layout: Layout, *, named: bool) -> Iterator[str]:
+    """Pieces that make up all records between two characters, with commas between them; not for columns.
+
+    A record of an object of records has its name in it, where it is to be `named`.
+    """
     match layout:
         case "keyed" if text[start] == "{":
-            yield from _joined(_keyed(name, text[begin:stop]) for name, begin, stop in members(text, start))
+            yield from _joined(
+                _keyed(name if named else "", text[begin:stop]) for name, begin, stop in members(text, start)
+            )
         case "arrays":
             yield from _joined(_listed(text, begin, stop) for begin, stop in items(text, start))
         case "lines":
@@ -98,11 +103,10 @@ def _joined(records: Iterator[str]) -> Iterator[str]:
 
 
 def _keyed(name: str, value: str) -> str:
-    """One member of an object of records as a record that knows its name."""
-    if not value.startswith("{"):
-        return f'{{"{KEY}": {name}, "{VALUE}": {value}}}'
-    inner = value[1:-1].strip()
-    return f'{{"{KEY}": {name}{f", {inner}" if inner else ""}}}'
+    """One member of an object of records as a record that knows its name, if it has one."""
+    inner = value[1:-1].strip() if value.startswith("{") else f'"{VALUE}": {value}'
+    told = f'"{KEY}": {name}' if name else ""
+    return f"{{{', '.join(filter(None, (told, inner)))}}}"
 
 
 def _listed(text: str, start: int, end: int) -> str:

@@ -46,7 +46,9 @@ class HttpSource(TextValues):
 
     from_: Literal["http"] = Field(alias="from", description="The kind of source.")
     url: Url = Field(description="What is asked, https, without its query.")
-    query: dict[str, str] = Field({}, description="The query's parameters.")
+    query: dict[str, str | tuple[str, ...]] = Field(
+        {}, description="The query's parameters; one with a list of values stands there once for each."
+    )
     body: dict[str, JsonValue] | None = Field(
         None,
         description="Posted, as JSON, to an API that is asked so; what writes may not be asked. A text that is nothing "
@@ -60,6 +62,11 @@ class HttpSource(TextValues):
         None, description="How the API knows us. Nothing of it goes to another host than that of `url`."
     )
     pages: AnyPages | None = Field(None, description="How an answer is continued; without it, one answer is all.")
+    split: PathOrTop | None = Field(
+        None,
+        description="Dotted path of a list of answers in one (the top when empty), such as days that have hours, or "
+        "places that have columns: `records` and `$.path` are looked for in each.",
+    )
     records: PathOrTop = Field("", description="Dotted path of the records in an answer; the whole answer when empty.")
     layout: Layout = Field(
         "rows",
@@ -98,6 +105,7 @@ class HttpSource(TextValues):
         yield from self._faults_of_columns()
         yield from self._faults_of_items()
         yield from self._faults_of_lines()
+        yield from self._faults_of_split()
         if self.connections > 1 and not (
             isinstance(self.pages, NumberedPages) and (self.pages.total or self.pages.pages)
         ):
@@ -111,6 +119,12 @@ class HttpSource(TextValues):
                 yield f"{path!r} is looked for in one JSON text, an answer of lines has many: remove it"
         if isinstance(self.pages, CursorPages) and self.pages.last and self.layout in ("columns", "keyed"):
             yield "pages: only a list has a last record: write where the answer has the token as `next`"
+
+    def _faults_of_split(self) -> Iterator[str]:
+        if self.split is not None and self.layout == "lines":
+            yield "split: an answer of lines has no list of answers: remove it"
+        if self.split is not None and (isinstance(self.pages, OffsetPages) or (self.pages and self.pages.total)):
+            yield "split: what pages count are answers then, not records: page without `total` and not by offset"
 
     def _faults_of_headers(self) -> Iterator[str]:
         for name, value in self.headers.items():
@@ -193,7 +207,8 @@ class HttpSource(TextValues):
 
     @property
     def _texts(self) -> tuple[str, ...]:
-        return (self.url, *self.query.values(), *self.headers.values(), *_texts(self.body))
+        values = [text for value in self.query.values() for text in ((value,) if isinstance(value, str) else value)]
+        return (self.url, *values, *self.headers.values(), *_texts(self.body))
 
 
 def _has_room(body: JsonValue, path: str) -> bool:

@@ -16,7 +16,7 @@ from nightlake.core.errors import JsonSyntaxError
 from nightlake.core.header import check_header, extra_names, source_names
 from nightlake.core.http_answer import Answer, Span, find
 from nightlake.core.http_columns import split_columns
-from nightlake.core.http_records import Layout, elements
+from nightlake.core.http_records import KEY, elements
 from nightlake.core.http_source import ANSWER, REQUEST, HttpSource
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import json_record
@@ -149,19 +149,19 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _rows(envelopes: Iterator[_Envelope], beside: _Beside, where: str) -> Iterator[Batch]:
-    return read_array(
-        _joined(envelopes, beside.source.layout), beside.source_of_records, beside.of_records, where=where
-    )
+    records = _joined(envelopes, beside.source)
+    return read_array(records, beside.source_of_records, beside.of_records, where=where)
 
 
-def _joined(envelopes: Iterator[_Envelope], layout: Layout) -> Iterator[str]:
+def _joined(envelopes: Iterator[_Envelope], source: HttpSource) -> Iterator[str]:
     """The records of all answers as one array of JSON."""
+    named = any(mapping.source == KEY for mapping in source.columns)
     between = "["
     for envelope in envelopes:
         span = envelope.found.records
         if span.count:
             yield between
-            yield from elements(envelope.body, span.start, span.end, layout)
+            yield from elements(envelope.body, span.start, span.end, source.layout, named=named)
             between = ","
     yield "[]" if between == "[" else "]"
 
