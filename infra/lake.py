@@ -161,6 +161,11 @@ def bucket_name(stage: str, name: str) -> str:
     return f"nightlake-{stage}-{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
 
 
+def bucket_arn(stage: str, name: str) -> str:
+    """The ARN of a bucket, spelled out as its name is."""
+    return f"arn:{Aws.PARTITION}:s3:::{bucket_name(stage, name)}"
+
+
 def _tell_event_bridge(bucket: s3.Bucket) -> None:
     # CDK's own `event_bridge_enabled` sets this plain property through a custom resource with a Lambda of its own.
     resource = cast("s3.CfnBucket", bucket.node.default_child)

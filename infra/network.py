@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import settings as given
-from infra.lake import bucket_name
+from infra.lake import bucket_arn
 from infra.settings import Settings
 
 _TLS = ec2.Port.tcp(443)
@@ -99,7 +99,7 @@ def trial_network(scope: Construct, *, settings: Settings) -> Network:
     functions = _functions(scope, vpc, settings)
     functions.add_egress_rule(ec2.Peer.any_ipv4(), _TLS, "S3, the only address to which there is a route")
     s3 = vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[subnets])
-    bucket = f"arn:{Aws.PARTITION}:s3:::{bucket_name(settings.stage, '*')}"
+    bucket = bucket_arn(settings.stage, "*")
     s3.add_to_policy(_ours(["s3:*"], [bucket, f"{bucket}/*"]))
     # One zone is enough for a trial: an endpoint is paid for by zone and hour.
     one = ec2.SubnetSelection(subnets=vpc.isolated_subnets[:1])

@@ -13,7 +13,7 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.postgres_source import PostgresSource
 
 from infra.database import TrialDatabase
-from infra.lake import bucket_name
+from infra.lake import bucket_arn
 from infra.network import Network, own_network, trial_network
 from infra.settings import Database, Settings, SettingsError
 
@@ -76,8 +76,7 @@ class Sources(Construct):
     def rights(self, kind: SourceKind) -> Iterator[iam.PolicyStatement]:
         """What the functions of that kind may do besides."""
         if kind == "http":
-            raw = f"arn:{Aws.PARTITION}:s3:::{bucket_name(self._settings.stage, 'raw')}"
-            landed = [f"{raw}/{pattern}" for pattern in self._landed]
+            landed = [f"{bucket_arn(self._settings.stage, 'raw')}/{pattern}" for pattern in self._landed]
             yield from _statements(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], landed)
             yield from _statements([_GET_SECRET], [_secret_arn(name) for name in self._api_secrets])
         else:

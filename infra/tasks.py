@@ -15,7 +15,7 @@ from nightlake.core.table import PRIVATE_SUFFIX
 
 from infra.catalog import Catalog
 from infra.functions import Function
-from infra.lake import Lake, bucket_name
+from infra.lake import Lake, bucket_arn
 from infra.nag import acknowledge, wildcard
 from infra.settings import FunctionName
 from infra.sources import SourceKind, Sources
@@ -274,16 +274,16 @@ def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Ca
 
 def _object_rights(task: Task, stage: str, lake: Lake) -> Iterator[iam.PolicyStatement]:
     for bucket, patterns, actions in task.objects:
-        arns = [f"{_bucket_arn(stage, bucket)}/{pattern}" for pattern in patterns]
+        arns = [f"{bucket_arn(stage, bucket)}/{pattern}" for pattern in patterns]
         yield iam.PolicyStatement(actions=list(actions), resources=arns)
     if task.never_private:
-        private = f"{_bucket_arn(stage, 'lake')}/data/*/*{PRIVATE_SUFFIX}/*"
+        private = f"{bucket_arn(stage, 'lake')}/data/*/*{PRIVATE_SUFFIX}/*"
         yield iam.PolicyStatement(effect=iam.Effect.DENY, actions=[*_GET], resources=[private])
     if task.lists:
-        buckets = [_bucket_arn(stage, bucket) for bucket in task.lists]
+        buckets = [bucket_arn(stage, bucket) for bucket in task.lists]
         yield iam.PolicyStatement(actions=["s3:ListBucket"], resources=buckets)
     if task.deliveries:
-        yield iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[_bucket_arn(stage, "raw")])
+        yield iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[bucket_arn(stage, "raw")])
     read: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_GET, *_GET_VERSION}}
     written: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_PUT}}
     if task.results:
@@ -306,14 +306,10 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
     if task.results:
         workgroup = _arn("athena", f"workgroup/{catalog.pipeline_workgroup.name}")
         yield iam.PolicyStatement(actions=["athena:GetQueryResults"], resources=[workgroup])
-        yield iam.PolicyStatement(actions=[*_GET], resources=[f"{_bucket_arn(stage, 'results')}/pipeline/*"])
+        yield iam.PolicyStatement(actions=[*_GET], resources=[f"{bucket_arn(stage, 'results')}/pipeline/*"])
     if task.executions:
         nights = _arn("states", f"execution:nightlake-{stage}-*-daily:*")
         yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[nights])
-
-
-def _bucket_arn(stage: str, name: BucketName) -> str:
-    return f"arn:{Aws.PARTITION}:s3:::{bucket_name(stage, name)}"
 
 
 def _key(lake: Lake, name: BucketName) -> kms.Key:
