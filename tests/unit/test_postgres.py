@@ -65,8 +65,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server
 def live(server: postgres.Server, request: pytest.FixtureRequest) -> Iterator[Live]:
     """A database of the test's own with the table `events`, empty."""
     name = f"t{abs(hash(request.node.nodeid))}"
+    encoding = getattr(request, "param", "UTF8")
     with server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'")
     live = Live(server, name)
     live.run(CREATE)
     yield live
@@ -611,6 +612,37 @@ def test_one_bad_value_is_refused_with_its_row_and_takes_no_other_with_it(live: 
     assert refused["line"] == 50
     assert json.loads(refused["raw"])["id"] == 50
     assert sum(receipt.rows for receipt in receipts) == 99
+
+
+@pytest.mark.parametrize("live", ["SQL_ASCII"], indirect=True)
+@pytest.mark.parametrize(
+    ("kind", "type_", "text", "wanted"),
+    [
+        ("text", "string", "{}", "ü"),
+        ("jsonb", "struct<a:string>", '{{"a": "{}"}}', {"a": "ü"}),
+        ("text[]", "array<string>", "{{{}}}", ["ü"]),
+    ],
+)
+def test_a_text_of_no_known_encoding_is_refused_with_its_row_and_takes_no_other_with_it(
+    live: Live, kind: str, type_: str, text: str, wanted: Any
+) -> None:
+    good, bad = (f"E'{text.format(octets)}'" for octets in (r"\303\274", r"\377"))
+    live.run(
+        f"ALTER TABLE events ADD COLUMN value {kind}",
+        rf"INSERT INTO events SELECT i, '2026-03-10Z', E'\303\274', (CASE i WHEN 50 THEN {bad} ELSE {good} END)::{kind} "
+        "FROM generate_series(1, 100) i",
+    )
+    live.dataset = EVENTS.model_copy(update={"columns": (*COLUMNS, Column(name="value", type=type_))})
+
+    planned = live.plan()
+    receipts = [live.convert(shard) for shard in live.shards(planned)]
+    assert live.validate(planned).status == "good"
+    live.publish(planned)
+
+    (refused,) = live.refused(receipts)
+    assert refused["line"] == 50
+    assert "not a text in whole characters of UTF-8" in refused["reasons"][0]
+    assert [(row["message"], row["value"]) for row in live.published()] == [("ü", wanted)] * 99
 
 
 def test_private_values_of_a_refused_row_are_masked(live: Live) -> None:

@@ -44,7 +44,8 @@ class TableColumn(Frozen):
 class TableInfo(Frozen):
     """A table. `bytes` and `rows` are estimates, None where nobody knows; `blocks` counts those of its main part.
 
-    `indexed` are the columns that some index begins with; `may_write` says whether the session's role could change it.
+    `indexed` are the columns that some index begins with; `may_write` says whether the session's role could change it,
+    `is_encoded` whether its database knows what the bytes of a text mean.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TableInfo(Frozen):
     blocks: int
     indexed: frozenset[str]
     may_write: bool
+    is_encoded: bool = True
 
     def column(self, name: str) -> TableColumn | None:
         """The column of that name; None where there is none."""
@@ -95,11 +97,6 @@ def inspect(session: Session, source: PostgresSource) -> TableInfo:
             "does, with its schema, or let the role use that schema"
         )
     (about,) = found
-    if about["encoding"] == "SQL_ASCII":
-        raise TableUnsuitableError(
-            f"{source.database} does not know how its texts are encoded (SQL_ASCII); let a view say it with "
-            "convert_from(), in a database whose encoding is known"
-        )
     kind = _KINDS[about["kind"]]
     columns = [TableColumn.model_validate(row) for row in session.rows(_COLUMNS.format(oid=about["oid"]))]
     table = TableInfo(
@@ -111,6 +108,7 @@ def inspect(session: Session, source: PostgresSource) -> TableInfo:
         blocks=about["blocks"],
         indexed=frozenset(row["name"] for row in session.rows(_INDEXED.format(oid=about["oid"]))),
         may_write=about["may_write"],
+        is_encoded=about["encoding"] != "SQL_ASCII",
     )
     _check(table, source)
     return table
@@ -136,23 +134,26 @@ def _check(table: TableInfo, source: PostgresSource) -> None:
         raise TableUnsuitableError(f"{where} is {told}, and has no blocks of its own; cut by time or key")
 
 
-def asked(column: TableColumn, kind: ColumnType, source: PostgresSource) -> Asked:
+def asked(column: TableColumn, kind: ColumnType, source: PostgresSource, *, is_encoded: bool = True) -> Asked:
     """How to select a column of the table for a column of that type in the lake.
 
     Everything that is no plain value comes as the text that PostgreSQL has for it, numbers of any size with all of
     their digits; rows, and arrays of what is not plain, come as JSON. A timestamp without a zone is read on the clocks
-    of the source like one in a text file, unless these show UTC.
+    of the source like one in a text file, unless these show UTC. Where texts are not encoded, they come as bytes.
     """
     name = identifier(column.name) + (f'::pg_catalog."{column.type}"' if column.is_domain else "")
-    if column.type in _NATIVE and column.kind == "b":
-        return Asked(f"{name}::text" if kind.name == "string" and column.type not in _TEXTS else name)
-    if column.type in _LISTS and kind.name == "array":
+    is_plain = column.kind == "b" and column.type in _NATIVE
+    if is_plain and column.type not in _TEXTS and kind.name != "string":
+        return Asked(name)
+    if column.type in _LISTS and kind.name == "array" and is_encoded:
         plain = f"(cardinality({name}) = 0 OR array_ndims({name}) = 1 AND array_lower({name}, 1) = 1)"
         return Asked(f"CASE WHEN {plain} THEN {name} END", f"CASE WHEN NOT {plain} THEN to_json({name})::text END")
     is_local = column.type == "timestamp" and source.timezone != "UTC"
-    if column.kind != "b" or kind.name != _MOMENTS.get(column.type) or is_local:
-        text = _text(column)
-        return Asked(f"nullif({text}, 'null')" if kind.is_nested else text)  # what JSON calls null is none here, too
+    if is_plain or column.kind != "b" or kind.name != _MOMENTS.get(column.type) or is_local:
+        text = name if is_plain and column.type in _TEXTS and is_encoded else _text(column)
+        if kind.is_nested:
+            text = f"nullif({text}, 'null')"  # what JSON calls null is none here, too
+        return Asked(text if is_encoded else f"convert_to({text}, 'SQL_ASCII')")
     if column.name == source.watermark:
         return Asked(name)  # its window holds no infinity
     inside = f"({name} >= {literal(_FIRST_DAY)}::{column.type} AND {name} < {literal(_BEHIND_LAST_DAY)}::{column.type})"

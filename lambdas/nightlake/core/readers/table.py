@@ -118,7 +118,8 @@ def _selected(table: TableInfo, source: PostgresSource, dataset: Dataset) -> lis
         if found is None:
             raise SourceChangedError(f"{table.name} has no column {name!r} any more; plan again")
         wanted = next(each for each in dataset.columns if each.name == column)
-        selected.append(_Selected(wanted, name, asked(found, column_type.parse(wanted.type), source)))
+        how = asked(found, column_type.parse(wanted.type), source, is_encoded=table.is_encoded)
+        selected.append(_Selected(wanted, name, how))
     if not selected:
         raise TableUnsuitableError(f"{table.name} has no column of the contract; map them in `columns`")
     return selected
@@ -213,8 +214,10 @@ class _Rows:
                     pairs = zip(values.to_pylist(), texts.to_pylist(), strict=True)
                     yield each.column.name, [value if text is None else text for value, text in pairs]
                     continue
+            if pa.types.is_binary(values.type):
+                values = _texts(values)
             reader = self.json.get(each.column.name)
-            if reader is not None and pa.types.is_string(values.type):
+            if reader is not None and isinstance(values, pa.Array) and pa.types.is_string(values.type):
                 values = values if (parsed := _parsed(values, each.column, reader)) is None else parsed
             yield each.column.name, values
 
@@ -247,6 +250,16 @@ def _parsed(texts: "pa.Array", column: Column, reader: JsonArrow) -> "pa.Array |
         return reader.parse(content(lines).tobytes(), len(lines))[column.name]
     except NotParsedError:
         return None
+
+
+def _texts(values: "pa.BinaryArray") -> "pa.StringArray | list[str | None]":
+    """What the bytes say in UTF-8; those that say nothing as lone surrogates, which no column takes."""
+    import pyarrow as pa
+
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return [None if each is None else each.decode(errors="surrogateescape") for each in values.to_pylist()]
 
 
 def _plain(values: "pa.Array") -> "pa.Array":
