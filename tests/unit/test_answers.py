@@ -94,6 +94,7 @@ def test_records_mean_the_same_whatever_holds_them(
             json.dumps([[row[name] for name in types] for row in rows], indent=indent),
             {"layout": "arrays", "columns": places},
         ),
+        (json.dumps([[*types], *([row[name] for name in types] for row in rows)], indent=indent), {"layout": "table"}),
         (json.dumps([{"r": row} for row in rows], indent=indent), {"split": "", "records": "r"}),
         (json.dumps({"days": [{"r": rows}, {"r": []}]}, indent=indent), {"split": "days", "records": "r"}),
     ]

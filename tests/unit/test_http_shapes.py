@@ -18,6 +18,7 @@ from nightlake.core.errors import (
     AnswersIncompleteError,
     AnswerTruncatedError,
     ApiRefusedError,
+    HeaderMismatchError,
     PageRepeatedError,
 )
 from odd_server import reply, serving
@@ -397,6 +398,21 @@ def test_lists_are_records_whose_names_are_places() -> None:
         'layout: arrays\ncolumns: {at: "0", open: "1", n: "2"}', once(klines), at="bigint", open="double", n="bigint"
     )
     assert found == [(1746748800000, 1.5, 7), (1746748860000, 2.5, None), (None, None, None)]
+
+
+def test_the_first_list_of_a_table_has_its_names() -> None:
+    types = {"id": "bigint", "name": "string"}
+    rows = [["name", "id"], ["a\u00e9", "1"], ["b"], []]
+    found = [(1, "a\u00e9"), (None, "b"), (None, None)]
+    assert read("{records: values, layout: table}", once({"values": rows}), **types) == found
+    assert read("{records: values, layout: table}", once({"values": rows[:1]}), **types) == []
+    assert read("{records: values, layout: table}", once({"values": []}), **types) == []
+    for strange in ([[1, 2], ["a", 1]], [{"id": 1}], [[]], ["id"]):
+        with pytest.raises(AnswerShapeError, match="no names in the first list at 'values'"):
+            read("{records: values, layout: table}", once({"values": strange}), **types)
+    for header in (["name"], ["id", "name", "id"], ["id", "name", "new"]):
+        with pytest.raises(HeaderMismatchError):
+            read("{records: values, layout: table, on_drift: strict}", once({"values": [header, [1]]}), **types)
 
 
 LINES = '{"id": 1}\r\n\n{"id": 2, "t": "a\\nb\u2028c"}\n [7] \n{"id": 3, "id": 4}\n{"id": 5}'

@@ -71,7 +71,7 @@ EACH = [{"city": "Bonn", "lat": 50.7}, {"city": "Köln", "lat": 51}]
         ({"pages": {"by": "page", "total": "$header.X Total"}}, "names no header"),
         (
             {"pages": {"by": "cursor", "parameter": "c", "last": "id"}, "layout": "keyed"},
-            "only a list has a last record",
+            "only a list of objects has a last record",
         ),
         ({"pages": {"by": "page", "pages": "n"}, "layout": "lines"}, "'n' is looked for in one JSON text"),
         ({"records": "r", "layout": "lines"}, "'r' is looked for in one JSON text"),
@@ -81,6 +81,8 @@ EACH = [{"city": "Bonn", "lat": 50.7}, {"city": "Köln", "lat": 51}]
         ({"empty_statuses": [401]}, "never says that there is nothing"),
         ({"empty_statuses": [500]}, "never says that there is nothing"),
         ({"empty_statuses": [200]}, "never says that there is nothing"),
+        ({"query": {"n": 5}}, "5 is neither a text nor a list of texts"),
+        ({"query": {"n": ["a", None]}}, "['a', None] is neither a text nor a list of texts"),
         ({"body": {"a": [{"api_key": "x"}]}}, "looks like a secret"),
         ({"body": {"day": ["{day}"]}}, "{day} is in no item of `each`"),
         ({"body": {"a": 1}, "pages": {"by": "page", "page": "a.page"}}, "is no place in `body`"),

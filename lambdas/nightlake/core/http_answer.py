@@ -29,6 +29,7 @@ _WANTED: Final = {
     "columns": "object of lists",
     "keyed": "object of records",
     "arrays": "list of lists",
+    "table": "list of lists",
 }
 _PLACE: Final = re.compile(r"\.[0-9]+(?=\.|$)")
 _STRING: Final = json.JSONDecoder()
@@ -48,13 +49,15 @@ class Span:
 class Answer:
     """What was found in one answer: its records, each column where it has columns, and other values by their paths.
 
-    A path that leads to nothing is not in `values`; `last` is what the last record has at the path that was asked for.
+    A path that leads to nothing is not in `values`; `last` is what the last record has at the path that was asked for,
+    `names` are those of the columns where they are told apart from the records.
     """
 
     records: Span
     columns: Mapping[str, Span]
     values: Mapping[str, Any]
     last: Any = None
+    names: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -189,6 +192,7 @@ class _Scan:
         self._span: Span | None = None
         self._columns: dict[str, Span] = {}
         self._names: list[str] = []
+        self._header: tuple[str, ...] = ()
         self._values: dict[str, Any] = {}
         self._seen = set[str]()
         self._ends = {self._records, *self._wanted}
@@ -209,9 +213,9 @@ class _Scan:
         if self._span is None:
             has = ", ".join(map(repr, self._names)) or "nothing that has a name"
             if self._text[at] == "[":
-                has = f"a list at its top, whose first element is reached by '0.{self._told}'"
+                has = f"a list at its top, of answers (see `split`) or with records in one place, as '0.{self._told}'"
             raise self._shapeless(f"has no {self._told!r}, where its records should be: it has {has}")
-        return Answer(self._span, self._columns, self._values)
+        return Answer(self._span, self._columns, self._values, names=self._header or tuple(self._columns))
 
     def _walk(self, at: int, path: str) -> int:
         """Go through the object that begins there; where it ends."""
@@ -287,6 +291,9 @@ class _Scan:
             value, end = skip(self._text, at)
         if first == "[" and (self._layout in ("rows", "arrays") or not value):  # some write {} as []
             self._span = Span(at, end, len(value), "list")
+        elif first == "[" and self._layout == "table":
+            self._header = self._header_of(at)
+            self._span = Span(at, end, len(value) - 1, "list")
         elif first == "{" and self._layout in ("rows", "keyed"):
             number = 1 if self._layout == "rows" else sum(1 for _ in members(self._text, at))
             self._span = Span(at, end, number, "object")
@@ -295,6 +302,14 @@ class _Scan:
         else:
             raise self._shapeless(f"has no {_WANTED[self._layout]} at {self._place}")
         return end
+
+    def _header_of(self, at: int) -> tuple[str, ...]:
+        """The first list of a table: names."""
+        start, end = next(items(self._text, at))
+        names = exact(self._text[start:end])
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise self._shapeless(f"has no names in the first list at {self._place}")
+        return tuple(names)
 
     def _object_of_lists(self, at: int) -> int:
         end = self._lists_of(at)

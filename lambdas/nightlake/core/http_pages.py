@@ -68,11 +68,7 @@ class Trail(Frozen):
 
 def first_question(source: HttpSource, day: date, item: Mapping[str, Value]) -> Question:
     """What is asked for an item's first page."""
-    query = [
-        (name, http_text.filled(text, day, item))
-        for name, value in source.query.items()
-        for text in ((value,) if isinstance(value, str) else value)
-    ]
+    query = [(name, http_text.filled(text, day, item)) for name, texts in source.query.items() for text in texts]
     url = http_text.filled(source.url, day, item, quote=lambda value: quote(value, safe=""))
     body = None if source.body is None else json.dumps(http_text.filled_json(source.body, day, item))
     return Question(f"{url}?{_encoded(query)}" if query else url, body).saying(_of_first(source.pages))

@@ -62,8 +62,8 @@ def read_answer(
     )
     parts = (Part(text, found),) if source.split is None else tuple(_parts(source, text, found.records, where))
     for part in parts:
-        if source.layout == "columns" and part.found.records.kind == "object":
-            check_header([*part.found.columns], columns.source, columns.dataset, where=where)
+        if part.found.names or (source.layout == "columns" and part.found.records.kind == "object"):
+            check_header(part.found.names, columns.source, columns.dataset, where=where)
     return Reading(text, replace(found, values={**found.values, **told_by_headers(source, headers)}), parts)
 
 

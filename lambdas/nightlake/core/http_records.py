@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, Literal
 
-Layout = Literal["rows", "columns", "keyed", "arrays", "lines"]
+Layout = Literal["rows", "columns", "keyed", "arrays", "table", "lines"]
 
 KEY: Final = "$key"  # the name of a record in the object of all records, as a column's source
 VALUE: Final = "$value"  # the record itself where it is no object
@@ -87,6 +87,11 @@ def elements(text: str, start: int, end: int, layout: Layout, *, named: bool) ->
             )
         case "arrays":
             yield from _joined(_listed(text, begin, stop) for begin, stop in items(text, start))
+        case "table":
+            spans = items(text, start)
+            first, last = next(spans)
+            names = json.loads(text[first:last])
+            yield from _joined(_listed(text, begin, stop, names) for begin, stop in spans)
         case "lines":
             yield from _joined(text[begin:stop].strip(_BLANKS) for begin, stop in lines(text))
         case _:
@@ -109,9 +114,10 @@ def _keyed(name: str, value: str) -> str:
     return f"{{{', '.join(filter(None, (told, inner)))}}}"
 
 
-def _listed(text: str, start: int, end: int) -> str:
-    """One list of values as a record whose names are their places, from 0."""
+def _listed(text: str, start: int, end: int, names: Sequence[str] = ()) -> str:
+    """One list of values as a record with these names; those without a name are called by their places, from 0."""
     if text[start] != "[":
         return text[start:end]
-    found = (f'"{place}": {text[begin:stop]}' for place, (begin, stop) in enumerate(items(text, start)))
-    return f"{{{', '.join(found)}}}"
+    values = [text[begin:stop] for begin, stop in items(text, start)]
+    named = [*names, *map(str, range(len(names), len(values)))]
+    return f"{{{', '.join(f'{json.dumps(name)}: {value}' for name, value in zip(named, values, strict=False))}}}"

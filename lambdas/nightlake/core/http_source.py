@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import chain
 from typing import Final, Literal
 
 from pydantic import Field, JsonValue, model_validator
@@ -11,7 +12,19 @@ from nightlake.core import http_text
 from nightlake.core.http_auth import Auth, HeaderAuth, OAuth2Auth, QueryAuth
 from nightlake.core.http_paging import AnyPages, CursorPages, NumberedPages, OffsetPages
 from nightlake.core.http_records import KEY, VALUE, Layout
-from nightlake.core.http_types import CONTROL, HEADER, TOKEN, EmptyStatus, Host, Name, Path, PathOrTop, Url, dotted
+from nightlake.core.http_types import (
+    CONTROL,
+    HEADER,
+    TOKEN,
+    EmptyStatus,
+    Host,
+    Name,
+    Path,
+    PathOrTop,
+    Texts,
+    Url,
+    dotted,
+)
 from nightlake.core.source import Deadline, TextValues
 
 REQUEST: Final = "$request."  # before the name of a value that was asked for, as a column's source
@@ -46,7 +59,7 @@ class HttpSource(TextValues):
 
     from_: Literal["http"] = Field(alias="from", description="The kind of source.")
     url: Url = Field(description="What is asked, https, without its query.")
-    query: dict[str, str | tuple[str, ...]] = Field(
+    query: dict[str, Texts] = Field(
         {}, description="The query's parameters; one with a list of values stands there once for each."
     )
     body: dict[str, JsonValue] | None = Field(
@@ -71,7 +84,7 @@ class HttpSource(TextValues):
     layout: Layout = Field(
         "rows",
         description="Whether the records are a list of objects (or one object), an object of lists of equal length, an "
-        "object of records, a list of lists, or the whole answer one record a line.",
+        "object of records, a list of lists, one whose first list has names, or the whole answer a record a line.",
     )
     records_optional: bool = Field(
         False, description="Whether an answer without `records`, or with null there, has none; else that is an error."
@@ -117,8 +130,12 @@ class HttpSource(TextValues):
         for path in (self.records, self.error, *within):
             if self.layout == "lines" and path:
                 yield f"{path!r} is looked for in one JSON text, an answer of lines has many: remove it"
-        if isinstance(self.pages, CursorPages) and self.pages.last and self.layout in ("columns", "keyed"):
-            yield "pages: only a list has a last record: write where the answer has the token as `next`"
+        if (
+            isinstance(self.pages, CursorPages)
+            and self.pages.last
+            and self.layout in ("columns", "keyed", "arrays", "table")
+        ):
+            yield "pages: only a list of objects has a last record: write where the answer has the token as `next`"
 
     def _faults_of_split(self) -> Iterator[str]:
         if self.split is not None and self.layout == "lines":
@@ -207,7 +224,7 @@ class HttpSource(TextValues):
 
     @property
     def _texts(self) -> tuple[str, ...]:
-        values = [text for value in self.query.values() for text in ((value,) if isinstance(value, str) else value)]
+        values = chain.from_iterable(self.query.values())
         return (self.url, *values, *self.headers.values(), *_texts(self.body))
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 HEADER: Final = "$header."  # before the name of an answer's header, where `pages` says what to go by
 
@@ -61,6 +61,13 @@ def _said(path: str) -> str:
     return path
 
 
+def _texts(value: object) -> tuple[object, ...]:
+    texts = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{value!r} is neither a text nor a list of texts: put it in quotes")
+    return texts
+
+
 def _nothing_there(status: int) -> int:
     if status not in _NOTHING:
         raise ValueError(f"{status} never says that there is nothing: write one such as 404")
@@ -70,6 +77,7 @@ def _nothing_there(status: int) -> int:
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Path = Annotated[str, AfterValidator(dotted)]
 Said = Annotated[str, AfterValidator(_said)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
 Host = Annotated[str, AfterValidator(_host)]
