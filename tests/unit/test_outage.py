@@ -14,6 +14,7 @@ from botocore.exceptions import (
 from nightlake.adapters.outage import outage
 from nightlake.core.errors import AwsUnavailableError, SourceChangedError
 from nightlake.handlers.task import task
+from urllib3 import HTTPConnectionPool, exceptions
 
 
 def refused(code: str, status: int) -> ClientError:
@@ -33,6 +34,8 @@ def refused(code: str, status: int) -> ClientError:
         ConnectTimeoutError(endpoint_url="https://s3"),
         ReadTimeoutError(endpoint_url="https://s3"),
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        exceptions.ProtocolError("Connection broken", exceptions.IncompleteRead(1, 2)),
+        exceptions.ReadTimeoutError(HTTPConnectionPool("s3"), "/", "Read timed out."),
     ],
     ids=str,
 )

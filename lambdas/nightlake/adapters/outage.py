@@ -9,6 +9,7 @@ from botocore.exceptions import (
     IncompleteReadError,
     ResponseStreamingError,
 )
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from nightlake.core.errors import AwsUnavailableError
 
@@ -21,7 +22,11 @@ _BUSY: Final = frozenset(
         *("Throttling", "ThrottlingException", "TooManyRequestsException"),
     }
 )
-_BROKEN: Final = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
+_BROKEN: Final = (
+    *(ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError),
+    # What botocore lets through where an answer that it reads as a whole breaks off: a listing, an error.
+    *(ProtocolError, ReadTimeoutError),
+)
 
 
 def outage(error: Exception) -> AwsUnavailableError | None:
