@@ -1,7 +1,6 @@
 """`nightlake deploy`: the one template into the local AWS or an account, by the pinned CDK command line."""
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,11 +83,7 @@ def _deploy(cloud: Cloud) -> None:
 
 def _running(stage: Stage) -> list[str]:
     """What the context says besides: where this machine's own APIs and databases are, which `nightlake up` started."""
-    file = HOME / "sources.json"
-    if stage is not Stage.LOCAL or not file.exists():
-        return []
-    # The CDK command line reads a context up to the end of its line.
-    return [f"{RUNNING}={json.dumps(json.loads(file.read_text()))}"]
+    return [f"{RUNNING}={world.recorded(HOME).model_dump_json()}"] if stage is Stage.LOCAL else []
 
 
 def _digest_of_inputs(root: Path, context: Sequence[str] = ()) -> str:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from local import tls
 from local.errors import OtherModeError, PortInUseError, StartFailedError
-from local.home import HOST, carries, free_port, locked
+from local.home import HOST, carries, free_port, last_words, locked
 
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
@@ -29,7 +29,6 @@ _MARK = "NIGHTLAKE_LOCAL_AWS"
 _START_SECONDS = 60
 _PATIENCE_SECONDS = 20
 _STOP_SECONDS = 20
-_LOG_LINES = 15
 _LOG = "emulator.log"
 GRANTS_USED = "grants-used.jsonl"
 """A file of the home: each action and resource that a role was granted and that alone allowed a call, as JSON lines."""
@@ -240,16 +239,11 @@ def _await_health(endpoint: Endpoint, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if os.waitpid(endpoint.pid, os.WNOHANG) != (0, 0):
-            raise StartFailedError(f"The local AWS ended at its start. {_last_words(log)}")
+            raise StartFailedError(f"The local AWS ended at its start. {last_words(log)}")
         if _health(endpoint):
             return
         time.sleep(0.1)
-    raise StartFailedError(f"The local AWS did not answer on {endpoint.url} in {_START_SECONDS} s. {_last_words(log)}")
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
-    return "\n".join([f"The last lines of {log}:", *lines])
+    raise StartFailedError(f"The local AWS did not answer on {endpoint.url} in {_START_SECONDS} s. {last_words(log)}")
 
 
 def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:

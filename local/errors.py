@@ -1,10 +1,10 @@
-"""What can go wrong when the local AWS is started."""
+"""What can go wrong with the local AWS and the outside world beside it."""
 
 from nightlake.core.errors import NightlakeError
 
 
 class LocalAwsError(NightlakeError):
-    """The local AWS cannot be used as asked. Its leaves say why and what to do."""
+    """What runs on this machine cannot be used as asked. Its leaves say why and what to do."""
 
 
 class PortInUseError(LocalAwsError):

@@ -1,4 +1,4 @@
-"""What everything that runs below a home shares: one caller at a time, and ports that are free."""
+"""What everything that runs below a home shares: one caller at a time, ports that are free, the end of a log."""
 
 import contextlib
 import fcntl
@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 HOST = "127.0.0.1"
+_LOG_LINES = 15
 
 
 @contextlib.contextmanager
@@ -23,6 +24,11 @@ def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def last_words(log: Path) -> str:
+    """The last lines of a log that there is, as an error tells them."""
+    return "\n".join([f"The last lines of {log}:", *log.read_text(errors="replace").splitlines()[-_LOG_LINES:]])
 
 
 def carries(process: psutil.Process, mark: str, value: str) -> bool:

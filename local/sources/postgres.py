@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from local.errors import PostgresFailedError
-from local.home import HOST, free_port, locked
+from local.home import HOST, free_port, last_words, locked
 
 if TYPE_CHECKING:
     import psycopg
@@ -222,9 +222,8 @@ def _run(folder: Path, program: str, *words: str) -> None:
     done = _spawn(folder, program, *words)
     if done.returncode:
         log = folder / _LOG
-        lines = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
-        said = [done.stdout.strip(), done.stderr.strip(), *([f"The last lines of {log}:", *lines] if lines else [])]
-        raise PostgresFailedError("\n".join([f"PostgreSQL's {program} failed:", *said]))
+        said = (done.stdout.strip(), done.stderr.strip(), last_words(log) if log.exists() else "")
+        raise PostgresFailedError("\n".join([f"PostgreSQL's {program} failed:", *filter(None, said)]))
 
 
 def _spawn(folder: Path, program: str, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -13,7 +13,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from local.errors import ServiceFailedError
-from local.home import HOST, carries, free_port, locked
+from local.home import HOST, carries, free_port, last_words, locked
 
 _MARK = "NIGHTLAKE_SERVICE"
 """Variable that holds a service's record: the process carries it, a recycled pid does not."""
@@ -100,8 +100,7 @@ def _launch(home: Path, name: str, module: str, port: int) -> Service:
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             process.wait()
-            words = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise ServiceFailedError(f"{name} did not start on port {port}. The last lines of {log}:\n{words}")
+            raise ServiceFailedError(f"{name} did not start on port {port}. {last_words(log)}")
         time.sleep(0.05)
     record.write_text(service.model_dump_json(indent=2) + "\n")
     # It outlives us: nobody here waits for its end.
