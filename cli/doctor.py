@@ -18,7 +18,7 @@ from local.home import HOST
 from rich.table import Table
 
 from cli.cloud import GOOD_STACK, Cloud, Stage, connect, describe_stack
-from cli.finding import Finding, Verdict
+from cli.finding import Finding, Verdict, judged
 from cli.lake_health import lake_health
 from cli.output import FAILED, Json, answer, errors_told
 from cli.paths import BUILD, HOME, ROOT
@@ -33,6 +33,7 @@ NODE_WANTED, NODE_NEEDED = 22, 20
 AWS_KEEPS_UNRESERVED = 100
 FREE_DISK_GB = 5
 FREE_MEMORY_GB = 2
+_PINNED = "The project pins {}: make setup"
 
 
 def doctor(
@@ -55,12 +56,11 @@ def doctor(
 
 
 def _tools() -> Iterator[Finding]:
-    fits = (3, 11) <= sys.version_info[:2] < (3, 14)
-    yield Finding(
+    yield judged(
         "python",
-        Verdict.OK if fits else Verdict.FAIL,
+        (3, 11) <= sys.version_info[:2] < (3, 14),
         platform.python_version(),
-        "" if fits else "Nightlake needs Python 3.11, 3.12 or 3.13: make clean, then make PYTHON=python3.12 setup",
+        "Nightlake needs Python 3.11, 3.12 or 3.13: make clean, then make PYTHON=python3.12 setup",
     )
     node = version_of(["node", "--version"])
     major = int(node.split(".")[0]) if node else 0
@@ -76,9 +76,7 @@ def _tools() -> Iterator[Finding]:
         yield Finding("node", Verdict.OK, str(node))
     for tool in ("npm", "git", "make"):
         found = version_of([tool, "--version"])
-        yield Finding(
-            tool, Verdict.OK if found else Verdict.FAIL, found or "missing", "" if found else f"Install {tool}."
-        )
+        yield judged(tool, found, found or "missing", f"Install {tool}.")
 
 
 def _packages() -> Iterator[Finding]:
@@ -88,43 +86,28 @@ def _packages() -> Iterator[Finding]:
             found = version(name)
         except PackageNotFoundError:
             found = "missing"
-        yield _pin(name, found, pinned[name])
+        yield judged(name, found == pinned[name], found, _PINNED.format(pinned[name]))
     for name, wanted in sorted(pinned_node_packages().items()):
         manifest = ROOT / "node_modules" / name / "package.json"
         found = json.loads(manifest.read_text())["version"] if manifest.exists() else "missing"
-        yield _pin(name, found, wanted)
-
-
-def _pin(name: str, found: str, wanted: str) -> Finding:
-    if found == wanted:
-        return Finding(name, Verdict.OK, found)
-    return Finding(name, Verdict.FAIL, found, f"The project pins {wanted}: make setup")
+        yield judged(name, found == wanted, found, _PINNED.format(wanted))
 
 
 def _room() -> Iterator[Finding]:
     free = shutil.disk_usage(ROOT).free / 1e9
-    enough = free >= FREE_DISK_GB
-    yield Finding(
-        "disk",
-        Verdict.OK if enough else Verdict.WARN,
-        f"{free:.0f} GB free",
-        "" if enough else f"Free {FREE_DISK_GB} GB.",
+    yield judged(
+        "disk", free >= FREE_DISK_GB, f"{free:.0f} GB free", f"Free {FREE_DISK_GB} GB.", otherwise=Verdict.WARN
     )
     available = psutil.virtual_memory().available / 1e9
-    roomy = available >= FREE_MEMORY_GB
-    yield Finding(
+    yield judged(
         "memory",
-        Verdict.OK if roomy else Verdict.WARN,
+        available >= FREE_MEMORY_GB,
         f"{available:.1f} GB available",
-        "" if roomy else f"The local AWS and its Lambdas want {FREE_MEMORY_GB} GB.",
+        f"The local AWS and its Lambdas want {FREE_MEMORY_GB} GB.",
+        otherwise=Verdict.WARN,
     )
     layer = (BUILD / "layer").is_dir()
-    yield Finding(
-        "lambda layer",
-        Verdict.OK if layer else Verdict.FAIL,
-        "built" if layer else "missing",
-        "" if layer else "Build it: make setup",
-    )
+    yield judged("lambda layer", layer, "built" if layer else "missing", "Build it: make setup")
 
 
 def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
@@ -134,11 +117,11 @@ def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
             yield _port(local_aws.DEFAULT_PORT)
             return
         where = emulator.endpoint.url if emulator.endpoint else ""
-        yield Finding(
+        yield judged(
             "local AWS",
-            Verdict.OK if emulator.healthy else Verdict.FAIL,
+            emulator.healthy,
             f"{where}, version {emulator.version}" if emulator.healthy else "does not answer",
-            "" if emulator.healthy else f"Restart it: nightlake down && nightlake up; its log: {HOME / 'emulator.log'}",
+            f"Restart it: nightlake down && nightlake up; its log: {HOME / 'emulator.log'}",
         )
         yield from _beside()
     cloud = connect(stage)
@@ -156,21 +139,19 @@ def _aws(stage: Stage, *, mend: bool) -> Iterator[Finding]:
 def _beside() -> Iterator[Finding]:
     """What sources of this machine read."""
     for part in world.parts(HOME):
-        advice = "" if part.running else "Its sources cannot be read. Start it: nightlake up"
-        yield Finding(part.name, Verdict.OK if part.running else Verdict.FAIL, part.where, advice)
+        yield judged(part.name, part.running, part.where, "Its sources cannot be read. Start it: nightlake up")
 
 
 def _port(port: int) -> Finding:
     with socket.socket() as probe:
         taken = probe.connect_ex((HOST, port)) == 0
-    if taken:
-        return Finding(
-            f"port {port}",
-            Verdict.WARN,
-            "in use",
-            "Another program listens there: nightlake up --port 0 takes a free one.",
-        )
-    return Finding(f"port {port}", Verdict.OK, "free")
+    return judged(
+        f"port {port}",
+        not taken,
+        "in use" if taken else "free",
+        "Another program listens there: nightlake up --port 0 takes a free one.",
+        otherwise=Verdict.WARN,
+    )
 
 
 def _stacks(cloud: Cloud) -> Iterator[Finding]:
@@ -179,9 +160,8 @@ def _stacks(cloud: Cloud) -> Iterator[Finding]:
         if stack is None:
             yield Finding(name, Verdict.WARN, "not deployed", f"Deploy it: make deploy STAGE={cloud.stage}")
         else:
-            good = stack["StackStatus"] in GOOD_STACK
-            advice = "" if good else "Read its events in CloudFormation, mend the cause, deploy again."
-            yield Finding(name, Verdict.OK if good else Verdict.FAIL, stack["StackStatus"], advice)
+            advice = "Read its events in CloudFormation, mend the cause, deploy again."
+            yield judged(name, stack["StackStatus"] in GOOD_STACK, stack["StackStatus"], advice)
 
 
 def _alerts(sns: "SNSClient", topic: str) -> Finding:
@@ -189,11 +169,11 @@ def _alerts(sns: "SNSClient", topic: str) -> Finding:
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     arns = [subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"]]
     confirmed = sum(arn.startswith("arn:") for arn in arns)
-    return Finding(
+    return judged(
         "alerts",
-        Verdict.OK if confirmed else Verdict.FAIL,
+        confirmed,
         f"{confirmed} of {len(arns)} subscriptions confirmed",
-        "" if confirmed else "Nobody hears of a failed night: set alarm_emails or webhooks, confirm the e-mail.",
+        "Nobody hears of a failed night: set alarm_emails or webhooks, confirm the e-mail.",
     )
 
 
@@ -201,14 +181,11 @@ def _quotas(cloud: Cloud) -> Iterator[Finding]:
     """Lambda's concurrency must hold what the stage reserves and leave the 100 that AWS keeps unreserved."""
     limits = cloud.client("lambda").get_account_settings()["AccountLimit"]
     total, unreserved = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
-    enough = unreserved >= AWS_KEEPS_UNRESERVED
-    yield Finding(
+    yield judged(
         "lambda concurrency",
-        Verdict.OK if enough else Verdict.FAIL,
+        unreserved >= AWS_KEEPS_UNRESERVED,
         f"{total} in the account, {unreserved} unreserved",
-        ""
-        if enough
-        else f"AWS keeps {AWS_KEEPS_UNRESERVED} unreserved: ask for a higher quota (Lambda, Concurrent executions).",
+        f"AWS keeps {AWS_KEEPS_UNRESERVED} unreserved: ask for a higher quota (Lambda, Concurrent executions).",
     )
 
 

@@ -20,3 +20,8 @@ class Finding:
     verdict: Verdict
     found: str
     advice: str = ""
+
+
+def judged(subject: str, good: object, found: str, advice: str, *, otherwise: Verdict = Verdict.FAIL) -> Finding:
+    """Fine where it is `good`, else `otherwise`, with the advice."""
+    return Finding(subject, Verdict.OK, found) if good else Finding(subject, otherwise, found, advice)
