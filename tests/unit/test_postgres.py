@@ -401,6 +401,38 @@ def test_keys_of_any_kind_are_known_again(live: Live, columns: tuple[Column, ...
     assert live.ids() == dict.fromkeys(range(48), 1)
 
 
+def test_a_row_whose_watermark_moves_with_each_change_is_in_the_day_of_each_that_a_night_has_seen(live: Live) -> None:
+    live.source = source(overlap_minutes=120)
+    fill(live, 0, 23)
+    live.night(DAY)
+    live.run("UPDATE events SET at = '2026-03-11 10:00Z', message = 'changed' WHERE id IN (3, 23)")  # 23 is read twice
+    fill(live, 24, 30)
+
+    second = live.night(DAY + timedelta(days=1))
+
+    found = {(row["id"], row["message"]): row["day"] for row in live.published() if row["id"] in (3, 23)}
+    tomorrow = DAY + timedelta(days=1)
+    changed = {(3, "changed"): tomorrow, (23, "changed"): tomorrow}
+    assert found == {(3, "m3"): DAY, (23, "m23"): DAY, **changed}
+    assert (second.rows, second.records) == (9, 10)
+    live.night(DAY)  # and what it was before is not there any more
+    assert live.ids() == dict.fromkeys(range(31), 1)
+
+
+def test_a_row_that_changes_and_stays_in_its_day_is_as_the_last_run_of_its_day_has_seen_it(live: Live) -> None:
+    live.source = source(overlap_minutes=120)
+    fill(live, 0, 23)
+    live.night(DAY)
+    live.run("UPDATE events SET message = 'corrected' WHERE id = 23")
+
+    live.night(DAY + timedelta(days=1))  # reads it, and leaves it to the day that has it
+    before = {row["message"] for row in live.published() if row["id"] == 23}
+    live.night(DAY)
+
+    assert before == {"m23"}
+    assert {row["message"] for row in live.published() if row["id"] == 23} == {"corrected"}
+
+
 # Open transactions
 
 
@@ -629,8 +661,8 @@ def test_a_text_of_no_known_encoding_is_refused_with_its_row_and_takes_no_other_
     good, bad = (f"E'{text.format(octets)}'" for octets in (r"\303\274", r"\377"))
     live.run(
         f"ALTER TABLE events ADD COLUMN value {kind}",
-        rf"INSERT INTO events SELECT i, '2026-03-10Z', E'\303\274', (CASE i WHEN 50 THEN {bad} ELSE {good} END)::{kind} "
-        "FROM generate_series(1, 100) i",
+        rf"INSERT INTO events SELECT i, '2026-03-10Z', E'\303\274', (CASE i WHEN 50 THEN {bad} ELSE {good} END)"
+        f"::{kind} FROM generate_series(1, 100) i",
     )
     live.dataset = EVENTS.model_copy(update={"columns": (*COLUMNS, Column(name="value", type=type_))})
 

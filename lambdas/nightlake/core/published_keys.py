@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROUNDING: Final = timedelta(milliseconds=1)  # a timestamp may have been rounded to the next
 _UNLIMITED: Final = 1 << 62
+_SPREAD: Final = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)  # odd numbers without a pattern
 
 
 def yields_to_others(source: AnySource, dataset: Dataset) -> bool:
@@ -67,9 +68,17 @@ def table_of_keys(dataset: Dataset) -> str:
     return dataset.name + PRIVATE_SUFFIX if private else dataset.name
 
 
+def key_of_rows(dataset: Dataset, moment: str | None) -> tuple[str, ...]:
+    """The columns that make a row the same: the primary key, and the moment by which it is of a day."""
+    return tuple(dict.fromkeys((*dataset.primary_key, *([] if moment is None else [moment]))))
+
+
 @dataclass(frozen=True)
 class PublishedKeys:
-    """Keys by two halves of what they are hashed to, in the order of the first; whole numbers are themselves."""
+    """Keys by two halves of what they are hashed to, in the order of the first.
+
+    A row whose watermark moved is another one: so the watermark belongs to the key, where the table of keys has it.
+    """
 
     _first: "np.ndarray"
     _second: "np.ndarray"
@@ -85,7 +94,7 @@ class PublishedKeys:
         since: datetime,
         until: datetime,
     ) -> "PublishedKeys":
-        """The keys in the files of rows whose column `moment` is from `since` until `until`; None: of all rows.
+        """The keys in the files, with their column `moment` and where it is from `since` until `until`; None: of all.
 
         Of a file only the key and that column are read, and neither where its statistics say that all rows lie outside.
         Raises SourceChangedError when the files are not there any more.
@@ -97,7 +106,7 @@ class PublishedKeys:
         bounds = None if moment is None else (moment, since - _ROUNDING, until + _ROUNDING)
         for file in files:
             try:
-                for columns in _columns(lake, file, dataset.primary_key, bounds):
+                for columns in _columns(lake, file, key_of_rows(dataset, moment), bounds):
                     one, other, _ = _hashed(columns)
                     first.append(one)
                     second.append(other)
@@ -113,7 +122,7 @@ class PublishedKeys:
         return len(self._first)
 
     def contain(self, columns: "Sequence[pa.Array]") -> "np.ndarray":
-        """Which rows of these columns of the key, in its order and typed as in the lake, are published."""
+        """Which rows of these columns, those of `key_of_rows` typed as in the lake, are published."""
         import numpy as np
 
         if not len(self):
@@ -141,7 +150,7 @@ def _columns(
                 found = parquet.metadata.row_group(group).column(_leaf(parquet, moment)).statistics
                 if found is not None and found.has_min_max and (found.max < low or found.min > high):
                     continue
-                rows = parquet.read_row_group(group, columns=[*key, moment])
+                rows = parquet.read_row_group(group, columns=[*key])
                 inside = pc.and_(pc.greater_equal(rows[moment], low), pc.less_equal(rows[moment], high))
                 rows = rows.filter(inside)
             if rows.num_rows:
@@ -167,15 +176,24 @@ def _hashed(columns: "Sequence[pa.Array]") -> "tuple[np.ndarray, np.ndarray, np.
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyarrow import types
 
     known = np.ones(len(columns[0]), bool)
     for column in columns:
         known &= pc.is_valid(column).to_numpy(zero_copy_only=False)
-    if len(columns) == 1 and types.is_integer(columns[0].type):
-        numbers = pc.fill_null(columns[0].cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
-        return numbers.astype(np.int64).view(np.uint64), np.zeros(len(known), np.uint64), known
+    if len(columns) <= len(_SPREAD) and all(map(_is_number, columns)):
+        numbers = [pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False) for column in columns]
+        unsigned = [each.astype(np.int64).view(np.uint64) for each in numbers]
+        first = np.zeros(len(known), np.uint64)
+        for each, odd in zip(unsigned, _SPREAD, strict=False):
+            first += each * np.uint64(odd)
+        return first, unsigned[0], known
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
     digests = b"".join(hashlib.blake2b(repr(row).encode(), digest_size=16).digest() for row in rows)
     halves = np.frombuffer(digests, np.uint64).reshape(-1, 2)
     return halves[:, 0].copy(), halves[:, 1].copy(), known
+
+
+def _is_number(column: "pa.Array") -> bool:
+    from pyarrow import types
+
+    return bool(types.is_integer(column.type) or types.is_timestamp(column.type))

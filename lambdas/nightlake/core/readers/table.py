@@ -20,6 +20,7 @@ from nightlake.core.postgres_window import condition, pieces
 from nightlake.core.prefetch import prefetch
 from nightlake.core.published_keys import (
     PublishedKeys,
+    key_of_rows,
     published_by_others,
     published_digest,
     table_of_keys,
@@ -223,8 +224,10 @@ class _Rows:
 
     def _known(self, columns: "Mapping[str, pa.Array | list[Any]]", published: PublishedKeys) -> "np.ndarray":
         reading, types = Reading.of(self.source), {each.column.name: each.column.type for each in self.selected}
-        key = [cast(columns[name], column_type.parse(types[name]), reading).values for name in self.dataset.primary_key]
-        return published.contain(key)
+        names = key_of_rows(self.dataset, _moment(self.source, self.dataset))
+        return published.contain(
+            [cast(columns[name], column_type.parse(types[name]), reading).values for name in names]
+        )
 
     def _text(self, columns: "Mapping[str, pa.Array | list[Any]]", row: int) -> str:
         """A row as JSON, by the names in the table."""
