@@ -111,3 +111,16 @@ class MemoryObjects(Store):
         if found is None:
             raise ObjectNotFoundError(f"s3://{self.bucket}/{key} is not there; see who deleted it")
         return found
+
+
+class MeteredObjects(MemoryObjects):
+    """A bucket that counts the bytes that are read of its objects."""
+
+    fetched = 0
+
+    def stream(
+        self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
+    ) -> Iterator[bytes]:
+        for piece in super().stream(key, start, end, version_id):
+            self.fetched += len(piece)
+            yield piece

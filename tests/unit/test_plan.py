@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from memory_objects import MemoryObjects
+from memory_objects import MemoryObjects, MeteredObjects
 from moto import mock_aws
 from nightlake.core import layout
 from nightlake.core.errors import (
@@ -152,22 +152,9 @@ def test_json_lines_are_cut_like_delimited_text(night: Night) -> None:
     ]
 
 
-class Counted(MemoryObjects):
-    """A bucket that counts the bytes that are read of its objects."""
-
-    fetched = 0
-
-    def stream(
-        self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
-    ) -> Iterator[bytes]:
-        for piece in super().stream(key, start, end, version_id):
-            self.fetched += len(piece)
-            yield piece
-
-
 @pytest.mark.parametrize("footer_lines", [0, 3])
 def test_of_a_large_object_only_its_ends_are_read(night: Night, footer_lines: int) -> None:
-    night.raw = Counted("raw", now=lambda: NOW)
+    night.raw = MeteredObjects("raw", now=lambda: NOW)
     night.source("transactions", shard_bytes=1 << 20, footer_lines=footer_lines)
     night.raw.put(SALES, (HEADER + ROW * 200_000).encode())
     shards = night.shards(night("transactions"))

@@ -10,27 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from json_shard import source
 from nightlake.core.errors import EncodingError, ParquetUnreadableError
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import read
 from nightlake.core.readers.batch import Batch
 from nightlake.core.shard import Shard, SourceObject
 from nightlake.core.source import AnyS3Source
-from pydantic import TypeAdapter
 
 DATASET = Dataset(name="t", columns=(Column(name="x", type="string"), Column(name="y", type="string")))
 
 
-def source(**fields: Any) -> AnyS3Source:
-    adapter: TypeAdapter[AnyS3Source] = TypeAdapter(AnyS3Source)
-    return adapter.validate_python(
-        {"dataset": "t", "from": "s3", "path": "t/{date:%Y/%m/%d}/*", "ready": {"files": 1}, **fields}
-    )
-
-
 CSV = source(format="csv")
-JSONL = source(format="jsonl")
-JSON = source(format="json")
 
 
 def batches(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from memory_catalog import MemoryCatalog
-from memory_objects import MemoryObjects
+from memory_objects import MemoryObjects, MeteredObjects
 from nightlake.core import layout, readers
 from nightlake.core.convert import convert
 from nightlake.core.plan import Request as PlanRequest
@@ -30,19 +30,6 @@ from shop_shard import DAY, Shop, csv_source
 NOW = datetime(2017, 6, 13, 3, tzinfo=UTC)
 HEADER = "id,email,amount,sold_at\n"
 ROW = "1,a@x,1.00,2017-06-12 10:00:00\n"
-
-
-class Counted(MemoryObjects):
-    """A bucket that counts the bytes that are read of its objects."""
-
-    fetched = 0
-
-    def stream(
-        self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
-    ) -> Iterator[bytes]:
-        for piece in super().stream(key, start, end, version_id):
-            self.fetched += len(piece)
-            yield piece
 
 
 @dataclass
@@ -242,7 +229,7 @@ def test_json_lines_in_any_shards_are_as_in_one(lines: list[str], shard_bytes: i
 def test_an_object_is_fetched_once(line_end: str) -> None:
     row = ROW.replace("a@x", f'"{"a@" * 500}{line_end}x"')
     body = (HEADER + row * 70_000).encode()
-    raw = Counted("raw", now=lambda: NOW)
+    raw = MeteredObjects("raw", now=lambda: NOW)
     validation = judged(Shop(source=orders(32 << 20), raw=raw), body)
     assert (validation.status, validation.rounds, validation.rows) == ("good", 0, 70_000)
     assert validation.shards > 1
