@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from local import tls
+from local import outages, tls
 from local.errors import OtherModeError, PortInUseError, StartFailedError
 from local.home import HOST, carries, free_port, last_words, locked
 
@@ -32,7 +32,10 @@ _STOP_SECONDS = 20
 _LOG = "emulator.log"
 GRANTS_USED = "grants-used.jsonl"
 """A file of the home: each action and resource that a role was granted and that alone allowed a call, as JSON lines."""
-_MADE = (_LOG, "emulator.previous.log", "endpoint.json", GRANTS_USED, "lock", "s3", "state", "tls", "tmp")
+_MADE = (
+    *(_LOG, "emulator.previous.log", "endpoint.json", GRANTS_USED, outages.FILE),
+    *("lock", "s3", "state", "tls", "tmp"),
+)
 """What a home holds; every one of these is made by `start` or by the emulator that it starts."""
 
 
@@ -253,6 +256,7 @@ def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:
     variables = kept | {
         _MARK: str(home),
         "NIGHTLAKE_GRANTS_USED": str(home / GRANTS_USED),
+        "NIGHTLAKE_OUTAGES": str(home / outages.FILE),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "TMPDIR": str(home / "tmp"),

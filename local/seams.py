@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 
 from local import resources
 from local.errors import EmulatorDiffersError
+from local.outages import Outages
 
 if TYPE_CHECKING:
     from local.athena.service import Athena
@@ -115,6 +116,7 @@ PATCHED: dict[str, str] = {
     "services.glue:_handle_request_sync": "23d06ad23cad",
     "services.lambda_svc:_execute_function_warm": "62b9218bef5b",
     "services.lambda_svc:_get_func_record_for_ref": "492b4efe8f90",
+    "services.lambda_svc:_reserved_concurrency": "ebec4b4bba77",
     "services.s3:_get_object": "64ad7071ef0e",
     "services.s3:_parse_range": "0631595e6e00",
     "services.s3:_range_error_xml": "7bf593fed84f",
@@ -344,6 +346,23 @@ def _metrics_of(line: str) -> Iterator[tuple[str, str, float, str, dict[str, str
                 values = document[metric["Name"]]
                 for value in values if isinstance(values, list) else [values]:
                     yield directive["Namespace"], metric["Name"], value, metric.get("Unit", "None"), dimensions
+
+
+@_seam(
+    "Lambda: concurrency of versions",
+    emulator="reserved concurrency limits only calls that name no version",
+    aws="a function's versions and aliases share it",
+)
+def _concurrency_of_versions() -> None:
+    def reserved(original: Any) -> Any:
+        def run(record: Any, configuration: dict[str, Any]) -> int | None:
+            own: int | None = original(record, configuration)
+            function = _module("services.lambda_svc")._functions.get(configuration.get("FunctionName"))
+            return own if own is not None or function is None else original(function, configuration)
+
+        return run
+
+    _wrap("services.lambda_svc:_reserved_concurrency", reserved)
 
 
 # Step Functions
@@ -1339,6 +1358,32 @@ def _ranges_of_versions() -> None:
         return run
 
     _wrap("services.s3:_get_object", get)
+
+
+@_seam(
+    "S3: outages",
+    emulator="every request is answered, and whole",
+    aws="503 `SlowDown` at times, connections that break; here on command, by the file `outages.json` of the home",
+)
+def _s3_outages() -> None:
+    outages = Outages(Path(os.environ["NIGHTLAKE_OUTAGES"]))
+
+    def handle(original: Any) -> Any:
+        async def run(method: str, path: str, *request: Any, **named: Any) -> Any:
+            _, _, key = path.strip("/").partition("/")
+            outage = outages.striking(method, key)
+            if outage and outage.kind == "slow_down":
+                busy = HTTPStatus.SERVICE_UNAVAILABLE.value
+                return _module("services.s3")._error("SlowDown", "Please reduce your request rate.", busy, path)
+            status, headers, body = await original(method, path, *request, **named)
+            if outage and body:
+                # What is announced and does not come ends the connection.
+                return status, headers | {"Content-Length": str(len(body))}, body[: len(body) // 2]
+            return status, headers, body
+
+        return run
+
+    _wrap("services.s3:handle_request", handle)
 
 
 @_seam(

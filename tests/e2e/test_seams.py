@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ResponseStreamingError
 
-from local import aws
+from local import aws, outages
+from local.outages import Outage
 
 pytestmark = pytest.mark.e2e
 
@@ -232,6 +235,18 @@ def metric_sum(cloud: aws.Endpoint, namespace: str, name: str, **dimensions: str
     return float(sum(point["Sum"] for point in points))
 
 
+def test_versions_of_a_function_share_its_reserved_concurrency(cloud: aws.Endpoint, functions: dict[str, str]) -> None:
+    client, name = cloud.client("lambda"), functions["Plain"]
+    version = client.publish_version(FunctionName=name)["FunctionArn"]
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        with pytest.raises(client.exceptions.TooManyRequestsException):
+            client.invoke(FunctionName=version, Payload=b"{}")
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
+    assert json.load(client.invoke(FunctionName=version, Payload=b"{}")["Payload"]) == {"got": {}}
+
+
 # Step Functions
 
 
@@ -446,3 +461,36 @@ def test_a_range_of_a_version_is_that_range(cloud: aws.Endpoint, functions: dict
     assert [part("bytes=4-7"), part("bytes=8-"), part("bytes=-3")] == [b"two\n", b"three\n", b"ee\n"]
     with pytest.raises(ClientError, match="InvalidRange"):
         part("bytes=99-")
+
+
+def test_an_outage_of_s3_comes_on_command_and_goes(cloud: aws.Endpoint, home: Path, functions: dict[str, str]) -> None:
+    bucket, key = functions["Bucket"], "outages/lines"
+    patient, once = cloud.client("s3"), Config(retries={"total_max_attempts": 1})
+    hasty = boto3.client(
+        "s3",
+        endpoint_url=cloud.url,
+        region_name=aws.REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        verify=str(cloud.ca_bundle),
+        config=once,
+    )
+    try:
+        outages.order(
+            home,
+            Outage(kind="slow_down", method="PUT", keys="outages/", every=2),
+            Outage(kind="break_off", method="GET", keys="outages/", times=1),
+        )
+        hasty.put_object(Bucket=bucket, Key=key, Body=b"one\n")
+        with pytest.raises(ClientError, match="SlowDown") as busy:
+            hasty.put_object(Bucket=bucket, Key=key, Body=b"two\n")
+        assert busy.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        patient.put_object(Bucket=bucket, Key=key, Body=b"three\n")
+        patient.put_object(Bucket=bucket, Key=key, Body=b"four, at the second try\n")
+        with pytest.raises(ResponseStreamingError):
+            patient.get_object(Bucket=bucket, Key=key)["Body"].read()
+        assert patient.get_object(Bucket=bucket, Key=key)["Body"].read() == b"four, at the second try\n"
+    finally:
+        outages.order(home)
+    for _ in range(2):
+        hasty.put_object(Bucket=bucket, Key=key, Body=b"as usual\n")
