@@ -568,6 +568,7 @@ def test_no_error_is_none(nothing: object) -> None:
         ("by: link, next: n, more: m", {"m": "yes"}, AnswerShapeError, "neither true nor false at 'm'"),
         ("by: link, next: n, more: $header.X-M", {}, AnswerShapeError, "neither true nor false"),
         ("by: link, next: n", {"n": {"href": 5}}, AnswerShapeError, "no address at 'n'"),
+        ("by: link, next: n", {"n": {"uri": "/v1/things?page=2"}}, AnswerShapeError, "no address at 'n'"),
         ("by: link, next: n, total: t", {"t": 2}, AnswersIncompleteError, "says that there are 2 records"),
         ("by: link, next: n, total: t", {}, AnswerShapeError, "no whole number at 't'"),
         ("by: cursor, parameter: c, last: id", {"r": [{"x": 1}]}, AnswerShapeError, "no text at 'id'"),
@@ -578,6 +579,27 @@ def test_no_error_is_none(nothing: object) -> None:
 def test_pages_that_end_too_early_are_no_delivery(pages: str, body: Any, error: type[Exception], told: str) -> None:
     with pytest.raises(error, match=told):
         read(f"{{records: r, pages: {{{pages}}}}}", once({"r": [], **body}))
+
+
+@pytest.mark.parametrize(
+    ("token", "posted"),
+    [
+        ("12345678901234567890", 12345678901234567890),
+        ("0.5", 0.5),
+        ("1e999999999", "1E+999999999"),
+        ('["a", {"b": [null, true, 1.0]}]', ["a", {"b": [None, True, 1]}]),
+    ],
+)
+def test_a_token_is_posted_as_it_came(token: str, posted: object) -> None:
+    heard = []
+
+    def serve(asked: Asked) -> bytes:
+        heard.append(asked.body.get("after"))
+        following = token if len(heard) == 1 else "null"
+        return reply(f'{{"r": [{{"id": {len(heard)}}}], "next": {following}}}'.encode())
+
+    assert read("{records: r, body: {}, pages: {by: cursor, parameter: after, next: next}}", serve) == [1, 2]
+    assert heard == [None, posted]
 
 
 def test_each_item_is_posted_with_its_numbers() -> None:

@@ -22,6 +22,7 @@ from nightlake.core.http_types import HEADER
 
 _HTTP: Final = 80
 _HTTPS: Final = 443
+_DIGITS: Final = 40  # of a number, which is posted as one
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _LINK: Final = re.compile(r"<([^<>]*)>((?:[^,\"<]|\"(?:[^\"\\]|\\.)*\")*)")
 _RELATION: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
@@ -253,6 +254,8 @@ def _plain(value: Any) -> JsonValue:
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, Decimal):
+        if value.adjusted() > _DIGITS:
+            return str(value)
         return int(value) if value == value.to_integral_value() else float(value)
     return cast("JsonValue", value)
 
@@ -262,7 +265,7 @@ def _address(value: Any, path: str, where: str) -> str | None:
     if isinstance(value, list):
         links = [link for link in value if isinstance(link, dict)]
         value = next((link for link in links if "next" in (link.get("rel"), link.get("relation"))), None)
-    if isinstance(value, dict):
+    if isinstance(value, dict) and ("href" in value or "url" in value):
         value = value.get("href", value.get("url"))
     if value is None or value is False or value == "":
         return None
