@@ -31,14 +31,7 @@ from nightlake.core.http_answer import decode
 from nightlake.core.http_caller import NOT_FOUND, Caller, PausedError, told
 from nightlake.core.http_columns import split_columns
 from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest, answer_seconds
-from nightlake.core.http_pages import (
-    Question,
-    Trail,
-    counted,
-    first_question,
-    next_question,
-    numbered,
-)
+from nightlake.core.http_pages import Question, Trail, counted, first_question, next_question, numbered
 from nightlake.core.http_paging import CursorPages, LinkedPages, NumberedPages, OffsetPages
 from nightlake.core.http_reading import NOTHING, Reading, read_answer
 from nightlake.core.http_source import HttpSource

@@ -195,7 +195,7 @@ def next_question(
     `links` is its Link header. Raises AnswerShapeError for a token or address that is none, HostNotAllowedError.
     """
     pages = source.pages
-    more = None if pages is None else _more(pages, answer, where)
+    more = None if pages is None or trail.last is not None else _more(pages, answer, where)
     following: Question | None = None
     match pages:
         case NumberedPages():
