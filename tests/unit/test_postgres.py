@@ -677,6 +677,37 @@ def test_a_text_of_no_known_encoding_is_refused_with_its_row_and_takes_no_other_
     assert [(row["message"], row["value"]) for row in live.published()] == [("ü", wanted)] * 99
 
 
+@pytest.mark.parametrize("kind", ["text", "jsonb", "bytea", "text[]"])
+@pytest.mark.parametrize("table", ["events", "seen"])
+def test_a_value_that_is_too_long_is_refused_with_its_row_and_takes_no_other_with_it(
+    live: Live, table: str, kind: str
+) -> None:
+    long = {"jsonb": "to_jsonb({})", "bytea": "{}::bytea", "text[]": "ARRAY[{}]"}.get(kind, "{}")
+    value = long.format("repeat('ab', CASE WHEN i IN (7, 50) THEN 1048576 ELSE 400000 END)")
+    live.run(
+        f"ALTER TABLE events ADD COLUMN value {kind}",
+        f"INSERT INTO events SELECT i, '2026-03-10 12:00Z', 'm', CASE WHEN i IN (3, 7, 50) THEN {value} END "
+        "FROM generate_series(1, 100) i",
+        "CREATE VIEW seen AS SELECT * FROM events",
+    )
+    type_ = "array<string>" if kind == "text[]" else "string"
+    live.dataset = EVENTS.model_copy(update={"columns": (*COLUMNS, Column(name="value", type=type_))})
+    cut = {"shards": "key", "key": "id", "snapshot": "source", "connections": 3}
+    live.source = source(table=table, max_value_bytes=2_000_000, **cut)
+
+    planned = live.plan()
+    receipts = [live.convert(shard) for shard in live.shards(planned)]
+    assert live.validate(planned).status == "good"
+    live.publish(planned)
+
+    refused = {json.loads(row["raw"])["id"]: row for row in live.refused(receipts)}
+    assert refused.keys() == {7, 50}
+    assert refused[7]["rules"] == ["postgres.too_long"]
+    assert "more than 2,000,000 bytes" in refused[7]["reasons"][0]
+    assert json.loads(refused[7]["raw"])["value"] is None
+    assert live.ids() == dict.fromkeys({*range(1, 101)} - {7, 50}, 1)
+
+
 def test_private_values_of_a_refused_row_are_masked(live: Live) -> None:
     live.run("INSERT INTO events VALUES (NULL, '2026-03-10 12:00Z', 'a secret')")
     private = Column(name="message", type="string", private=True)

@@ -70,6 +70,7 @@ def table(watermark: str) -> TableInfo:
         bytes=None,
         rows=None,
         blocks=0,
+        aside_bytes=None,
         indexed=frozenset(),
         may_write=False,
     )

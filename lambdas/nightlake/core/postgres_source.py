@@ -35,6 +35,9 @@ class PostgresSource(Source):
     )
     key: Identifier | None = Field(None, description="The table's whole-number column to cut by.")
     shard_bytes: int = Field(256 << 20, ge=1 << 20, le=4 << 30, description="About so much of a table is one shard.")
+    max_value_bytes: int = Field(
+        16 << 20, ge=1 << 10, le=64 << 20, description="A longer value refuses its row, and takes no other with it."
+    )
     connections: int = Field(4, ge=1, le=64, description="At most so many connections read the table at once.")
     snapshot: Literal["shard", "source"] = Field(
         "shard",

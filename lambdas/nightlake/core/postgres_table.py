@@ -1,6 +1,7 @@
 """A table of PostgreSQL as its catalog describes it, and how each of its columns is asked for."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from nightlake.core.column_type import ColumnType
@@ -22,6 +23,8 @@ _KINDS: Final[dict[str, Literal["table", "partitioned", "view"]]] = {
     "v": "view",
     "f": "view",
 }
+_FIXED: Final = frozenset({"bool", "int2", "int4", "int8", "float4", "float8", "uuid", *_MOMENTS})
+_COMPRESSED: Final = 256  # times at most a value is shorter in the table than it is
 _NAME: Final = re.compile(r'"([^"]+)"|([^."]+)')
 _FIRST_DAY: Final = "0001-01-01"
 _BEHIND_LAST_DAY: Final = "10000-01-01"
@@ -44,6 +47,8 @@ class TableColumn(Frozen):
 class TableInfo(Frozen):
     """A table. `bytes` and `rows` are estimates, None where nobody knows; `blocks` counts those of its main part.
 
+    `aside_bytes` have the values that are too long to lie in their rows, None where nobody knows.
+
     `indexed` are the columns that some index begins with; `may_write` says whether the session's role could change it,
     `is_encoded` whether its database knows what the bytes of a text mean.
     """
@@ -54,6 +59,7 @@ class TableInfo(Frozen):
     bytes: int | None
     rows: int | None
     blocks: int
+    aside_bytes: int | None
     indexed: frozenset[str]
     may_write: bool
     is_encoded: bool = True
@@ -106,6 +112,7 @@ def inspect(session: Session, source: PostgresSource) -> TableInfo:
         bytes=about["bytes"] or None,
         rows=about["rows"] if about["rows"] > 0 else None,
         blocks=about["blocks"],
+        aside_bytes=None if kind == "view" else about["aside"],
         indexed=frozenset(row["name"] for row in session.rows(_INDEXED.format(oid=about["oid"]))),
         may_write=about["may_write"],
         is_encoded=about["encoding"] != "SQL_ASCII",
@@ -160,6 +167,24 @@ def asked(column: TableColumn, kind: ColumnType, source: PostgresSource, *, is_e
     return Asked(f"CASE WHEN {inside} THEN {name} END", f"CASE WHEN NOT {inside} THEN {name}::text END")
 
 
+def too_long(columns: Iterable[TableColumn], table: TableInfo, source: PostgresSource) -> str | None:
+    """Whether a row has a value that is too long, as SQL; None where the table surely has none.
+
+    Only what is long as it lies there is looked at: nothing else of a row is read for that, or written as text.
+    """
+    limit = source.max_value_bytes
+    names = [identifier(column.name) for column in columns if column.kind != "b" or column.type not in _FIXED]
+    if not names or (table.aside_bytes is not None and table.aside_bytes < limit // _COMPRESSED):
+        return None
+    tests = (f"CASE WHEN {lies_long(name, source)} THEN octet_length({name}::text) > {limit} END" for name in names)
+    return f"coalesce({' OR '.join(tests)}, false)"
+
+
+def lies_long(name: str, source: PostgresSource) -> str:
+    """Whether a value, whose SQL is `name`, is as long in the table as one that is too long may be."""
+    return f"pg_column_size({name}) >= {source.max_value_bytes // _COMPRESSED}"
+
+
 def _text(column: TableColumn) -> str:
     name = identifier(column.name)
     if column.type == "bytea" and column.kind == "b":
@@ -172,6 +197,8 @@ SELECT c.oid::bigint AS oid, format('%s.%s', n.nspname, c.relname) AS name, c.re
   (SELECT coalesce(sum(pg_table_size(p.relid)), 0)::bigint FROM (
     SELECT c.oid AS relid WHERE c.relkind IN ('r', 'm')
     UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf AND c.relkind = 'p') p) AS bytes,
+  (SELECT coalesce(sum(pg_relation_size(nullif(x.reltoastrelid, 0))), 0)::bigint FROM pg_class x WHERE x.oid = c.oid
+    OR c.relkind = 'p' AND x.oid IN (SELECT relid FROM pg_partition_tree(c.oid))) AS aside,
   CASE WHEN c.relkind IN ('r', 'm', 'p') THEN c.reltuples::bigint ELSE -1 END AS rows,
   CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0
   END AS blocks,

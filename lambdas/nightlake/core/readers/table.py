@@ -3,7 +3,7 @@
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,17 @@ from nightlake.core.header import source_names
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.postgres_session import Database, Session
 from nightlake.core.postgres_source import PostgresSource
-from nightlake.core.postgres_table import Asked, TableInfo, asked, inspect, relation
+from nightlake.core.postgres_table import (
+    Asked,
+    TableColumn,
+    TableInfo,
+    asked,
+    identifier,
+    inspect,
+    lies_long,
+    relation,
+    too_long,
+)
 from nightlake.core.postgres_window import condition, pieces
 from nightlake.core.prefetch import prefetch
 from nightlake.core.published_keys import (
@@ -26,7 +36,7 @@ from nightlake.core.published_keys import (
     table_of_keys,
     yields_to_others,
 )
-from nightlake.core.readers.batch import Batch, Lazy
+from nightlake.core.readers.batch import Batch, Lazy, Refused
 from nightlake.core.readers.json_arrow import JsonArrow, NotParsedError
 from nightlake.core.shard import Shard, TablePart
 from nightlake.core.source import TextValues
@@ -47,8 +57,12 @@ class _Selected:
     """A column of the contract, what it is called in the table, and how it was asked for."""
 
     column: Column
-    name: str
+    found: TableColumn
     asked: Asked
+
+    @property
+    def name(self) -> str:
+        return self.found.name
 
 
 def read_table(
@@ -69,13 +83,19 @@ def read_table(
         selected = _selected(table, source, dataset)
         parts = pieces(part)
         sessions = [session, *_together(session, len(parts) - 1, source, database, opened)]
-        wanted = _count(session, parts, table, source)
-        statements = [_select(selected, each, table, source) for each in parts]
+        long = too_long((each.found for each in selected), table, source)
+        wanted, has_long = _count(session, parts, table, source, long)
+        only = f"NOT {long}" if has_long else "true"
+        statements = [_select(selected, each, table, source, only) for each in parts]
         made = _Rows(selected, dataset, source, published)
         read = 0
         for rows in _streams(sessions, statements):
             yield made.batch(rows, read)
             read += rows.num_rows
+        for statement in (_select(_short(selected, source), each, table, source, str(long)) for each in parts):
+            for rows in session.stream(statement) if has_long else ():
+                yield made.too_long(rows, read)
+                read += rows.num_rows
         if read != wanted:
             raise BalanceError(
                 f"{shard.object.key}: the database counts {wanted:,} rows and gave {read:,}; report this together "
@@ -120,24 +140,40 @@ def _selected(table: TableInfo, source: PostgresSource, dataset: Dataset) -> lis
             raise SourceChangedError(f"{table.name} has no column {name!r} any more; plan again")
         wanted = next(each for each in dataset.columns if each.name == column)
         how = asked(found, column_type.parse(wanted.type), source, is_encoded=table.is_encoded)
-        selected.append(_Selected(wanted, name, how))
+        selected.append(_Selected(wanted, found, how))
     if not selected:
         raise TableUnsuitableError(f"{table.name} has no column of the contract; map them in `columns`")
     return selected
 
 
-def _select(selected: Sequence[_Selected], part: TablePart, table: TableInfo, source: PostgresSource) -> str:
+def _select(selected: Sequence[_Selected], part: TablePart, table: TableInfo, source: PostgresSource, only: str) -> str:
     values = [f"{each.asked.value} AS v{number}" for number, each in enumerate(selected)]
     odd = [f"{each.asked.odd} AS o{number}" for number, each in enumerate(selected) if each.asked.odd]
-    return f"SELECT {', '.join(values + odd)} FROM {relation(source)} WHERE {condition(part, table, source)}"  # noqa: S608
+    where = f"{condition(part, table, source)} AND {only}"
+    return f"SELECT {', '.join(values + odd)} FROM {relation(source)} WHERE {where}"  # noqa: S608
 
 
-def _count(session: Session, parts: Sequence[TablePart], table: TableInfo, source: PostgresSource) -> int:
+def _short(selected: Sequence[_Selected], source: PostgresSource) -> list[_Selected]:
+    """The same, with NULL for every value that may be too long."""
+
+    def short(each: _Selected) -> Asked:
+        name = identifier(each.name)
+        value, odd = (text and f"CASE WHEN NOT {lies_long(name, source)} THEN {text} END" for text in each.asked)
+        return Asked(str(value), odd)
+
+    return [replace(each, asked=short(each)) for each in selected]
+
+
+def _count(
+    session: Session, parts: Sequence[TablePart], table: TableInfo, source: PostgresSource, long: str | None
+) -> tuple[int, bool]:
+    """How many rows there are, and whether some of them are too long."""
     whole = parts[0].model_copy(update={"end": parts[-1].end})
     (found,) = session.rows(
-        f"SELECT count(*) AS n FROM {relation(source)} WHERE {condition(whole, table, source)}"  # noqa: S608
+        f"SELECT count(*) AS n, count(*) FILTER (WHERE {long or 'false'}) AS long FROM {relation(source)} "  # noqa: S608
+        f"WHERE {condition(whole, table, source)}"
     )
-    return int(found["n"])
+    return int(found["n"]), bool(found["long"])
 
 
 def _together(
@@ -200,6 +236,17 @@ class _Rows:
                 rows, positions = rows.filter(pa.array(kept)), positions.filter(pa.array(kept))
                 columns = dict(self._values(rows))
         return Batch(columns, positions, Lazy(rows.num_rows, partial(self._text, columns)), skipped=skipped)
+
+    def too_long(self, rows: "pa.RecordBatch", before: int) -> Batch:
+        """Rows with a value that is too long, behind so many that came before; what is short of them is told."""
+        columns = dict(self._values(rows))
+        limit = self.source.max_value_bytes
+        reason = f"has a value of more than {limit:,} bytes, left out here: declare a larger max_value_bytes"
+        refused = [
+            Refused(before + 1 + row, ("postgres.too_long",), (reason,), self._text(columns, row))
+            for row in range(rows.num_rows)
+        ]
+        return Batch(dict(self._values(rows.slice(0, 0))), (), (), refused=refused)
 
     def _values(self, rows: "pa.RecordBatch") -> "Iterator[tuple[str, pa.Array | list[Any]]]":
         """Every column; one with values that the driver has no type for, as a list with the texts of these."""
