@@ -184,8 +184,8 @@ context = SimpleNamespace(
     invoked_function_arn="arn:aws:lambda:x:1:function:f",
     aws_request_id="1",
 )
-asked = {"pipeline": "sales", "database": "served", "table": "products", "found": {}}
-table = define_table.handler(asked, context)["input"]
+wanted = {"pipeline": "sales", "database": "served", "table": "products", "found": {}}
+table = define_table.handler(wanted, context)["input"]
 lake = PublishedLake()
 products = pipelines()["sales"].datasets[1].columns
 lake.publish("products", products, {datetime.date(2017, 6, 12): [[{"product_id": 7}, {"product_id": 8}]]})
