@@ -76,7 +76,8 @@ def by_last(records: Records, size: int) -> Callable[..., HttpAnswer]:
 def until_not_found(records: Records, size: int) -> Callable[..., HttpAnswer]:
     def serve(request: HttpRequest) -> HttpAnswer:
         begin = int(asked(request)["offset"]) - 1
-        return answer({"items": records[begin : begin + size]}) if begin < len(records) else answer("no more", 404)
+        page = records[begin : begin + size]
+        return answer({"items": page}) if page or begin == 0 else answer("no more", 404)
 
     return serve
 
@@ -107,7 +108,7 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Records, int], Callable[..., Htt
     "cursor": ({"by": "cursor", "parameter": "after", "next": "meta.next"}, by_cursor),
     "last record": ({"by": "cursor", "parameter": "after", "last": "id"}, by_last),
     "last record, posted": ({"by": "cursor", "parameter": "page.after", "last": "id", "more": "more"}, by_last),
-    "offset, not found": ({"by": "offset", "first": 1}, lambda all_, size: until_not_found(all_ or [{"id": 0}], size)),
+    "offset, not found": ({"by": "offset", "first": 1}, until_not_found),
     "link header": ({"by": "link"}, lambda all_, size: by_link(all_, size, in_body=False)),
     "link in body": ({"by": "link", "next": "next"}, lambda all_, size: by_link(all_, size, in_body=True)),
 }
