@@ -127,7 +127,8 @@ def _check(table: TableInfo, source: PostgresSource) -> None:
     if watermark is None or watermark.type not in _MOMENTS:
         told = "is not there" if watermark is None else f"is of type {watermark.declared}"
         raise TableUnsuitableError(
-            f"{where}: the watermark {source.watermark!r} {told}; name a column of type timestamptz, timestamp or date"
+            f"{where}: the watermark {source.watermark!r} {told}; name a column of type timestamptz, timestamp or "
+            "date, or let a view have one"
         )
     if source.key is not None:
         key = table.column(source.key)
