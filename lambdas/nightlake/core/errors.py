@@ -263,6 +263,14 @@ class MergeAuditError(NightlakeError):
     """Raised when an audit finds wrong rows in a merge, or its files do not add up. Mend the SQL or the source."""
 
 
+class CallerUnknownError(NightlakeError):
+    """Raised when the API is asked and nobody has said who asks. Send a key or a token that is valid."""
+
+
+class ScopeMissingError(NightlakeError):
+    """Raised when a caller of the API has no scope for what a route tells of. Ask for a key with that scope."""
+
+
 class DatasetNotFoundError(NightlakeError):
     """Raised when the API is asked for a dataset that no contract describes. Retrying does not help."""
 

@@ -1,7 +1,7 @@
-"""Who asks the API, and what the scopes of his key let him see."""
+"""Who asks the API, and what his scopes let him see."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from nightlake.core.frozen import Frozen
 
@@ -22,6 +22,15 @@ class Caller(Frozen):
 
     name: str
     scopes: frozenset[str]
+
+    @classmethod
+    def read(cls, context: Mapping[str, Any]) -> "Caller":
+        """The caller that an authorizer's context tells of: `caller` is his name, `scopes` are separated by blanks."""
+        return cls(name=str(context["caller"]), scopes=frozenset(str(context["scopes"]).split()))
+
+    def context(self) -> dict[str, str]:
+        """The context that tells of this caller: API Gateway carries texts only."""
+        return {"caller": self.name, "scopes": " ".join(sorted(self.scopes))}
 
     def may(self, ability: str, pipeline: str) -> bool:
         """Whether a scope gives this ability for the pipeline."""

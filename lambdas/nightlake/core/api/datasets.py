@@ -1,6 +1,6 @@
 """What the API says about datasets: the contract and what is published of it, never a value of the data."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,40 +8,46 @@ from nightlake.core.api.published import Pinned, Published
 from nightlake.core.errors import DatasetNotFoundError
 from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.snapshot import Partition, PublishedTable
-from nightlake.core.table import RUN_COLUMNS
+from nightlake.core.table import RUN_COLUMNS, tables
 
 _PARTITIONS_TOLD: Final = 100
 
 
 @dataclass(frozen=True)
 class Served:
-    """A name under `/v1/datasets`: a dataset of a contract, or a merge, which has none of its own."""
+    """A name under `/v1/datasets`: the open or the private table of a dataset, or a merge, which has no dataset."""
 
     name: str
     pipeline: Pipeline
     dataset: Dataset | None
+    private: bool = False
 
 
-def served(pipelines: Iterable[Pipeline]) -> dict[str, Served]:
-    """Everything that is served, by name; private tables are not."""
+def served(pipelines: Iterable[Pipeline], *, private: Collection[str] = ()) -> dict[str, Served]:
+    """Everything that is served, by name; private tables are for the pipelines whose names are in `private` only."""
     found: dict[str, Served] = {}
     for pipeline in pipelines:
-        found |= {dataset.name: Served(dataset.name, pipeline, dataset) for dataset in pipeline.datasets}
+        for dataset in pipeline.datasets:
+            shown = tables(dataset) if pipeline.name in private else tables(dataset)[:1]
+            for place, table in enumerate(shown):
+                found[table.name] = Served(table.name, pipeline, dataset, private=place > 0)
         found |= {merge: Served(merge, pipeline, None) for merge in pipeline.merge}
     return found
 
 
-def find_dataset(pipelines: Iterable[Pipeline], name: str) -> Served:
+def find_dataset(pipelines: Iterable[Pipeline], name: str, *, private: Collection[str] = ()) -> Served:
     """The dataset or merge of this name. Raises DatasetNotFoundError naming what there is."""
-    known = served(pipelines)
+    known = served(pipelines, private=private)
     if name not in known:
         raise DatasetNotFoundError(f"There is no dataset '{name}'; there are: {', '.join(sorted(known)) or 'none'}")
     return known[name]
 
 
-def list_datasets(pipelines: Iterable[Pipeline], published: Published) -> list[dict[str, Any]]:
+def list_datasets(
+    pipelines: Iterable[Pipeline], published: Published, *, private: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Every dataset in short, with what is published of it."""
-    known = served(pipelines).values()
+    known = served(pipelines, private=private).values()
     newest = {name: published.newest(name) for name in {each.pipeline.name for each in known}}
     return [_summary(each, newest[each.pipeline.name]) for each in known]
 
@@ -50,9 +56,8 @@ def describe_dataset(found: Served, pinned: Pinned | None) -> dict[str, Any]:
     """The dataset with its columns, its primary key and the last days that are published."""
     table = _table(found, pinned)
     partitions = table.partitions if table else ()
-    columns = (*found.dataset.columns, *_drift_columns(found.dataset, table)) if found.dataset else _data_columns(table)
     return _summary(found, pinned) | {
-        "columns": [_column(column) for column in columns],
+        "columns": [_column(column) for column in _columns(found, table)],
         "primary_key": list(found.dataset.primary_key) if found.dataset else [],
         "partition_count": len(partitions),
         "partitions": [_partition(partition) for partition in partitions[-_PARTITIONS_TOLD:]],
@@ -84,7 +89,17 @@ def _published(table: PublishedTable | None, pinned: Pinned | None) -> dict[str,
 
 
 def _table(found: Served, pinned: Pinned | None) -> PublishedTable | None:
-    return pinned.table(found.name) if pinned else None
+    return pinned.table(found.name, private=found.private) if pinned else None
+
+
+def _columns(found: Served, table: PublishedTable | None) -> tuple[Column, ...]:
+    """Of an open table also the private columns, which say that there are such."""
+    if found.dataset is None:
+        return _data_columns(table)
+    if found.private:
+        declared = {column.name for column in tables(found.dataset)[1].columns}
+        return tuple(column for column in found.dataset.columns if column.name in declared)
+    return (*found.dataset.columns, *_drift_columns(found.dataset, table))
 
 
 def _data_columns(table: PublishedTable | None) -> tuple[Column, ...]:

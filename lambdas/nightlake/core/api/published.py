@@ -18,9 +18,9 @@ class Pinned:
     snapshot: Snapshot
     digest: bytes
 
-    def table(self, name: str) -> PublishedTable | None:
-        """The open table of this name, if it has a partition; private tables are none of the API's."""
-        tables = (table for table in self.snapshot.tables if not table.private and table.partitions)
+    def table(self, name: str, *, private: bool = False) -> PublishedTable | None:
+        """The table of this name, if it has a partition; a private one only for who says that he may see it."""
+        tables = (table for table in self.snapshot.tables if table.private == private and table.partitions)
         return next((table for table in tables if table.table == name), None)
 
 

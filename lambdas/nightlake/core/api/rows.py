@@ -50,7 +50,14 @@ class _File:
     file: PublishedFile
 
 
-def ask(published: Published, pipeline: str, dataset: str, parameters: Mapping[str, Sequence[str]]) -> Asked:
+def ask(
+    published: Published,
+    pipeline: str,
+    dataset: str,
+    parameters: Mapping[str, Sequence[str]],
+    *,
+    private: bool = False,
+) -> Asked:
     """The question that the parameters ask, pinned to HEAD's snapshot or to the cursor's.
 
     Raises NothingPublishedError, UnknownParameterError, InvalidParameterError, InvalidCursorError, or
@@ -61,7 +68,7 @@ def ask(published: Published, pipeline: str, dataset: str, parameters: Mapping[s
     pinned = published.pinned(pipeline, cursor.snapshot) if cursor else published.newest(pipeline)
     if cursor and pinned is None:
         raise CursorExpiredError("The snapshot that this cursor pages through is gone; ask again without the cursor")
-    table = pinned.table(dataset) if pinned else None
+    table = pinned.table(dataset, private=private) if pinned else None
     if pinned is None or table is None:
         raise NothingPublishedError(f"Nothing of '{dataset}' is published yet; its first good night will do it")
     question = read_question(table, parameters)

@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
 from nightlake.core.errors import (
     AnswerTooCostlyError,
+    CallerUnknownError,
     CursorExpiredError,
     DatasetNotFoundError,
     InvalidCursorError,
@@ -21,6 +22,7 @@ from nightlake.core.errors import (
     NothingPublishedError,
     ReportNotFoundError,
     RunNotFoundError,
+    ScopeMissingError,
     UnknownParameterError,
 )
 from nightlake.handlers.task import logger
@@ -32,6 +34,8 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
     InvalidParameterError: HTTPStatus.BAD_REQUEST,
     InvalidCursorError: HTTPStatus.BAD_REQUEST,
     AnswerTooCostlyError: HTTPStatus.BAD_REQUEST,
+    CallerUnknownError: HTTPStatus.UNAUTHORIZED,
+    ScopeMissingError: HTTPStatus.FORBIDDEN,
     DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     NothingPublishedError: HTTPStatus.NOT_FOUND,
     ReportNotFoundError: HTTPStatus.NOT_FOUND,

@@ -3,9 +3,17 @@
 from functools import cache
 
 from nightlake.adapters.s3 import Objects
+from nightlake.core.api.caller import ABILITIES, OPERATE, PRIVATE, READ, Caller
+from nightlake.core.api.datasets import Served, find_dataset
 from nightlake.core.api.published import Published
 from nightlake.core.api.question import once
-from nightlake.core.errors import InvalidParameterError, UnknownParameterError
+from nightlake.core.errors import (
+    CallerUnknownError,
+    InvalidParameterError,
+    ScopeMissingError,
+    UnknownParameterError,
+)
+from nightlake.core.pipeline import Pipeline
 from nightlake.core.store import Store
 from nightlake.handlers.api.answers import router
 from nightlake.handlers.contracts import pipelines, statements
@@ -24,6 +32,35 @@ def published() -> Published:
     return Published(lake())
 
 
+def caller() -> Caller:
+    """Who asks, as the authorizer says. Raises CallerUnknownError."""
+    context = router.current_event.raw_event["requestContext"].get("authorizer")
+    if context:
+        return Caller.read(context)
+    if settings().stage == "local":
+        return Caller(name="unknown", scopes=frozenset(f"{each}:*" for each in ABILITIES if each != PRIVATE))
+    raise CallerUnknownError("Nobody has said who asks; send the header x-api-key")
+
+
+def visible(ability: str) -> dict[str, Pipeline]:
+    """The pipelines for which the caller has this ability; there are no others as far as he is told.
+
+    Raises ScopeMissingError when he has it for none.
+    """
+    asking = caller()
+    found = {name: pipelines()[name] for name in asking.of(ability, pipelines())}
+    if not found:
+        raise ScopeMissingError(
+            f"This needs the scope {ability}:PIPELINE or {ability}:*; '{asking.name}' has it for no pipeline"
+        )
+    return found
+
+
+def dataset(name: str) -> Served:
+    """The dataset or merge of this name, as far as the caller may see it. Raises DatasetNotFoundError."""
+    return find_dataset(visible(READ).values(), name, private=caller().of(PRIVATE, pipelines()))
+
+
 def parameters_of(*known: str) -> dict[str, str]:
     """The query parameters, of which there are these only.
 
@@ -39,15 +76,17 @@ def parameters_of(*known: str) -> dict[str, str]:
 
 
 def pipelines_of(parameters: dict[str, str]) -> list[str]:
-    """The pipeline that the parameter `pipeline` names, or all. Raises InvalidParameterError."""
+    """The pipeline that the parameter `pipeline` names, or all that the caller may look into.
+
+    Raises InvalidParameterError, ScopeMissingError.
+    """
     asked = parameters.get("pipeline")
-    if asked is not None and asked not in pipelines():
-        raise InvalidParameterError(
-            f"pipeline={asked}: there is none of this name; there are: {', '.join(pipelines())}"
-        )
-    return [asked] if asked else list(pipelines())
+    known = visible(OPERATE)
+    if asked is not None and asked not in known:
+        raise InvalidParameterError(f"pipeline={asked}: there is none of this name; there are: {', '.join(known)}")
+    return [asked] if asked else list(known)
 
 
 def report_names() -> dict[str, list[str]]:
-    """The reports of each pipeline."""
-    return {pipeline: list(statements(pipeline, "reports")) for pipeline in pipelines()}
+    """The reports of each pipeline that the caller may read. Raises ScopeMissingError."""
+    return {pipeline: list(statements(pipeline, "reports")) for pipeline in visible(READ)}

@@ -2,22 +2,24 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from nightlake.core.api.datasets import describe_dataset, find_dataset, list_datasets
+from nightlake.core.api.caller import PRIVATE, READ
+from nightlake.core.api.datasets import describe_dataset, list_datasets
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
-from nightlake.handlers.contracts import pipelines
 
 
 @router.get("/v1/datasets")
 def get_datasets() -> Response[str]:
     """Every dataset and merge in short, with what is published of it."""
     asked.parameters_of()
-    return answer({"datasets": list_datasets(pipelines().values(), asked.published())})
+    known = asked.visible(READ)
+    private = asked.caller().of(PRIVATE, known)
+    return answer({"datasets": list_datasets(known.values(), asked.published(), private=private)})
 
 
 @router.get("/v1/datasets/<name>")
 def get_dataset(name: str) -> Response[str]:
     """One dataset with its columns and days; 404 when no contract describes it."""
     asked.parameters_of()
-    found = find_dataset(pipelines().values(), name)
+    found = asked.dataset(name)
     return answer(describe_dataset(found, asked.published().newest(found.pipeline.name)))

@@ -5,18 +5,21 @@ import json
 from aws_lambda_powertools.event_handler import Response
 
 from nightlake.core.api import rows
-from nightlake.core.api.datasets import find_dataset
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer_if_new, etag, router
-from nightlake.handlers.contracts import pipelines
 
 
 @router.get("/v1/datasets/<name>/rows")
 def get_rows(name: str) -> Response[str]:
     """A page of a dataset's rows; every query parameter but a few is a condition on a column."""
-    pipeline = find_dataset(pipelines().values(), name).pipeline
+    found = asked.dataset(name)
+    pipeline = found.pipeline
     question = rows.ask(
-        asked.published(), pipeline.name, name, router.current_event.multi_value_query_string_parameters
+        asked.published(),
+        pipeline.name,
+        name,
+        router.current_event.multi_value_query_string_parameters,
+        private=found.private,
     )
     snapshot = question.pinned.snapshot
     version = router.lambda_context.function_version

@@ -4,12 +4,12 @@ from typing import Final
 
 from aws_lambda_powertools.event_handler import Response
 
+from nightlake.core.api.caller import OPERATE
 from nightlake.core.api.question import read_limit
 from nightlake.core.api.runs import find_run, list_runs
 from nightlake.core.api.snapshots import list_snapshots
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
-from nightlake.handlers.contracts import pipelines
 
 _LISTED: Final = 20
 _MOST_LISTED: Final = 100
@@ -27,7 +27,7 @@ def get_runs() -> Response[str]:
 def get_run(run_id: str) -> Response[str]:
     """The record of one run in full."""
     asked.parameters_of()
-    return answer(find_run(asked.lake(), pipelines(), run_id))
+    return answer(find_run(asked.lake(), asked.visible(OPERATE), run_id))
 
 
 @router.get("/v1/snapshots")
