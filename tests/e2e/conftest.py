@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from local import aws, world
@@ -73,6 +74,25 @@ def outputs(nightlake: Nightlake) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)["outputs"]
     return found
+
+
+@pytest.fixture(scope="session")
+def workers(cloud: aws.Endpoint) -> Callable[[str], list[psutil.Process]]:
+    """workers("convert plan"): the processes that are sandboxes of these functions now."""
+
+    def of(names: str) -> list[psutil.Process]:
+        children = psutil.Process(cloud.pid).children(recursive=True)
+        return [worker for worker in children if _function(worker) in names.split()]
+
+    return of
+
+
+def _function(worker: psutil.Process) -> str | None:
+    try:
+        command = " ".join(worker.cmdline())
+    except psutil.Error:
+        return None
+    return command.partition("ministack-lambda-nightlake-local-")[2].partition("-")[0] or None
 
 
 @pytest.fixture(scope="session")
