@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -200,6 +200,27 @@ def test_rows_go_to_the_day_they_belong_to() -> None:
     (row,) = shop.refused(receipt)
     assert (row["line"], row["rules"]) == (5, ["orders.sold_at.partition_by"])
     assert row["reasons"][0].startswith("sold_at None must be there")
+
+
+@pytest.mark.parametrize(
+    ("grain", "days"), [("month", ["1969-12-01", "2017-06-01"]), ("year", ["1969-01-01", "2017-01-01"])]
+)
+def test_rows_of_a_month_or_a_year_lie_together(grain: str, days: list[str]) -> None:
+    shop = Shop(source=csv_source(partition_by="sold_at", partition_grain=grain))
+    times = ("2017-06-30 23:59:59", "2017-06-01 00:00:00", "1969-12-31 23:00:00")
+    body = "id,email,amount,sold_at\n" + "".join(f"{number},,1,{time}\n" for number, time in enumerate(times))
+    receipt = shop.convert(shop.land(body))
+    assert sorted(file.day.isoformat() for file in receipt.files if file.table == "orders") == days
+    assert sorted(shop.staged(receipt)["id"].to_pylist()) == [0, 1, 2]
+
+
+def test_a_delivery_of_many_years_is_a_file_a_year_where_it_says_so() -> None:
+    shop = Shop(source=csv_source(partition_by="sold_at", partition_grain="year"))
+    days = [date(2010, 1, 1) + timedelta(days=number) for number in range(3652)]
+    body = "id,email,amount,sold_at\n" + "".join(f"{n},,1,{day} 10:00:00\n" for n, day in enumerate(days))
+    receipt = shop.convert(shop.land(body))
+    assert receipt.rows == 3652
+    assert len([file for file in receipt.files if file.table == "orders"]) == 10
 
 
 def test_rounded_values_count_where_their_row_is_kept() -> None:

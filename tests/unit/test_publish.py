@@ -151,6 +151,15 @@ def test_late_rows_join_their_day_and_a_delivery_sent_again_replaces_only_its_ow
     assert lake.rows("late") == {D1: [30]}
 
 
+@pytest.mark.parametrize(("grain", "last"), [("day", D0), ("month", date(2026, 1, 31)), ("year", date(2026, 12, 31))])
+def test_a_partition_says_which_days_it_is_of(grain: str, last: date) -> None:
+    sources = tuple(source.model_copy(update={"partition_grain": grain}) for source in SHOP.sources)
+    lake = Lake(pipeline=SHOP.model_copy(update={"sources": sources}))
+    lake.night("r1", D1, late=[(D0, 1)])
+    (table,) = lake.night("r2", D2, late=[(D0, 2)]).tables
+    assert [(part.day, part.last_day, part.rows) for part in table.partitions] == [(D0, last, 2)]
+
+
 def test_a_source_that_was_not_sealed_keeps_what_is_published_of_it(lake: Lake) -> None:
     lake.night("r1", D1, daily=[(D1, 1)], late=[(D1, 2)])
     snapshot = lake.night("r2", D1, daily=[(D1, 3)])

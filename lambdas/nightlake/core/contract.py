@@ -154,6 +154,12 @@ def check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
                 f"{shown(source.partition_by)} gives no day to every row: use {BUSINESS_DATE}, "
                 "or a required, public column of type date or timestamp",
             )
+    elif source.partition_grain != "day":
+        file.report(
+            (*location, "partition_grain"),
+            f"a business date is a day: remove partition_grain, or let partition_by be the column whose "
+            f"{source.partition_grain} the rows belong to",
+        )
     if isinstance(source, PostgresSource) and source.overlap_minutes and not dataset.primary_key:
         file.report(
             (*location, "overlap_minutes"),

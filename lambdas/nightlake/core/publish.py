@@ -187,7 +187,7 @@ class _Build:
         changed = own.keys() | {day for day, found in partitions.items() if self.day in found.contributions}
 
         def build(day: date) -> Partition | None:
-            return self._partition(sealed.table, day, own.get(day, []), partitions.get(day), len(changed))
+            return self._partition(sealed, day, own.get(day, []), partitions.get(day), len(changed))
 
         built = each(build, sorted(changed), workers=self.workers)
         kept = (partition for day, partition in partitions.items() if day not in changed)
@@ -214,13 +214,13 @@ class _Build:
             )
 
     def _partition(
-        self, table: str, day: date, own: Sequence[PublishedFile], before: Partition | None, at_once: int
+        self, sealed: SealedTable, day: date, own: Sequence[PublishedFile], before: Partition | None, at_once: int
     ) -> Partition | None:
         """The partition of the run's own files and of those that other dates contributed; None where there are none.
 
         `at_once` is how many partitions are built at the same time.
         """
-        files, kept = list(own), self._kept(before)
+        table, files, kept = sealed.table, list(own), self._kept(before)
         location = f"{layout.sealed(self.pipeline, table, self.run_id)}{layout.day_path(day)}/"
         if kept:
             location = self._rebuilt(table, day, [*kept, *own])
@@ -233,6 +233,7 @@ class _Build:
         self.store.put_model(key, manifest)
         return Partition(
             day=day,
+            grain=sealed.grain,
             location=location,
             manifest=key,
             files=len(files),

@@ -18,6 +18,7 @@ from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.published_keys import table_of_keys, yields_to_others
 from nightlake.core.shard import Receipt, StagedFile, Validation
 from nightlake.core.snapshot import Beside, PublishedFile, SealedFile, SealedTable
+from nightlake.core.source import Grain
 from nightlake.core.sources import AnySource
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
 from nightlake.core.table import Table, empty_location, tables
@@ -67,6 +68,7 @@ def seal(
                     table=table,
                     private=table.name != validation.dataset,
                     files=[file for file in files if file.table == table.name],
+                    grain=sources[validation.dataset].partition_grain,
                     beside=_beside(table, datasets[validation.dataset], sources[validation.dataset], receipts),
                     workers=workers,
                 )
@@ -90,6 +92,7 @@ def seal_table(
     table: Table,
     private: bool,
     files: Sequence[StagedFile],
+    grain: Grain = "day",
     beside: Beside | None = None,
     workers: int = WORKERS,
 ) -> SealedTable:
@@ -117,6 +120,7 @@ def seal_table(
         private=private,
         columns=table.columns,
         hidden=table.hidden,
+        grain=grain,
         files=tuple(_sealed(file, found[key], contribution=day) for key, file in sorted(wanted.items())),
         beside=beside,
     )

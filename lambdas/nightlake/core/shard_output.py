@@ -138,6 +138,10 @@ class ShardOutput:
             return
         days = rows[self.source.partition_by].cast(pa.date32()).combine_chunks()
         numbers = days.view(pa.int32()).to_numpy()
+        if self.source.partition_grain != "day":
+            unit = {"month": "M8[M]", "year": "M8[Y]"}[self.source.partition_grain]
+            numbers = numbers.astype("M8[D]").astype(unit).astype("M8[D]").astype("int32")
+            days = pa.array(numbers, pa.date32())
         if (numbers != numbers[0]).any():
             order = np.argsort(numbers, kind="stable")
             rows, days, numbers = rows.take(pa.array(order)), days.take(pa.array(order)), numbers[order]

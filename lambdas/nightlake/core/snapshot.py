@@ -1,9 +1,11 @@
 """What is published: HEAD names a snapshot, a snapshot names partitions, a partition's manifest names files."""
 
+from calendar import monthrange
 from datetime import date
 
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Column
+from nightlake.core.source import Grain
 
 
 class PublishedFile(Frozen):
@@ -44,6 +46,7 @@ class SealedTable(Frozen):
     private: bool
     columns: tuple[Column, ...]
     hidden: tuple[str, ...] = ()
+    grain: Grain = "day"
     files: tuple[SealedFile, ...]
     beside: Beside | None = None
 
@@ -61,10 +64,12 @@ class Partition(Frozen):
     """One partition in a snapshot; `manifest` is the key of its PartitionManifest.
 
     `contributions` are the business dates whose deliveries brought its rows, in their order: a run that replaces its
-    own finds the partitions by them. `run_id` is the run that put the partition together.
+    own finds the partitions by them. `run_id` is the run that put the partition together. `day` is the first of those
+    that the partition is of: itself, or its month's or year's (`grain`).
     """
 
     day: date
+    grain: Grain = "day"
     location: str
     manifest: str
     files: int
@@ -72,6 +77,17 @@ class Partition(Frozen):
     bytes: int
     run_id: str
     contributions: tuple[date, ...]
+
+    @property
+    def last_day(self) -> date:
+        """The last of the days that the partition is of."""
+        match self.grain:
+            case "day":
+                return self.day
+            case "month":
+                return self.day.replace(day=monthrange(self.day.year, self.day.month)[1])
+            case "year":
+                return self.day.replace(month=12, day=31)
 
 
 class PublishedTable(Frozen):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from nightlake.core.frozen import Frozen
 
 BUSINESS_DATE = "business_date"
+Grain = Literal["day", "month", "year"]
 SMALLEST_SHARD = 64 << 10
 EPOCHS = {"epoch_seconds": 1, "epoch_milliseconds": 1000}  # ticks of a second
 _DATE = re.compile(r"\{date:([^{}]*)\}")
@@ -138,6 +139,11 @@ class Source(Frozen):
     )
     partition_by: str = Field(
         BUSINESS_DATE, description="`business_date`, or a date or timestamp column: rows go to the day they belong to."
+    )
+    partition_grain: Grain = Field(
+        "day",
+        description="With a column in `partition_by`: its rows lie together by `day`, `month` or `year`, and the "
+        "partition is that of the first day. Coarser than a day where a delivery has a few rows each of many days.",
     )
     on_drift: Literal["strict", "evolve", "ignore"] = Field(
         "strict",
