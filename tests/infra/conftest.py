@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk.cx_api import CloudAssembly
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 
@@ -48,12 +49,17 @@ def new_stack(context: dict[str, object]) -> Callable[[], Stack]:
 
 
 @pytest.fixture(scope="session")
-def template(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Callable[[str, str], Template]:
-    """`template(stage, "stateful" or "stateless")`: a synthesized template; synth fails on any finding of cdk-nag."""
+def assembly(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Callable[[str], CloudAssembly]:
+    """`assembly(stage)`: what synth of the stage makes; it fails on any finding of cdk-nag."""
+    return cache(lambda stage: build(pipelines, {**context, "stage": stage}).synth())
+
+
+@pytest.fixture(scope="session")
+def template(assembly: Callable[[str], CloudAssembly]) -> Callable[[str, str], Template]:
+    """`template(stage, "stateful" or "stateless")`: a synthesized template."""
 
     @cache
-    def synthesized(stage: str) -> dict[str, Template]:
-        assembly = build(pipelines, {**context, "stage": stage}).synth()
-        return {stack.stack_name: stack.template for stack in assembly.stacks}
+    def read(stage: str) -> dict[str, Template]:
+        return {stack.stack_name: stack.template for stack in assembly(stage).stacks}
 
-    return lambda stage, stack: synthesized(stage)[f"nightlake-{stage}-{stack}"]
+    return lambda stage, stack: read(stage)[f"nightlake-{stage}-{stack}"]

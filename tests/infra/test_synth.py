@@ -11,6 +11,7 @@ from typing import Any
 import cfnlint.api
 import pytest
 from aws_cdk import App
+from aws_cdk.cx_api import CloudAssembly
 from nightlake.core.pipeline import Pipeline
 
 from infra.stacks import add_stage
@@ -118,11 +119,9 @@ def test_two_stages_can_stand_in_one_app(context: dict[str, object], pipelines: 
 
 @pytest.mark.parametrize(("stage", "protected"), [("local", False), ("dev", False), ("prod", True)])
 def test_the_stateful_stack_of_prod_cannot_be_deleted_by_accident(
-    context: dict[str, object], pipelines: tuple[Pipeline, ...], stage: str, protected: bool
+    assembly: Callable[[str], CloudAssembly], stage: str, protected: bool
 ) -> None:
-    app = App(context=context)
-    add_stage(app, stage, pipelines)
-    stateful = app.synth().get_stack_by_name(f"nightlake-{stage}-stateful")
+    stateful = assembly(stage).get_stack_by_name(f"nightlake-{stage}-stateful")
     assert bool(stateful.termination_protection) is protected
 
 
