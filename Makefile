@@ -12,17 +12,23 @@ SHELL := /bin/bash
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up run deploy test bench lint format docs down clean lock synth
+.PHONY: help setup installed up run deploy test bench lint format docs down clean lock synth
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-setup: .venv/.installed node_modules/.installed .build/layer/.built  ## .venv, node_modules and the Lambda layer, all pinned
+setup: .venv/bin/python  ## .venv, node_modules and the Lambda layer, all pinned
+	@$(MAKE) --no-print-directory --jobs=2 installed
 
-.venv/.installed: requirements.txt pyproject.toml
+installed: .venv/.installed node_modules/.installed .build/layer/.built
+	@:
+
+.venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Nightlake needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}. Call: make PYTHON=python3.12 $(MAKECMDGOALS)")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/.installed: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -32,8 +38,9 @@ node_modules/.installed: package-lock.json
 	npm ci --silent --no-audit --no-fund
 	@touch $@
 
-.build/layer/.built: requirements-lambda.txt infra/layer.py .venv/.installed
-	$(BIN)/python -m infra.layer
+# It needs nothing that is installed, so it is built while .venv is filled.
+.build/layer/.built: requirements-lambda.txt infra/layer.py node_modules/.installed | .venv/bin/python
+	PYTHONPATH=lambdas $(BIN)/python -m infra.layer
 	@touch $@
 
 up: setup  ## start the local AWS
