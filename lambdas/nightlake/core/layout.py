@@ -195,6 +195,11 @@ def report(pipeline: str, name: str, run_id: str) -> str:
     return f"{reports(pipeline, name)}{run_id}.json"
 
 
+def page(pipeline: str, run_id: str) -> str:
+    """What a run looks like to people: one HTML file."""
+    return f"pages/{pipeline}/{run_id}.html"
+
+
 def quarantined(pipeline: str, dataset: str, fingerprint: str, attempt: str) -> str:
     """The refused rows that one attempt found in one shard, in the quarantine bucket."""
     return f"staging/{pipeline}/{dataset}/{fingerprint}/{attempt}.parquet"
