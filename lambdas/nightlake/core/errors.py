@@ -263,6 +263,10 @@ class MergeAuditError(NightlakeError):
     """Raised when an audit finds wrong rows in a merge, or its files do not add up. Mend the SQL or the source."""
 
 
+class InvalidKeyError(NightlakeError):
+    """Raised when a key of the API is to be made with a name, scope or end that there cannot be. Mend it."""
+
+
 class CallerUnknownError(NightlakeError):
     """Raised when the API is asked and nobody has said who asks. Send a key or a token that is valid."""
 

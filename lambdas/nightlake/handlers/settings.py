@@ -43,6 +43,7 @@ class Settings(BaseModel):
     cors_origins: Json[tuple[str, ...]] = Field(alias="CORS_ORIGINS", default=())
     endpoints: Json[dict[str, str]] = Field(alias="ENDPOINTS", default={})
     postgres: Json[dict[str, Address]] = Field(alias="DATABASES", default={})
+    keys_table: str = Field(alias="KEYS_TABLE", default="")
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
 

@@ -10,7 +10,7 @@ PRIVATE: Final = "private"
 QUERY: Final = "query"
 OPERATE: Final = "operate"
 ABILITIES: Final = (READ, PRIVATE, QUERY, OPERATE)
-_EVERYTHING: Final = "*"
+EVERYTHING: Final = "*"
 
 
 class Caller(Frozen):
@@ -34,7 +34,7 @@ class Caller(Frozen):
 
     def may(self, ability: str, pipeline: str) -> bool:
         """Whether a scope gives this ability for the pipeline."""
-        return not self.scopes.isdisjoint((f"{ability}:{pipeline}", f"{ability}:{_EVERYTHING}"))
+        return not self.scopes.isdisjoint((f"{ability}:{pipeline}", f"{ability}:{EVERYTHING}"))
 
     def of(self, ability: str, pipelines: Iterable[str]) -> list[str]:
         """The pipelines among these for which a scope gives this ability."""
