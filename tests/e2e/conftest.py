@@ -1,4 +1,4 @@
-"""An own local AWS for the e2e tests: IAM enforced, over TLS, on a free port, gone with the test process."""
+"""A local AWS for the e2e tests of one process: IAM enforced, over TLS, on a free port, gone with the process."""
 
 import json
 import os
@@ -21,11 +21,15 @@ Nightlake = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every e2e test shares one local AWS, so one worker runs them all; what they needed there is looked at last."""
+    """What deploys the stage, or uses the deployed one, runs in one worker: `nightlake deploy` has one folder for its
+    templates. The other e2e tests run in another, which starts a local AWS of its own. What the nights needed is looked
+    at last.
+    """
     items.sort(key=lambda item: item.path.name == "test_least_privilege.py")
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("local-aws"))
+            deploys = item.path.name == "test_readme.py" or "outputs" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("stage" if deploys else "local-aws"))
 
 
 @pytest.fixture(scope="session")
