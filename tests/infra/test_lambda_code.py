@@ -11,7 +11,8 @@ def test_it_is_the_package_the_contracts_and_the_sql(tmp_path: Path, pipelines: 
     directory = lambda_code(pipelines, build=tmp_path)
     files = {file.relative_to(directory) for file in directory.rglob("*") if file.is_file()}
     assert {Path("nightlake/handlers/prepare.py"), Path("nightlake/core/prices.json")} <= files
-    assert {file.suffix for file in files} <= {".py", ".json", ".sql"}
+    assert {file.suffix for file in files} <= {".py", ".json", ".sql", ".css", ".js", ""}
+    assert {file.name for file in files if not file.suffix} == {"LICENSE"}
     contracts = {file.name for file in files if file.parent == Path("nightlake/contracts")}
     assert contracts == {f"{pipeline.name}.json" for pipeline in pipelines}
 

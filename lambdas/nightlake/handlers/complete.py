@@ -10,6 +10,7 @@ from nightlake.adapters.s3 import Objects
 from nightlake.core.complete import End, complete
 from nightlake.core.dates import parse_instant, run_id
 from nightlake.core.night_metrics import night_metrics
+from nightlake.handlers import page
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import about, emit, logger, task
@@ -33,5 +34,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         now=datetime.now(UTC),
     )
     logger.info("Run completed", outcome=record.outcome, snapshot=record.snapshot)
-    emit(night_metrics(record))
+    emit([*night_metrics(record), page.write(record)])
     return {"record": key}

@@ -13,6 +13,7 @@ from nightlake.core.postgres_login import Address
 
 COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"
 PACKED_SQL: Final = Path(__file__).parents[1] / "sql"
+PACKED_LIBRARIES: Final = Path(__file__).parents[1] / "libraries"
 _LOOPBACK: Final = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 
 
@@ -46,6 +47,7 @@ class Settings(BaseModel):
     keys_table: str = Field(alias="KEYS_TABLE", default="")
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
+    libraries: Path = Field(alias="LIBRARIES", default=PACKED_LIBRARIES)
 
     @model_validator(mode="after")
     def _stands_in_only_here(self) -> "Settings":

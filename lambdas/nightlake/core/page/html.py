@@ -5,9 +5,10 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from nightlake.core.brief import shorten
+from nightlake.core.page.assets import Assets
 from nightlake.core.page.contents import Contents, Table
 from nightlake.core.page.plot import Kind, Plot, is_name, kind_of
 from nightlake.core.report import Json
@@ -29,17 +30,6 @@ PLOT_STYLE: Final = """:where(.plot-d6a7b5) {
 :where(.plot-d6a7b5 tspan) {
   white-space: pre;
 }"""
-
-
-class Assets(NamedTuple):
-    """The texts that every page carries: the plotting `libraries` in the order of their loading, our script and style.
-
-    None of them ends a script or style element.
-    """
-
-    libraries: tuple[str, ...]
-    script: str
-    style: str
 
 
 def page(contents: Contents, assets: Assets) -> str:

@@ -5,8 +5,9 @@ from itertools import islice
 from typing import Final
 
 from nightlake.core import layout
+from nightlake.core.page.assets import Assets
 from nightlake.core.page.contents import contents
-from nightlake.core.page.html import Assets, page
+from nightlake.core.page.html import page
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.report import Report
 from nightlake.core.run_record import RunRecord
