@@ -209,12 +209,14 @@ TASKS: Final[dict[FunctionName, Task]] = {
         results=True,
     ),
     "complete": Task(
-        description="The run record, in whatever way the night ended, and the locks released",
+        description="The run record and its page, in whatever way the night ended, and the locks released",
         timeout=Duration.minutes(5),
         objects=(
             _LOCKS,
             Objects("lake", ("snapshots/*",)),
             *_RUN_NOTES,
+            Objects("lake", ("reports/*",)),
+            Objects("lake", ("pages/*",), _PUT),
             Objects("raw", ("*",), _GET_VERSION),
         ),
         lists=("lake",),
@@ -253,7 +255,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "query": Task(
         description="Answers the query API",
         timeout=Duration.seconds(29),
-        objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "runs/*/records/*")),),
+        objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "pages/*", "runs/*/records/*")),),
         lists=("lake",),
         never_private=True,
     ),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
-from nightlake.handlers import contracts, notify, query
+from nightlake.handlers import contracts, notify, page, query
 from nightlake.handlers.api import asked
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
@@ -26,6 +26,7 @@ READ_ONCE = (
     contracts.pipelines,
     contracts.statements,
     notify.secrets,
+    page.assets,
     query.api,
     asked.lake,
     asked.published,
@@ -87,6 +88,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sales: Pipeline
         STAGING_DATABASE="nightlake_dev_staging",
         QUARANTINE_DATABASE="nightlake_dev_quarantine",
         CONTRACTS=str(directory),
+        LIBRARIES=str(TESTS.parent / "node_modules"),
         AWS_DEFAULT_REGION="eu-west-1",
     )
     yield change
