@@ -20,7 +20,7 @@ def write(record: RunRecord) -> Measured:
             pipeline(record.pipeline),
             lake=Objects(settings().lake_bucket),
             sql=statements(record.pipeline, "reports"),
-            assets=_assets(),
+            assets=assets(),
         )
     except Exception:  # noqa: BLE001 - whatever it is, the data is published and the night is good
         logger.exception("The page of the run was not written")
@@ -30,7 +30,8 @@ def write(record: RunRecord) -> Measured:
 
 
 @cache
-def _assets() -> Assets:
+def assets() -> Assets:
+    """What every page carries, read once."""
     return load_assets(settings().libraries)
 
 
