@@ -38,6 +38,7 @@ FIRST = date(2012, 6, 1)
 ROWS = 300
 SOURCES = {"weather", "app_logs", "users"}
 MERGED = "staging/activity/activity_enriched/"
+THROTTLED = "nightlake-local-convert_postgres"
 SECONDS = 150
 KEY = 6
 GATE = """
@@ -279,6 +280,7 @@ def mended(world: World) -> Iterator[None]:
     yield
     world.tell()
     outages.order(world.home)
+    world.cloud.client("lambda").delete_function_concurrency(FunctionName=THROTTLED)
     postgres.start(world.home)
 
 
@@ -361,15 +363,14 @@ def test_what_passes_by_itself_costs_nobody_a_word(world: World, workers: Worker
 def test_what_is_bad_once_or_throttled_costs_an_alert_an_attempt(world: World) -> None:
     day = world.day()
     functions = world.cloud.client("lambda")
-    busy = "nightlake-local-convert_postgres"
     world.deliver_users(day, lambda body: body.replace(b"e_mail", b"mail", 1))
-    functions.put_function_concurrency(FunctionName=busy, ReservedConcurrentExecutions=0)
+    functions.put_function_concurrency(FunctionName=THROTTLED, ReservedConcurrentExecutions=0)
     with world.watched(day, 0, ROWS):
         night = world.start(day, at=three_of(day))
-        night.until("Backoff app_logs")
-        functions.delete_function_concurrency(FunctionName=busy)
-        night.until("Backoff users")
+        night.until("Backoff users")  # the first of both: its delivery is looked at before it is cut
         world.deliver_users(day)
+        night.until("Backoff app_logs")
+        functions.delete_function_concurrency(FunctionName=THROTTLED)
         sources = ended_well(world, night, day)
     attempts = {name: each["attempt"] for name, each in sources.items()}
     assert attempts["weather"] == 1 < min(attempts["users"], attempts["app_logs"])
