@@ -1,15 +1,18 @@
-"""Reads one SQL text: the tables, the literals of the day and the name in it that a run will set, and its mistakes."""
+"""Reads one SQL text: the tables, days, parameters and the name in it that a run will set, and its mistakes."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Final, Literal
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
 
 from nightlake.core.frozen import Frozen
+from nightlake.core.report_parameters import Header, read_header
 from nightlake.core.table import PARTITION_KEYS
 
 Kind = Literal["across", "merge", "audit", "view", "report"]
@@ -32,12 +35,15 @@ class Fault(Frozen):
 class Reading:
     """What stands where in a text; `days` are literals of the day, each with the strftime format of what it becomes.
 
-    `created` is the name of what a merge or a view makes.
+    `created` is the name of what a merge or a view makes. `parameters` are the places, start and end, where the text of
+    a report has `:name`, with the name.
     """
 
     created: exp.Identifier | None = None
     tables: list[exp.Table] = field(default_factory=list)
     days: list[tuple[exp.Literal, str]] = field(default_factory=list)
+    parameters: list[tuple[tuple[int, int], str]] = field(default_factory=list)
+    header: Header = field(default_factory=lambda: Header("", ()))
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -66,6 +72,7 @@ def read(text: str, *, kind: Kind, name: str, readable: Collection[str]) -> Read
     _read_tables(reading, tree, readable)
     _read_keys(reading, tree)
     _read_dates(reading, tree)
+    _read_parameters(reading, tree, text, kind)
     if kind == "merge" and not reading.days and not reading.faults:
         reading.report(f"is for no day: {_DAY_HINT}")
     if kind == "view" and reading.days:
@@ -164,3 +171,49 @@ def _read_dates(reading: Reading, tree: exp.Expr) -> None:
             reading.days.append((literal, "%Y-%m-%d"))
         elif isinstance(parent, exp.Cast) or isinstance(literal.find_ancestor(exp.Predicate, exp.Query), exp.Predicate):
             reading.report(f"names the day {literal.sql()}: {_DAY_HINT}", literal)
+
+
+def _read_parameters(reading: Reading, tree: exp.Expr, text: str, kind: Kind) -> None:
+    """Where the parameters stand, which only a report has, and only where Athena takes them: in a WHERE."""
+    placeholders = [*tree.find_all(exp.Placeholder, exp.Parameter)]
+    if kind == "report":
+        reading.header = read_header(text)
+        reading.faults += [Fault(line=line, reason=reason) for line, reason in reading.header.faults]
+    tokens = sqlglot.tokenize(text, read="athena") if placeholders else []
+    lines: dict[str, int] = {}
+    for colon, word in pairwise(tokens):
+        if (colon.token_type, word.token_type) == (TokenType.COLON, TokenType.VAR) and colon.end + 1 == word.start:
+            reading.parameters.append(((colon.start, word.end + 1), word.text))
+            lines.setdefault(word.text, word.line)
+    if len(reading.parameters) != len(placeholders):
+        reading.report("has a placeholder that is no parameter: write :name, without quotes or blanks")
+    for placeholder in placeholders:
+        if reason := _misplaced(placeholder):
+            reading.faults.append(Fault(line=lines.get(placeholder.name, 1), reason=reason))
+    _compare_with_header(reading, lines, kind)
+
+
+def _misplaced(placeholder: exp.Expr) -> str | None:
+    """Source: https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html."""
+    name = placeholder.name
+    if placeholder.find_ancestor(exp.Where) is None:
+        return f"has :{name} outside of a WHERE, where Athena takes no values: ask for it there"
+    if isinstance(placeholder.parent, exp.Interval):
+        return f"has :{name} in an INTERVAL: multiply instead, :{name} * INTERVAL '1' DAY"
+    return None
+
+
+def _compare_with_header(reading: Reading, lines: Mapping[str, int], kind: Kind) -> None:
+    """What is asked for is declared, and the other way round; `lines` are those of the names that are asked for."""
+    for name, line in lines.items():
+        if reading.header.named(name) is None:
+            advice = (
+                f"write -- parameter {name}: string = '...' at the head"
+                if kind == "report"
+                else "only reports have some"
+            )
+            reading.faults.append(Fault(line=line, reason=f"asks for :{name}, which is no parameter of it: {advice}"))
+    for parameter in reading.header.parameters:
+        if parameter.name not in lines:
+            reason = f"never asks for the parameter {parameter.name}: write :{parameter.name} where it belongs"
+            reading.faults.append(Fault(line=parameter.line, reason=reason))

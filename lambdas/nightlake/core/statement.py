@@ -5,7 +5,7 @@ The parsed tree says what each word is and where it stands, and only those words
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -16,8 +16,9 @@ from nightlake.core.errors import StatementError
 from nightlake.core.frozen import Frozen
 from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.report_parameters import defaults, literal
 from nightlake.core.sql_files import Folder
-from nightlake.core.sql_reading import Kind, read
+from nightlake.core.sql_reading import Kind, Reading, read
 from nightlake.core.table import PARTITION_KEYS, tables
 
 KINDS: Final[Mapping[Folder, Kind]] = {"merge": "merge", "audits": "audit", "views": "view", "reports": "report"}
@@ -32,12 +33,16 @@ class RunDay(Frozen):
 
 
 class Statement(Frozen):
-    """A complete statement and the database to run it in; a merge has an `attempt`."""
+    """A complete statement and the database to run it in; a merge has an `attempt`.
+
+    `parameters` are the literals that its question marks stand for, in their order.
+    """
 
     name: str
     query: str
     database: str
     attempt: MergeAttempt | None = None
+    parameters: tuple[str, ...] = ()
 
 
 def readable(kind: Kind, name: str, pipeline: Pipeline, views: Collection[str] = ()) -> tuple[str, ...]:
@@ -63,11 +68,13 @@ def render(
     suffix: str,
     views: Collection[str] = (),
     attempts: Collection[MergeAttempt] = (),
+    values: Mapping[str, Any] | None = None,
 ) -> Statement:
     """The statement of a text whose file is `name`; `suffix` makes the table and the place of a merge's attempt new.
 
     `views` are those of the pipeline, `attempts` the newest of each merge of this run, for what reads them before
-    they are published. Raises StatementError naming the file, the line and what to do.
+    they are published. `values` are those of a report's parameters, which then become question marks; without them, it
+    is bound to its defaults. Raises StatementError naming the file, the line and what to do.
     """
     where = f"{kind} '{name}' of pipeline '{pipeline.name}'"
     try:
@@ -89,7 +96,30 @@ def render(
     if reading.created is not None:
         made = f'"{database}"."{attempt.table}" {_properties(lake_bucket, attempt)}' if attempt else None
         edits[_span(reading.created)] = made or f'"{database}"."{name}"'
-    return Statement(name=name, query=_edited(text, edits), database=database, attempt=attempt)
+    literals = _literals(reading, values if values is not None else _defaults(reading, run.date, where))
+    written = literals if values is None else ("?",) * len(literals)
+    edits |= {span: text for (span, _), text in zip(reading.parameters, written, strict=True)}
+    return Statement(
+        name=name,
+        query=_edited(text, edits),
+        database=database,
+        attempt=attempt,
+        parameters=literals if values is not None else (),
+    )
+
+
+def _literals(reading: Reading, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands for the parameters of a text, place by place."""
+    kinds = {parameter.name: parameter.kind for parameter in reading.header.parameters}
+    return tuple(literal(kinds[name], values[name]) for _, name in reading.parameters)
+
+
+def _defaults(reading: Reading, day: date, where: str) -> Mapping[str, Any]:
+    found = defaults(reading.header, day)
+    if found is None:
+        missing = ", ".join(each.name for each in reading.header.parameters if each.default is None)
+        raise StatementError(f"The {where} has no default of {missing}, so no night can run it; ask the API for it")
+    return found
 
 
 def _read_from(table: exp.Table, database: str, staged: Mapping[str, str]) -> str:
