@@ -20,7 +20,7 @@ class Difference(NamedTuple):
 
 DIFFERENCES = (
     Difference(
-        frozenset({"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key"})
+        frozenset({"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::DynamoDB::Table"})
         | {"AWS::Glue::Database", "AWS::Athena::WorkGroup"},
         ("DeletionPolicy", "UpdateReplacePolicy"),
         "Delete",
@@ -103,6 +103,13 @@ DIFFERENCES = (
         "absent",
         "present",
         "Follows from the one above.",
+    ),
+    Difference(
+        frozenset({"AWS::Lambda::Function"}),
+        ("Properties.ReservedConcurrentExecutions",),
+        "absent",
+        "*",
+        "In prod a night must not take the concurrency that readers of the API need; here nights come when you say.",
     ),
     Difference(
         frozenset({"AWS::Logs::LogGroup"}),

@@ -39,9 +39,12 @@ FunctionName = Literal[
     "collect_garbage",
     "watchdog",
     "query",
+    "authorize",
     "notify",
 ]
 Days = Annotated[int, Field(ge=1, le=3650)]
+_HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s?#]+$")]
+_Scope = Annotated[str, StringConstraints(pattern=r"^(read|private|query|operate):(\*|[a-z][a-z0-9-]*)$")]
 
 RUNNING = "nightlake:running"
 """The key of CDK's context under which `nightlake deploy` says what runs on this machine for the local stage."""
@@ -87,12 +90,68 @@ class Webhook(_Model):
     secret_name: Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
-class ApiSettings(_Model):
-    """Limits of the query API: steady requests per second, burst, requests per key and day, allowed browser origins."""
+class JwtAuth(_Model):
+    """Tokens of an issuer (OpenID Connect) instead of keys; its public keys are at `jwks_url`.
 
+    `scopes_claim` names the claim that holds the scopes, a text with blanks between them or a list; of each, what
+    follows `scope_prefix` counts.
+    """
+
+    issuer: _HttpsUrl
+    audience: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    jwks_url: _HttpsUrl
+    scopes_claim: Annotated[str, StringConstraints(min_length=1, max_length=128)] = "scope"
+    scope_prefix: Annotated[str, StringConstraints(max_length=512)] = ""
+
+
+class ApiAuth(_Model):
+    """How the API knows who asks: by a key of ours, unless it is said otherwise.
+
+    With `jwt`, a token in the header `Authorization`. With `iam`, requests signed by AWS credentials: it maps the ARN
+    of each role or user to its scopes.
+    """
+
+    jwt: JwtAuth | None = None
+    iam: (
+        dict[
+            Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:iam::\d{12}:(role|user)/.+$")],
+            Annotated[tuple[_Scope, ...], Field(min_length=1)],
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ApiAuth":
+        if self.jwt and self.iam:
+            raise ValueError("a caller is known by a token or by AWS credentials: keep one of jwt and iam")
+        return self
+
+    @property
+    def kind(self) -> Literal["key", "jwt", "iam"]:
+        """The way in one word."""
+        return "jwt" if self.jwt else "iam" if self.iam else "key"
+
+
+class Firewall(_Model):
+    """A web ACL before the API: AWS's managed rules, and so many requests of one address in five minutes."""
+
+    requests_per_address: int = Field(default=2_000, ge=10)
+
+
+class ApiSettings(_Model):
+    """Who may ask the query API, and how much: `throttle_*` and `quota_per_day` are of one key (steady requests per
+    second, burst, requests a day), `all_*` of all callers together. `private` lets the API read private tables at all,
+    for callers with that scope. Pages of `cors_origins` may read the answers.
+    """
+
+    auth: ApiAuth = ApiAuth()
     throttle_rate: int = Field(default=20, ge=1)
     throttle_burst: int = Field(default=40, ge=1)
     quota_per_day: int = Field(default=10_000, ge=1)
+    all_rate: int = Field(default=100, ge=1)
+    all_burst: int = Field(default=200, ge=1)
+    private: bool = True
+    waf: Firewall | None = None
     cors_origins: tuple[Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/*]+)$")], ...] = ()
 
     @field_validator("cors_origins")
@@ -144,6 +203,21 @@ class Network(_Model):
     secrets_endpoint_security_group_id: Annotated[str, StringConstraints(pattern=_id("sg"))] | None = None
 
 
+_CAPACITIES: dict[FunctionName, FunctionSettings] = {
+    "query": FunctionSettings(memory_mb=1769),
+    "plan": FunctionSettings(memory_mb=1769),
+    "plan_http": FunctionSettings(memory_mb=1024),
+    "convert": FunctionSettings(memory_mb=1769),
+    "convert_postgres": FunctionSettings(memory_mb=1769),
+    "validate": FunctionSettings(memory_mb=1024),
+}
+# A night takes all the concurrency that an account has left: what readers need is kept for them.
+_KEPT_FOR_READERS: dict[FunctionName, FunctionSettings] = {
+    "query": FunctionSettings(memory_mb=1769, reserved_concurrency=40),
+    "authorize": FunctionSettings(reserved_concurrency=10),
+}
+
+
 class Settings(_Model):
     """Everything that differs between stages.
 
@@ -171,14 +245,7 @@ class Settings(_Model):
 
     architecture: Literal["arm64", "x86_64"] = "arm64"
     layer: bool = True
-    functions: dict[FunctionName, FunctionSettings] = {
-        "query": FunctionSettings(memory_mb=1769),
-        "plan": FunctionSettings(memory_mb=1769),
-        "plan_http": FunctionSettings(memory_mb=1024),
-        "convert": FunctionSettings(memory_mb=1769),
-        "convert_postgres": FunctionSettings(memory_mb=1769),
-        "validate": FunctionSettings(memory_mb=1024),
-    }
+    functions: dict[FunctionName, FunctionSettings] = _CAPACITIES
     convert_concurrency: int = Field(default=40, ge=1, le=10_000)
     endpoints: dict[
         Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+$")],
@@ -252,6 +319,7 @@ _STAGES = {
         termination_protection=True,
         log_retention_days=365,
         log_execution_data=False,
+        functions=_CAPACITIES | _KEPT_FOR_READERS,
     ),
 }
 

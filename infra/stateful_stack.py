@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 from nightlake.core.pipeline import Pipeline
 
+from infra.api_keys import ApiKeys
 from infra.bi_reader import BiReader
 from infra.catalog import Catalog
 from infra.lake import Lake
@@ -14,7 +15,7 @@ from infra.settings import Settings
 
 
 class StatefulStack(Stack):
-    """Buckets, keys, databases and workgroups of one stage.
+    """Buckets, keys, databases, workgroups and the table of the API's keys of one stage.
 
     Attributes:
         lake: Buckets and keys.
@@ -32,6 +33,7 @@ class StatefulStack(Stack):
         self.lake = Lake(self, "Lake", settings=settings)
         self.catalog = Catalog(self, "Catalog", settings=settings, lake=self.lake)
         SavedQueries(self, "SavedQueries", catalog=self.catalog, pipelines=pipelines)
+        keys = ApiKeys(self, "ApiKeys", settings=settings)
         reader = BiReader(self, "BiReader", settings=settings, lake=self.lake, catalog=self.catalog)
 
         for output, value in {
@@ -44,6 +46,7 @@ class StatefulStack(Stack):
             "QuarantineDatabase": self.catalog.quarantine_database,
             "PipelineWorkgroup": self.catalog.pipeline_workgroup.name,
             "BiWorkgroup": self.catalog.bi_workgroup.name,
+            "KeysTable": keys.table.table_name,
             "BiReaderRole": reader.role.role_arn,
         }.items():
             CfnOutput(self, output, value=value)

@@ -1,7 +1,8 @@
 """The stateless stack: everything that can be deployed again without losing anything."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nightlake.core.table import tables
 
 from infra.alerts import Alerts
 from infra.api import Api
+from infra.api_keys import table_name
 from infra.catalog import Catalog
 from infra.dashboard import Dashboard
 from infra.functions import ARCHITECTURES, PYTHON, Function
@@ -24,11 +26,11 @@ from infra.lake import bucket_name
 from infra.lambda_code import SQL, lambda_code
 from infra.layer import LAMBDA, layer
 from infra.monitoring import Monitoring, Night
-from infra.settings import Settings
+from infra.settings import FunctionName, Settings
 from infra.sources import Sources
 from infra.state_machine import StateMachine
 from infra.stateful_stack import StatefulStack
-from infra.tasks import TASKS, grant
+from infra.tasks import TASKS, Task, grant
 from infra.trigger import Trigger
 from infra.watchdog import Watchdog
 
@@ -65,9 +67,7 @@ class StatelessStack(Stack):
         environment = self._environment()
         sources = Sources(self, "Sources", settings=settings, pipelines=pipelines)
         functions: dict[str, Function] = {}
-        for name, task in TASKS.items():
-            if task.kind and task.kind not in sources.kinds:
-                continue
+        for name, task in self._tasks(sources):
             functions[name] = function(
                 _pascal(name),
                 name=name,
@@ -86,8 +86,7 @@ class StatelessStack(Stack):
                 sources=sources,
             )
         self._functions = {f"{_pascal(name)}Function": each.version_arn for name, each in functions.items()}
-        query = functions["query"]
-        query.function.add_environment("CORS_ORIGINS", json.dumps(settings.api.cors_origins))
+        self._tell_api(functions)
         if settings.webhooks:
             functions["notify"] = function(
                 "Notify",
@@ -109,14 +108,22 @@ class StatelessStack(Stack):
             self._alerts.watch([machine for night in nights for machine in (night.machine, night.backfill)])
             watchdog = functions["watchdog"].live
             Watchdog(self, "WatchdogEvents", name=f"nightlake-{settings.stage}-watchdog", handler=watchdog)
-        api = Api(self, "Api", settings=settings, handler=query.live)
+        authorize = functions.get("authorize")
+        api = Api(
+            self,
+            "Api",
+            settings=settings,
+            handler=functions["query"].live,
+            authorizer=authorize.live if authorize else None,
+        )
         dashboard = self._monitor(nights, functions, api)
 
         for output, value in {
             "ApiUrl": api.rest_api.url,
             "ApiId": api.rest_api.rest_api_id,
             "ApiStage": api.rest_api.deployment_stage.stage_name,
-            "ApiKeyId": api.key.key_id,
+            "ApiAuth": settings.api.auth.kind,
+            **({"UsagePlan": api.usage_plan.usage_plan_id} if api.usage_plan else {}),
             "AlertTopic": self._alerts.topic.topic_arn,
             "Dashboard": dashboard.name,
             **{f"StateMachine{_pascal(night.pipeline.name)}": night.machine.state_machine_arn for night in nights},
@@ -125,6 +132,27 @@ class StatelessStack(Stack):
             "CollectGarbageFunction": functions["collect_garbage"].function.function_name,
         }.items():
             CfnOutput(self, output, value=value)
+
+    def _tasks(self, sources: Sources) -> Iterator[tuple[FunctionName, Task]]:
+        """The functions that this stage has: of the kinds of its sources, and as its API knows its callers."""
+        api = self._settings.api
+        for name, task in TASKS.items():
+            if (task.kind and task.kind not in sources.kinds) or (name == "authorize" and api.auth.iam):
+                continue
+            yield name, replace(task, never_private=not api.private) if name == "query" else task
+
+    def _tell_api(self, functions: dict[str, Function]) -> None:
+        """What only the functions of the API are told: who its callers are, and who may read the answers."""
+        api = self._settings.api
+        query = functions["query"].function
+        query.add_environment("CORS_ORIGINS", json.dumps(api.cors_origins))
+        query.add_environment("SERVES_PRIVATE", json.dumps(api.private))
+        if api.auth.iam:
+            query.add_environment("CALLERS", json.dumps(api.auth.iam))
+        elif api.auth.jwt:
+            functions["authorize"].function.add_environment("TOKENS", api.auth.jwt.model_dump_json())
+        else:
+            functions["authorize"].function.add_environment("KEYS_TABLE", table_name(self._settings.stage))
 
     def _layer(self) -> lambda_.ILayerVersion | None:
         architecture = self._settings.architecture
@@ -220,7 +248,9 @@ class StatelessStack(Stack):
             monitoring.watch_night(night)
         for name, function in functions.items():
             # The state machine retries its Tasks and tells of their failure itself; a command's caller sees it.
-            monitoring.watch_function(name, function, errors_notify=name in ("query", "notify", "watchdog"))
+            monitoring.watch_function(
+                name, function, errors_notify=name in ("query", "authorize", "notify", "watchdog")
+            )
         if nights:
             monitoring.watch_watchdog(functions["watchdog"])
         monitoring.watch_api(api.rest_api)

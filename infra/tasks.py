@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from nightlake.core.table import PRIVATE_SUFFIX
 
+from infra.api_keys import table_name
 from infra.catalog import Catalog
 from infra.functions import Function
 from infra.lake import Lake, bucket_arn
@@ -56,7 +57,8 @@ class Tables(NamedTuple):
 class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
     list; `deliveries` lets it list the versions of the raw bucket, `results` read answers of Athena, `executions` ask
-    how an execution of a night stands. `never_private` takes the files of private tables away again.
+    how an execution of a night stands, `api_keys` look one key of the API up. `never_private` takes the files of
+    private tables away again.
     One that is `asynchronous` is called by events, and has a queue for those that it gave up on.
     """
 
@@ -69,6 +71,7 @@ class Task:
     deliveries: bool = False
     results: bool = False
     executions: bool = False
+    api_keys: bool = False
     never_private: bool = False
     asynchronous: bool = False
 
@@ -257,7 +260,11 @@ TASKS: Final[dict[FunctionName, Task]] = {
         timeout=Duration.seconds(29),
         objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "pages/*", "runs/*/records/*")),),
         lists=("lake",),
-        never_private=True,
+    ),
+    "authorize": Task(
+        description="Says who asks the query API",
+        timeout=Duration.seconds(10),
+        api_keys=True,
     ),
 }
 
@@ -312,6 +319,9 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
     if task.executions:
         nights = _arn("states", f"execution:nightlake-{stage}-*-daily:*")
         yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[nights])
+    if task.api_keys:
+        keys = _arn("dynamodb", f"table/{table_name(stage)}")
+        yield iam.PolicyStatement(actions=["dynamodb:GetItem"], resources=[keys])
 
 
 def _key(lake: Lake, name: BucketName) -> kms.Key:

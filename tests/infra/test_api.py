@@ -11,18 +11,24 @@ from infra.api import Api
 from infra.settings import ApiSettings, Settings
 
 HANDLER = "arn:aws:lambda:eu-west-1:123456789012:function:query:live"
+AUTHORIZER = "arn:aws:lambda:eu-west-1:123456789012:function:authorize:live"
+JWT = {"issuer": "https://login.example", "audience": "lake", "jwks_url": "https://login.example/keys"}
 
 
 def synthesized(**limits: Any) -> assertions.Template:
     stack = Stack()
-    handler = lambda_.Function.from_function_attributes(stack, "Handler", function_arn=HANDLER, same_environment=True)
-    Api(stack, "Api", settings=Settings(stage="dev", api=ApiSettings(**limits)), handler=handler)
+    settings = Settings(stage="dev", api=ApiSettings.model_validate_json(json.dumps(limits)))
+    handler, authorizer = (
+        lambda_.Function.from_function_attributes(stack, name, function_arn=arn, same_environment=True)
+        for name, arn in (("Handler", HANDLER), ("Authorizer", AUTHORIZER))
+    )
+    Api(stack, "Api", settings=settings, handler=handler, authorizer=None if settings.api.auth.iam else authorizer)
     return assertions.Template.from_stack(stack)
 
 
 @pytest.fixture(scope="module")
 def template() -> assertions.Template:
-    return synthesized(throttle_rate=7, throttle_burst=9, quota_per_day=100)
+    return synthesized(throttle_rate=7, throttle_burst=9, quota_per_day=100, all_rate=70, all_burst=90)
 
 
 def only(template: assertions.Template, kind: str) -> dict[str, Any]:
@@ -31,47 +37,105 @@ def only(template: assertions.Template, kind: str) -> dict[str, Any]:
     return properties
 
 
-def test_the_only_method_asks_for_a_key_and_for_what_its_path_needs(template: assertions.Template) -> None:
-    method = only(template, "AWS::ApiGateway::Method")
-    assert (method["HttpMethod"], method["ApiKeyRequired"]) == ("GET", True)
-    assert method["RequestParameters"] == {"method.request.path.proxy": True}
+def methods(template: assertions.Template) -> dict[str, dict[str, Any]]:
+    found = [each["Properties"] for each in template.find_resources("AWS::ApiGateway::Method").values()]
+    return {each["HttpMethod"]: each for each in found}
+
+
+def test_every_method_asks_who_asks_for_a_key_of_the_plan_and_for_what_its_path_needs(
+    template: assertions.Template,
+) -> None:
+    (authorizer,) = template.find_resources("AWS::ApiGateway::Authorizer")
     (validator,) = template.find_resources("AWS::ApiGateway::RequestValidator")
-    assert method["RequestValidatorId"] == {"Ref": validator}
+    assert set(methods(template)) == {"GET", "POST"}
+    for method in methods(template).values():
+        assert (method["AuthorizationType"], method["AuthorizerId"]) == ("CUSTOM", {"Ref": authorizer})
+        assert method["ApiKeyRequired"] is True
+        assert method["RequestParameters"] == {"method.request.path.proxy": True}
+        assert method["RequestValidatorId"] == {"Ref": validator}
     assert only(template, "AWS::ApiGateway::RequestValidator")["ValidateRequestParameters"] is True
+
+
+def test_the_authorizer_is_asked_by_the_header_and_remembered_for_a_minute(template: assertions.Template) -> None:
+    authorizer = only(template, "AWS::ApiGateway::Authorizer")
+    assert (authorizer["Type"], authorizer["IdentitySource"]) == ("REQUEST", "method.request.header.x-api-key")
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+    assert AUTHORIZER in json.dumps(authorizer["AuthorizerUri"])
+    # It names the key that is counted: the value of a key in API Gateway opens nothing by itself.
+    assert only(template, "AWS::ApiGateway::RestApi")["ApiKeySourceType"] == "AUTHORIZER"
+
+
+def test_tokens_are_asked_for_where_the_settings_name_an_issuer() -> None:
+    template = synthesized(auth={"jwt": JWT})
+    assert only(template, "AWS::ApiGateway::Authorizer")["IdentitySource"] == "method.request.header.Authorization"
+    for method in methods(template).values():
+        assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("CUSTOM", False)
+    assert template.find_resources("AWS::ApiGateway::UsagePlan") == {}
+
+
+def test_signatures_are_asked_for_where_the_settings_name_roles() -> None:
+    template = synthesized(auth={"iam": {"arn:aws:iam::123456789012:role/analyst": ["read:*"]}})
+    for method in methods(template).values():
+        assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("AWS_IAM", False)
+    for kind in ("UsagePlan", "Authorizer"):
+        assert template.find_resources(f"AWS::ApiGateway::{kind}") == {}
+    unsigned = template.find_resources(
+        "AWS::ApiGateway::GatewayResponse", {"Properties": {"ResponseType": "MISSING_AUTHENTICATION_TOKEN"}}
+    )
+    assert [each["Properties"]["StatusCode"] for each in unsigned.values()] == ["401"]
+
+
+def test_a_firewall_stands_before_the_api_where_the_settings_ask_for_one(template: assertions.Template) -> None:
+    assert template.find_resources("AWS::WAFv2::WebACL") == {}
+    guarded = synthesized(waf={"requests_per_address": 500})
+    (acl,) = guarded.find_resources("AWS::WAFv2::WebACL")
+    rules = only(guarded, "AWS::WAFv2::WebACL")["Rules"]
+    assert rules[0]["Statement"]["RateBasedStatement"]["Limit"] == 500
+    assert rules[0]["Action"] == {"Block": {}}
+    managed = [each["Statement"]["ManagedRuleGroupStatement"]["Name"] for each in rules[1:]]
+    assert "AWSManagedRulesCommonRuleSet" in managed
+    association = only(guarded, "AWS::WAFv2::WebACLAssociation")
+    assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
+    (stage,) = guarded.find_resources("AWS::ApiGateway::Stage")
+    assert {"Ref": stage} in association["ResourceArn"]["Fn::Join"][1]
 
 
 def test_every_path_below_v1_reaches_the_function(template: assertions.Template) -> None:
     parts = {each["Properties"]["PathPart"] for each in template.find_resources("AWS::ApiGateway::Resource").values()}
     assert parts == {"v1", "{proxy+}"}
-    integration = only(template, "AWS::ApiGateway::Method")["Integration"]
-    assert integration["Type"] == "AWS_PROXY"
-    assert HANDLER in json.dumps(integration["Uri"])
+    for method in methods(template).values():
+        assert method["Integration"]["Type"] == "AWS_PROXY"
+        assert HANDLER in json.dumps(method["Integration"]["Uri"])
 
 
-def test_only_this_api_may_invoke_the_function(template: assertions.Template) -> None:
-    permission = only(template, "AWS::Lambda::Permission")
-    assert (permission["Principal"], permission["FunctionName"]) == ("apigateway.amazonaws.com", HANDLER)
+def test_only_this_api_may_invoke_the_functions(template: assertions.Template) -> None:
     (api,) = template.find_resources("AWS::ApiGateway::RestApi")
-    assert {"Ref": api} in permission["SourceArn"]["Fn::Join"][1]
+    permissions = [each["Properties"] for each in template.find_resources("AWS::Lambda::Permission").values()]
+    assert {each["FunctionName"] for each in permissions} == {HANDLER, AUTHORIZER}
+    for permission in permissions:
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert {"Ref": api} in permission["SourceArn"]["Fn::Join"][1]
 
 
-def test_the_key_is_bound_to_the_limits_of_the_settings(template: assertions.Template) -> None:
+def test_each_key_is_bound_to_the_limits_of_the_settings_and_the_template_has_none(
+    template: assertions.Template,
+) -> None:
     plan = only(template, "AWS::ApiGateway::UsagePlan")
     assert plan["Throttle"] == {"RateLimit": 7, "BurstLimit": 9}
     assert plan["Quota"] == {"Limit": 100, "Period": "DAY"}
-    (key,) = template.find_resources("AWS::ApiGateway::ApiKey")
-    assert only(template, "AWS::ApiGateway::UsagePlanKey")["KeyId"] == {"Ref": key}
+    assert template.find_resources("AWS::ApiGateway::ApiKey") == {}
 
 
 def test_all_callers_together_are_bounded_traced_and_logged(template: assertions.Template) -> None:
     stage = only(template, "AWS::ApiGateway::Stage")
     assert (stage["StageName"], stage["TracingEnabled"]) == ("dev", True)
-    (methods,) = stage["MethodSettings"]
-    assert (methods["ThrottlingRateLimit"], methods["ThrottlingBurstLimit"]) == (7, 9)
-    assert (methods["LoggingLevel"], methods["MetricsEnabled"], methods["DataTraceEnabled"]) == ("ERROR", True, False)
+    (limits,) = stage["MethodSettings"]
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (70, 90)
+    assert (limits["LoggingLevel"], limits["MetricsEnabled"], limits["DataTraceEnabled"]) == ("ERROR", True, False)
     logged = json.loads(stage["AccessLogSetting"]["Format"])
     assert logged["requestId"] == "$context.requestId"
     assert {"status", "path", "apiKeyId", "integrationLatency"} <= set(logged)
+    assert logged["caller"] == "$context.authorizer.caller"
     assert "$context.identity.apiKey" not in logged.values()
 
 
@@ -90,7 +154,8 @@ def test_refusals_before_the_function_are_problem_documents(template: assertions
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(responses)
     for kind, response in responses.items():
         assert response["ResponseParameters"] == {
-            "gatewayresponse.header.Content-Type": "'application/problem+json'"
+            "gatewayresponse.header.Content-Type": "'application/problem+json'",
+            "gatewayresponse.header.X-Request-Id": "context.requestId",
         }, kind
         # API Gateway puts a quoted string where the message stands.
         body = response["ResponseTemplates"]["application/json"].replace("$context.error.messageString", '"message"')
@@ -98,6 +163,8 @@ def test_refusals_before_the_function_are_problem_documents(template: assertions
         assert {"type", "title", "detail", "request_id"} <= set(problem), kind
         assert problem.get("status") == (int(response["StatusCode"]) if "StatusCode" in response else None), kind
     assert responses["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == "404"
+    for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "INVALID_API_KEY"):
+        assert responses[kind]["StatusCode"] == "401", kind
 
 
 def test_the_role_that_all_stages_share_stays_when_a_stack_goes(template: assertions.Template) -> None:
@@ -107,11 +174,7 @@ def test_the_role_that_all_stages_share_stays_when_a_stack_goes(template: assert
 
 
 def test_a_browser_is_answered_only_where_the_settings_name_its_origin(template: assertions.Template) -> None:
-    assert [
-        each
-        for each in template.find_resources("AWS::ApiGateway::Method").values()
-        if each["Properties"]["HttpMethod"] == "OPTIONS"
-    ] == []
+    assert "OPTIONS" not in methods(template)
     allowed = synthesized(cors_origins=("https://shop.example",)).find_resources(
         "AWS::ApiGateway::Method", {"Properties": {"HttpMethod": "OPTIONS"}}
     )
@@ -129,5 +192,6 @@ def test_a_page_of_several_origins_may_read_refusals_too() -> None:
     for response in template.find_resources("AWS::ApiGateway::GatewayResponse").values():
         assert response["Properties"]["ResponseParameters"] == {
             "gatewayresponse.header.Content-Type": "'application/problem+json'",
+            "gatewayresponse.header.X-Request-Id": "context.requestId",
             "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
         }

@@ -95,7 +95,7 @@ def test_what_something_else_tells_of_is_quiet(
 ) -> None:
     quiet = {name for name, alarm in alarms.items() if "AlarmActions" not in alarm}
     told_by_the_night = {f"function-{name}-errors" for name in functions(alarms)} - {
-        f"function-{name}-errors" for name in ("query", "notify", "watchdog")
+        f"function-{name}-errors" for name in ("query", "authorize", "notify", "watchdog")
     }
     told_by_an_alert = {
         f"source-{each.name}-{source.dataset}-rejected" for each in pipelines for source in each.sources

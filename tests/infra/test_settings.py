@@ -65,6 +65,26 @@ def test_an_override_replaces_one_value_and_leaves_its_neighbours() -> None:
         ({"api": {"cors_origins": ["shop.example"]}}, r"api\.cors_origins\.0 = 'shop\.example': String should match"),
         ({"api": {"cors_origins": ["*", "https://shop.example"]}}, r"stands for every origin"),
         ({"api": {"cors_origins": ["https://shop.example/"]}}, r"api\.cors_origins\.0 = 'https://shop\.example/'"),
+        (
+            {"api": {"auth": {"iam": {"arn:aws:iam::123456789012:role/a": ["write:*"]}}}},
+            r"api\.auth\.iam.* = 'write:\*': String should match",
+        ),
+        (
+            {
+                "api": {
+                    "auth": {
+                        "iam": {"arn:aws:iam::123456789012:role/a": ["read:*"]},
+                        "jwt": {"issuer": "https://a.b", "audience": "c", "jwks_url": "https://a.b/keys"},
+                    }
+                }
+            },
+            r"keep one of jwt and iam",
+        ),
+        (
+            {"api": {"auth": {"jwt": {"issuer": "http://a.b", "audience": "c", "jwks_url": "https://a.b/keys"}}}},
+            r"api\.auth\.jwt\.issuer = 'http://a\.b'",
+        ),
+        ({"api": {"waf": {"requests_per_address": 1}}}, r"api\.waf\.requests_per_address = 1"),
         ({"stage": "dev"}, r"without `stage`"),
         ("retain", r"must be an object of settings"),
     ],

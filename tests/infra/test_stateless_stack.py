@@ -90,18 +90,45 @@ def test_only_these_functions_may(template: Templates, action: str, resource: st
     }
 
 
-def test_the_api_can_read_no_file_of_a_private_table(template: Templates) -> None:
-    stack = template("dev", "stateless")
+def denials(stack: Template) -> list[Any]:
+    """What the policies of the query function's role deny."""
     role = {"Ref": functions(stack)["query"]["Role"]["Fn::GetAtt"][0]}
-    (denied,) = [
+    return [
         statement
         for each in stack["Resources"].values()
         if each["Type"] == "AWS::IAM::Policy" and role in each["Properties"]["Roles"]
         for statement in each["Properties"]["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Deny"
     ]
+
+
+def test_the_api_can_read_no_file_of_a_private_table_where_the_settings_say_so(
+    template: Templates, pipelines: tuple[Pipeline, ...], overridden: Overridden
+) -> None:
+    open_to_scopes = template("dev", "stateless")
+    assert denials(open_to_scopes) == []
+    assert functions(open_to_scopes)["query"]["Environment"]["Variables"]["SERVES_PRIVATE"] == "true"
+    assembly = build(pipelines, overridden("dev", {"api": {"private": False}})).synth()
+    closed = assembly.get_stack_by_name("nightlake-dev-stateless").template
+    (denied,) = denials(closed)
     assert denied["Action"] == "s3:GetObject"
     assert "/data/*/*_private/*" in json.dumps(denied["Resource"])
+    assert functions(closed)["query"]["Environment"]["Variables"]["SERVES_PRIVATE"] == "false"
+
+
+def test_the_authorizer_may_look_one_key_up_and_nothing_else(template: Templates) -> None:
+    stack = template("dev", "stateless")
+    granted = rights(stack, functions(stack)["authorize"])
+    assert set(granted) == LOGS_AND_TRACES | {"dynamodb:GetItem"}
+    assert granted["dynamodb:GetItem"]["Fn::Join"][1][-1] == ":table/nightlake-dev-keys"
+
+
+def test_nights_cannot_take_what_readers_need(template: Templates) -> None:
+    kept = {
+        name: function.get("ReservedConcurrentExecutions")
+        for name, function in functions(template("prod", "stateless")).items()
+    }
+    assert {name for name, number in kept.items() if number} == {"query", "authorize"}
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
@@ -198,7 +225,8 @@ def test_the_outputs_that_everything_outside_looks_up_have_fixed_names(template:
         "ApiUrl",
         "ApiId",
         "ApiStage",
-        "ApiKeyId",
+        "ApiAuth",
+        "UsagePlan",
         "AlertTopic",
         "Dashboard",
         "StateMachineActivity",
