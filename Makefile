@@ -5,6 +5,7 @@ PIPELINE ?= sales
 # The night of `make run`: a day of the sample where the pipeline has one, else the day that the schedule would take.
 SAMPLE_sales := 2017-06-12
 SAMPLE_activity := 2013-07-01
+SAMPLE_orders := 2021-11-21
 DATE ?= $(SAMPLE_$(PIPELINE))
 BIN := .venv/bin
 SHELL := /bin/bash
@@ -46,7 +47,7 @@ node_modules/.installed: package-lock.json
 up: setup  ## start the local AWS
 	$(BIN)/nightlake up
 
-run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales or activity (DATE=...)
+run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales, activity or orders (DATE=...)
 ifneq ($(SAMPLE_$(PIPELINE)),)
 	@$(BIN)/nightlake seed $(PIPELINE) --from $(DATE) --days 2
 else

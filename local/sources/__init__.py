@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from local.sources import activity, shop
+from local.sources import activity, orders, shop
 from local.sources.delivery import Delivery
 
 SEEDERS: Mapping[str, Callable[[date], tuple[Delivery, ...]]] = {
     "sales": shop.deliveries,
     "activity": activity.deliveries,
+    "orders": orders.deliveries,
 }
 """By pipeline: all that its producer delivers for one day."""
 FILLERS: Mapping[tuple[str, str], Callable[[Path, date, int], bool]] = {("activity", "app_logs"): activity.fill}
