@@ -45,6 +45,8 @@ class Settings(BaseModel):
     endpoints: Json[dict[str, str]] = Field(alias="ENDPOINTS", default={})
     postgres: Json[dict[str, Address]] = Field(alias="DATABASES", default={})
     keys_table: str = Field(alias="KEYS_TABLE", default="")
+    serves_private: Json[bool] = Field(alias="SERVES_PRIVATE", default=False)
+    callers: Json[dict[str, tuple[str, ...]]] = Field(alias="CALLERS", default={})
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
     libraries: Path = Field(alias="LIBRARIES", default=PACKED_LIBRARIES)

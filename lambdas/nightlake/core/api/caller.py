@@ -1,8 +1,10 @@
 """Who asks the API, and what his scopes let him see."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from nightlake.core.errors import CallerUnknownError
 from nightlake.core.frozen import Frozen
 
 READ: Final = "read"
@@ -39,3 +41,24 @@ class Caller(Frozen):
     def of(self, ability: str, pipelines: Iterable[str]) -> list[str]:
         """The pipelines among these for which a scope gives this ability."""
         return [pipeline for pipeline in pipelines if self.may(ability, pipeline)]
+
+
+def signer(callers: Mapping[str, Iterable[str]], arn: str) -> Caller:
+    """The caller who signed a request as the user or the session of a role that this ARN is.
+
+    `callers` maps the ARN of each user or role in IAM to its scopes. Raises CallerUnknownError.
+    """
+    known = {_principal(each): each for each in callers}
+    found = known.get(_principal(arn))
+    if not arn or found is None:
+        raise CallerUnknownError(f"The API's settings (api.auth.iam) do not name {arn or 'who signed this request'}")
+    return Caller(name=found, scopes=frozenset(callers[found]))
+
+
+def _principal(arn: str) -> tuple[str, ...]:
+    """Account, kind and name: a session's ARN has its role's name without the path."""
+    session = re.fullmatch(r"arn:[^:]+:sts::(\d+):assumed-role/([^/]+)/.+", arn)
+    if session:
+        return session[1], "role", session[2]
+    lasting = re.fullmatch(r"arn:[^:]+:iam::(\d+):(role|user)/(?:.+/)?([^/]+)", arn)
+    return lasting.groups() if lasting else (arn,)

@@ -3,7 +3,7 @@
 from functools import cache
 
 from nightlake.adapters.s3 import Objects
-from nightlake.core.api.caller import ABILITIES, OPERATE, PRIVATE, READ, Caller
+from nightlake.core.api.caller import OPERATE, PRIVATE, READ, Caller, signer
 from nightlake.core.api.datasets import Served, find_dataset
 from nightlake.core.api.published import Published
 from nightlake.core.api.question import once
@@ -33,12 +33,12 @@ def published() -> Published:
 
 
 def caller() -> Caller:
-    """Who asks, as the authorizer says. Raises CallerUnknownError."""
-    context = router.current_event.raw_event["requestContext"].get("authorizer")
-    if context:
-        return Caller.read(context)
-    if settings().stage == "local":
-        return Caller(name="unknown", scopes=frozenset(f"{each}:*" for each in ABILITIES if each != PRIVATE))
+    """Who asks, as the authorizer says or, of signed requests, the settings. Raises CallerUnknownError."""
+    context = router.current_event.raw_event["requestContext"]
+    if settings().callers:
+        return signer(settings().callers, context["identity"].get("userArn") or "")
+    if context.get("authorizer"):
+        return Caller.read(context["authorizer"])
     raise CallerUnknownError("Nobody has said who asks; send the header x-api-key")
 
 
@@ -56,9 +56,14 @@ def visible(ability: str) -> dict[str, Pipeline]:
     return found
 
 
+def private() -> list[str]:
+    """The pipelines whose private tables the caller may see."""
+    return caller().of(PRIVATE, pipelines()) if settings().serves_private else []
+
+
 def dataset(name: str) -> Served:
     """The dataset or merge of this name, as far as the caller may see it. Raises DatasetNotFoundError."""
-    return find_dataset(visible(READ).values(), name, private=caller().of(PRIVATE, pipelines()))
+    return find_dataset(visible(READ).values(), name, private=private())
 
 
 def parameters_of(*known: str) -> dict[str, str]:

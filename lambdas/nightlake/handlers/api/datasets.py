@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler import Response
 
-from nightlake.core.api.caller import PRIVATE, READ
+from nightlake.core.api.caller import READ
 from nightlake.core.api.datasets import describe_dataset, list_datasets
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
@@ -12,9 +12,8 @@ from nightlake.handlers.api.answers import answer, router
 def get_datasets() -> Response[str]:
     """Every dataset and merge in short, with what is published of it."""
     asked.parameters_of()
-    known = asked.visible(READ)
-    private = asked.caller().of(PRIVATE, known)
-    return answer({"datasets": list_datasets(known.values(), asked.published(), private=private)})
+    known = asked.visible(READ).values()
+    return answer({"datasets": list_datasets(known, asked.published(), private=asked.private())})
 
 
 @router.get("/v1/datasets/<name>")
