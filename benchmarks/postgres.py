@@ -1,10 +1,11 @@
 """A table of PostgreSQL to Parquet beside a bare COPY of the same rows: server and reader on a core each.
 
-    .venv/bin/python benchmarks/postgres.py [--rows 1000000] [--rounds 3] [--json]
+    .venv/bin/python benchmarks/postgres.py [--rows 1000000] [--rounds 3] [--json] [--write]
 
 In each round COPY to STDOUT (text, as psql has it) and the whole conversion (ADBC, count, cast, Parquet in files) run
 one after the other, so that a slow moment of the machine slows both; what counts is the median of the rounds' ratios.
-Files lie in memory where the machine has a place for that: what is measured is neither disk nor network.
+Files lie in memory where the machine has a place for that: what is measured is neither disk nor network. `--write`
+keeps the result as docs/benchmarks-postgres.json, which `nightlake cost` reckons with.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 from local.sources import postgres
 
 HERE = Path(__file__).resolve().parent
+KEPT = HERE.parent / "docs" / "benchmarks-postgres.json"
 DAY = date(2026, 3, 10)
 CREATE = """
 CREATE TYPE level AS ENUM ('debug', 'info', 'warn', 'error');
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print every round, too")
+    parser.add_argument("--write", action="store_true", help="keep the result in docs/")
     given = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
@@ -75,6 +78,8 @@ def main() -> None:
         "parquet_megabytes": round(rounds[0]["parquet_megabytes"], 1),
     }
     print(json.dumps({**result, "rounds": rounds} if given.json else result, indent=1))
+    if given.write:
+        KEPT.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _fill(server: postgres.Server, rows: int) -> None:
