@@ -311,6 +311,10 @@ class RunNotFoundError(NightlakeError):
     """Raised when the API is asked for a run that has left no record. Retrying helps while the run is going on."""
 
 
+class PageNotFoundError(NightlakeError):
+    """Raised when the API is asked for the page of a pipeline or day that there is none of. Retrying does not help."""
+
+
 class SecretUnreadableError(NightlakeError):
     """Raised when Secrets Manager refuses a secret or does not answer. Lambda's asynchronous retry can help."""
 

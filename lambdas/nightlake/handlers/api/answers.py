@@ -20,6 +20,7 @@ from nightlake.core.errors import (
     InvalidParameterError,
     NightlakeError,
     NothingPublishedError,
+    PageNotFoundError,
     ReportNotFoundError,
     RunNotFoundError,
     ScopeMissingError,
@@ -40,6 +41,7 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
     NothingPublishedError: HTTPStatus.NOT_FOUND,
     ReportNotFoundError: HTTPStatus.NOT_FOUND,
     RunNotFoundError: HTTPStatus.NOT_FOUND,
+    PageNotFoundError: HTTPStatus.NOT_FOUND,
     CursorExpiredError: HTTPStatus.GONE,
 }
 
