@@ -307,6 +307,34 @@ class ReportNotFoundError(NightlakeError):
     """Raised when the API is asked for a report that there is not, or not of that date. Retrying does not help."""
 
 
+class QueryNotFoundError(NightlakeError):
+    """Raised when the API is asked for a query that its caller has not submitted. Retrying does not help."""
+
+
+class QueryUnfinishedError(NightlakeError):
+    """Raised when the API is asked for the result of a query that is under way. Retrying helps when it has ended."""
+
+
+class QueryCancelledError(NightlakeError):
+    """Raised when the API is asked for the result of a query that somebody stopped. Submit it again."""
+
+
+class QueryTooCostlyError(NightlakeError):
+    """Raised when a query of the API would have scanned more bytes than its workgroup allows. Ask for less."""
+
+
+class QueryExpiredError(NightlakeError):
+    """Raised when the result of a query of the API is no longer kept. Submit it again."""
+
+
+class ReportQueryFailedError(NightlakeError):
+    """Raised when a report that the API asked of Athena failed there. Mend its values or its SQL."""
+
+
+class TooManyQueriesError(NightlakeError):
+    """Raised when a caller of the API, or the account, has as many queries under way as it may. Retrying helps."""
+
+
 class RunNotFoundError(NightlakeError):
     """Raised when the API is asked for a run that has left no record. Retrying helps while the run is going on."""
 

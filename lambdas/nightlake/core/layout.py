@@ -1,5 +1,6 @@
 """Where every object of the lake lies: one function per kind of key, and nobody else spells a key."""
 
+import hashlib
 from datetime import date
 
 
@@ -195,9 +196,29 @@ def report(pipeline: str, name: str, run_id: str) -> str:
     return f"{reports(pipeline, name)}{run_id}.json"
 
 
-def page(pipeline: str, run_id: str) -> str:
-    """What a run looks like to people: one HTML file."""
-    return f"pages/{pipeline}/{run_id}.html"
+def pages(pipeline: str, day: date | None = None) -> str:
+    """The prefix of the pages of a pipeline, or of one day of it."""
+    return f"pages/{pipeline}/{day.isoformat()}/" if day else f"pages/{pipeline}/"
+
+
+def page(pipeline: str, day: date | None, run_id: str) -> str:
+    """What a run looks like to people: one HTML file; there is one also where Prepare failed before it knew the day."""
+    return f"{pages(pipeline, day)}{'' if day else 'unknown/'}{run_id}.html"
+
+
+def queries(caller: str) -> str:
+    """The prefix of what a caller of the API asked of Athena; a caller's name can be any text."""
+    return f"queries/{hashlib.sha256(caller.encode()).hexdigest()[:32]}/"
+
+
+def query(caller: str, name: str) -> str:
+    """One query of a caller."""
+    return f"{queries(caller)}{name}.json"
+
+
+def running_queries(caller: str) -> str:
+    """Which of a caller's queries are under way."""
+    return f"{queries(caller)}running.json"
 
 
 def quarantined(pipeline: str, dataset: str, fingerprint: str, attempt: str) -> str:

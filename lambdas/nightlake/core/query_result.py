@@ -5,9 +5,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+from nightlake.core.errors import NightlakeError
 from nightlake.core.frozen import Frozen
 
 Value = bool | int | float | Decimal | date | datetime | str | None
+
+
+class ResultGoneError(NightlakeError):
+    """Raised when Athena no longer has a query's rows; caught where it is expected."""
 
 
 class ResultColumn(Frozen):
