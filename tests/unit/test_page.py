@@ -105,7 +105,7 @@ def test_it_lies_beside_the_reports(sales: Pipeline) -> None:
         lake.put_model(layout.record("sales", each.run_id), each)
     written, size = write_page(record, sales, lake=lake, sql=SQL, assets=assets())
     text = lake.get(written).decode()
-    assert (written, size) == (f"pages/sales/{record.run_id}.html", len(text.encode()))
+    assert (written, size) == (f"pages/sales/2017-06-12/{record.run_id}.html", len(text.encode()))
     assert "GROCERY" in text
     # The runs up to this one, the last fourteen of them.
     assert [day.day for day in days if f"<td>{day}</td>" in text] == [*range(19, 32)]

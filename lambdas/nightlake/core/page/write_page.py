@@ -26,7 +26,7 @@ def write_page(
     reports = [lake.get_model(built.key, Report) for built in record.reports]
     text = page(contents(record, pipeline, reports, _history(record, lake), sql), assets)
     body = text.encode(errors="replace")
-    key = layout.page(record.pipeline, record.run_id)
+    key = layout.page(record.pipeline, record.date, record.run_id)
     lake.put(key, body, content_type="text/html; charset=utf-8")
     return key, len(body)
 
