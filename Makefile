@@ -13,7 +13,7 @@ SHELL := /bin/bash
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup installed up run deploy test bench lint format docs down clean lock synth
+.PHONY: help setup installed up run deploy test pytest bench lint format docs down clean lock synth
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -62,7 +62,10 @@ deploy: setup  ## deploy STAGE=local (starts the local AWS), dev or prod
 synth: setup  ## the templates of STAGE, offline, nag clean
 	npx cdk synth --quiet -c stage=$(STAGE)
 
-test: setup lint  ## lint, then every test; starts a local AWS of its own
+test: setup  ## lint, and beside it every test; starts local AWSs of its own
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup  ## conversion beside five others and a network card; a table beside COPY; the local Athena beside plain DuckDB
