@@ -29,6 +29,7 @@ READ_ONCE = (
     page.assets,
     query.api,
     asked.lake,
+    asked.kept,
     asked.published,
 )
 

@@ -8,6 +8,7 @@ from nightlake.core.api.published import Pinned, Published
 from nightlake.core.errors import DatasetNotFoundError
 from nightlake.core.pipeline import Column, Dataset, Pipeline
 from nightlake.core.snapshot import Partition, PublishedTable
+from nightlake.core.source import BUSINESS_DATE
 from nightlake.core.table import RUN_COLUMNS, tables
 
 _PARTITIONS_TOLD: Final = 100
@@ -21,6 +22,14 @@ class Served:
     pipeline: Pipeline
     dataset: Dataset | None
     private: bool = False
+
+    @property
+    def moment(self) -> str | None:
+        """The column that the table is partitioned by; None where rows lie by the date of their delivery."""
+        if self.dataset is None:
+            return None
+        column = self.pipeline.source(self.dataset.name).partition_by
+        return None if column == BUSINESS_DATE else column
 
 
 def served(pipelines: Iterable[Pipeline], *, private: Collection[str] = ()) -> dict[str, Served]:

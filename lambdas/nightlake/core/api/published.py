@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from nightlake.core.history import find_head
-from nightlake.core.snapshot import Head, PublishedTable, Snapshot
+from nightlake.core import layout
+from nightlake.core.snapshot import Head, Partition, PublishedTable, Snapshot
 from nightlake.core.store import Store
 
 _KEPT: Final = 8
@@ -24,17 +24,34 @@ class Pinned:
         return next((table for table in tables if table.table == name), None)
 
 
+def latest(table: PublishedTable, snapshot: Snapshot) -> Partition:
+    """The newest partition that does not begin after the business date that the snapshot published; else the first.
+
+    Rows know days to come: an order can be due in 2042.
+    """
+    past = [each for each in table.partitions if each.day <= snapshot.date]
+    return past[-1] if past else table.partitions[0]
+
+
 class Published:
     """The published snapshots of a lake. They never change, so the last ones read are kept."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._read: dict[str, Pinned] = {}
+        self._heads: dict[str, tuple[str, Head]] = {}
 
     def head(self, pipeline: str) -> Head | None:
         """HEAD as it is now; None before the first publication."""
-        found = find_head(self._store, pipeline)
-        return found[0] if found else None
+        found = self._store.read(layout.head(pipeline))
+        if found is None:
+            return None
+        text, info = found
+        etag, head = self._heads.get(pipeline, ("", None))
+        if head is None or etag != info.etag:
+            head = Head.model_validate_json(text)
+            self._heads[pipeline] = (info.etag, head)
+        return head
 
     def newest(self, pipeline: str) -> Pinned | None:
         """HEAD's snapshot; None before the first publication."""

@@ -1,48 +1,51 @@
-"""What a caller asks of a dataset's rows: days, columns and conditions, read from the query parameters."""
+"""What a caller asks of a dataset's rows: days, columns, conditions and an order, read from the query parameters."""
 
-import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
-from typing import Any, Final
+from datetime import date, datetime, time
+from typing import Final
 
 from nightlake.core import column_type
-from nightlake.core.api.value import parse
+from nightlake.core.api.condition import Condition, read_condition
+from nightlake.core.api.published import Pinned, latest
 from nightlake.core.column_type import ColumnType
 from nightlake.core.dates import parse_date
-from nightlake.core.errors import InvalidDateError, InvalidParameterError, UnknownParameterError
+from nightlake.core.errors import InvalidDateError, InvalidParameterError
 from nightlake.core.snapshot import PublishedTable
 from nightlake.core.table import PARTITION_KEYS, RUN_COLUMNS
 
-MAX_DAYS: Final = 31
+MAX_PARTITIONS: Final = 366
 MAX_LIMIT: Final = 1000
-MAX_VALUES: Final = 100
 MAX_CONDITIONS: Final = 50
+MAX_ORDER: Final = 8
 DEFAULT_LIMIT: Final = 100
-RESERVED: Final = ("date", "from", "to", "select", "limit", "cursor")
-COMPARISONS: Final = ("eq", "ne", "lt", "lte", "gt", "gte")
-OPERATORS: Final = (*COMPARISONS, "in", "is_null")
+RANGE: Final = ("date", "from", "to")
+RESERVED: Final = (*RANGE, "select", "order_by", "limit", "cursor")
+_LAST_MOMENT: Final = time(23, 59, 59, 999_000)  # timestamps are in milliseconds
 
 
 @dataclass(frozen=True)
-class Condition:
-    """One condition on a column; `values` are of the column's type, for `is_null` one boolean."""
+class Order:
+    """One column that rows are ordered by; null comes last either way."""
 
     column: str
-    operator: str
-    values: tuple[Any, ...]
+    descending: bool
 
 
 @dataclass(frozen=True)
 class Question:
-    """Rows of the days `first` to `last` that meet all conditions, `columns` of them, at most `limit`."""
+    """Rows of the days `first` to `last` that meet all conditions, `columns` of them, at most `limit`.
+
+    Without an `order`, they come as they lie: by day, file and line. With one, lines only decide between equals.
+    """
 
     dataset: str
     first: date
     last: date
     columns: tuple[str, ...]
     conditions: tuple[Condition, ...]
+    order: tuple[Order, ...]
     limit: int
 
     def digest(self) -> bytes:
@@ -57,26 +60,55 @@ def types(table: PublishedTable) -> dict[str, ColumnType]:
     return columns | {key: column_type.parse("string") for key in PARTITION_KEYS}
 
 
-def read_question(table: PublishedTable, parameters: Mapping[str, Sequence[str]]) -> Question:
+def read_question(
+    pinned: Pinned, table: PublishedTable, parameters: Mapping[str, Sequence[str]], *, moment: str | None = None
+) -> Question:
     """The question that the query parameters ask of a published table.
 
-    Raises UnknownParameterError for a parameter, column or operator that there is not, and InvalidParameterError for
-    a value that is not allowed; both name the parameter and what is.
+    `moment` is the column that the table is partitioned by, if it is one: where a partition is of more than a day, the
+    range of days is also a condition on it. Raises UnknownParameterError for a parameter, column or operator that there
+    is not, and InvalidParameterError for a value that is not allowed; both name the parameter and what is.
     """
     single = {name: once(name, values) for name, values in parameters.items()}
     known = types(table)
-    first, last = _days(single, table)
-    conditions = [_condition(name, text, known) for name, text in sorted(single.items()) if name not in RESERVED]
-    if len(conditions) > MAX_CONDITIONS:
-        raise InvalidParameterError(f"There are {len(conditions)} conditions; at most {MAX_CONDITIONS} are allowed")
+    first, last = read_days(single, pinned, table)
     return Question(
         dataset=table.table,
         first=first,
         last=last,
         columns=_select(single.get("select"), table, known),
-        conditions=tuple(conditions),
+        conditions=(*read_conditions(single, known, RESERVED), *within(table, moment, first, last)),
+        order=read_order(single.get("order_by"), known),
         limit=read_limit(single, default=DEFAULT_LIMIT, most=MAX_LIMIT),
     )
+
+
+def read_conditions(
+    parameters: Mapping[str, str], known: Mapping[str, ColumnType], reserved: tuple[str, ...]
+) -> tuple[Condition, ...]:
+    """The conditions that all other parameters than the reserved ones are. Raises as `read_question` does."""
+    found = [
+        read_condition(name, text, known, reserved) for name, text in sorted(parameters.items()) if name not in reserved
+    ]
+    if len(found) > MAX_CONDITIONS:
+        raise InvalidParameterError(f"There are {len(found)} conditions; at most {MAX_CONDITIONS} are allowed")
+    return tuple(found)
+
+
+def within(table: PublishedTable, moment: str | None, first: date, last: date) -> tuple[Condition, ...]:
+    """What the range of days asks of the column that the table is partitioned by, where partitions are coarser."""
+    kind = types(table).get(moment or "")
+    if moment is None or kind is None or kind.name not in ("date", "timestamp"):
+        return ()
+    inside = [each for each in table.partitions if each.day <= last and first <= each.last_day]
+    if all(first <= each.day and each.last_day <= last for each in inside):
+        return ()
+    ends = (
+        (first, last)
+        if kind.name == "date"
+        else (datetime.combine(first, time()), datetime.combine(last, _LAST_MOMENT))
+    )
+    return (Condition(moment, "between", ends),)
 
 
 def once(name: str, values: Sequence[str]) -> str:
@@ -104,18 +136,40 @@ def read_day(parameters: Mapping[str, str], name: str) -> date | None:
         raise InvalidParameterError(f"{name}: {error}") from None
 
 
-def _days(parameters: Mapping[str, str], table: PublishedTable) -> tuple[date, date]:
-    day, first, last = (read_day(parameters, name) for name in ("date", "from", "to"))
+def read_days(parameters: Mapping[str, str], pinned: Pinned, table: PublishedTable) -> tuple[date, date]:
+    """The first and last day that are asked for, else those of the latest partition. Raises InvalidParameterError."""
+    day, first, last = (read_day(parameters, name) for name in RANGE)
     if day and (first or last):
         raise InvalidParameterError("date is given together with from or to; give one day, or both ends of a range")
     if first is None and last is None:
-        newest = day or table.partitions[-1].day
-        return newest, newest
+        newest = latest(table, pinned.snapshot)
+        return (day, day) if day else (newest.day, newest.last_day)
     if first is None or last is None:
         raise InvalidParameterError("from and to go together; give both ends of the range, or date for one day")
-    if not 0 <= (last - first).days < MAX_DAYS:
-        raise InvalidParameterError(f"from={first} to={last}: to is not before from, and at most {MAX_DAYS} days go in")
+    if last < first:
+        raise InvalidParameterError(f"from={first} to={last}: to is before from; exchange them")
+    inside = sum(each.day <= last and first <= each.last_day for each in table.partitions)
+    if inside > MAX_PARTITIONS:
+        raise InvalidParameterError(
+            f"from={first} to={last}: {inside} partitions are published in there, and at most {MAX_PARTITIONS} go in; "
+            "ask for fewer days"
+        )
     return first, last
+
+
+def read_order(text: str | None, known: Mapping[str, ColumnType], name: str = "order_by") -> tuple[Order, ...]:
+    """The columns that rows are ordered by, `-column` from the greatest. Raises InvalidParameterError."""
+    if text is None:
+        return ()
+    orders = tuple(Order(each.removeprefix("-"), descending=each.startswith("-")) for each in text.split(","))
+    for order in orders:
+        if order.column not in known:
+            raise InvalidParameterError(f"{name}: there is no column '{order.column}'; there are: {', '.join(known)}")
+        if known[order.column].is_nested:
+            raise InvalidParameterError(f"{name}: '{order.column}' is {known[order.column]}, which has no order")
+    if len({order.column for order in orders}) < len(orders) or len(orders) > MAX_ORDER:
+        raise InvalidParameterError(f"{name}: name at most {MAX_ORDER} columns, each once")
+    return orders
 
 
 def _select(text: str | None, table: PublishedTable, known: Mapping[str, ColumnType]) -> tuple[str, ...]:
@@ -129,33 +183,3 @@ def _select(text: str | None, table: PublishedTable, known: Mapping[str, ColumnT
     if len(set(names)) < len(names):
         raise InvalidParameterError("select names a column twice; name each once")
     return names
-
-
-def _condition(name: str, text: str, known: Mapping[str, ColumnType]) -> Condition:
-    column, _, operator = name.partition(".")
-    if column not in known:
-        raise UnknownParameterError(
-            f"There is no parameter or column '{column}'; parameters are {', '.join(RESERVED)}, "
-            f"columns are {', '.join(known)}"
-        )
-    operator = operator if "." in name else "eq"
-    if operator not in OPERATORS:
-        raise UnknownParameterError(f"{name}: there is no operator '{operator}'; there are: {', '.join(OPERATORS)}")
-    kind = column_type.parse("boolean") if operator == "is_null" else known[column]
-    if kind.is_nested:
-        raise UnknownParameterError(f"{name}: '{column}' is {known[column]}; only is_null can be asked of it")
-    values = _items(name, text) if operator == "in" else [text]
-    try:
-        return Condition(column, operator, tuple(parse(kind, value) for value in values))
-    except ValueError as error:
-        raise InvalidParameterError(f"{name}={text}: {error}; '{column}' is {known[column]}") from None
-
-
-def _items(name: str, text: str) -> list[str]:
-    try:
-        items = next(csv.reader([text], strict=True), [])
-    except csv.Error:
-        items = []
-    if not 1 <= len(items) <= MAX_VALUES:
-        raise InvalidParameterError(f'{name}: write 1 to {MAX_VALUES} values like 1,2 or "a, quoted",b')
-    return items

@@ -1,19 +1,24 @@
 """An object of the lake as a file that is read in ranges, and paid from a budget."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from nightlake.core.errors import AnswerTooCostlyError
-from nightlake.core.store import Store
 
 # A request costs some 30 ms whatever it brings, in which S3 sends about as much.
 _REQUEST_BYTES: Final = 1 << 17
+# What lies between two ranges is read with them, when that is less than another request would cost.
+_GAP_BYTES: Final = 1 << 18
 
 
 @dataclass
 class Budget:
-    """What answering one request may read, in bytes; small reads count as 128 KiB."""
+    """What answering one request may read, in bytes; small reads count as 128 KiB, and what is kept counts, too.
+
+    So the same question is refused or answered whatever was asked before.
+    """
 
     left: int = 1 << 26
 
@@ -27,14 +32,25 @@ class Budget:
             )
 
 
-class RangedFile(io.RawIOBase):
-    """The bytes of one object; a small one comes whole with the first read."""
+class Ranges(Protocol):
+    """Where the bytes come from."""
 
-    def __init__(self, store: Store, key: str, size: int, budget: Budget) -> None:
+    def get(self, key: str) -> bytes:
+        """All bytes of an object. Raises ObjectNotFoundError."""
+
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        """The bytes `start` to `end` (exclusive) of an object. Raises ObjectNotFoundError."""
+
+
+class RangedFile(io.RawIOBase):
+    """The bytes of one object; one of at most `whole` bytes comes whole with the first read."""
+
+    def __init__(self, source: Ranges, key: str, size: int, budget: Budget, *, whole: int = _REQUEST_BYTES) -> None:
         super().__init__()
-        self._store, self._key, self._size, self._budget = store, key, size, budget
+        self._source, self._key, self._size, self._budget = source, key, size, budget
+        self._whole = size <= whole
         self._position = 0
-        self._whole = b""
+        self._held: list[tuple[int, bytes]] = []
 
     def readable(self) -> bool:
         return True
@@ -57,13 +73,33 @@ class RangedFile(io.RawIOBase):
         self._position += len(content)
         return len(content)
 
-    def _read(self, start: int, end: int) -> bytes:
+    def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Read these ranges in few requests and hold them for the reads to come."""
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(ranges):
+            if merged and start - merged[-1][1] <= _GAP_BYTES:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        for start, end in merged:
+            if self._find(start, end) is None:
+                self._held.append((start, self._get(start, end)))
+
+    def _read(self, start: int, end: int) -> bytes | memoryview:
         if start >= end:
             return b""
-        if self._size > _REQUEST_BYTES:
-            self._budget.spend(end - start)
-            return self._store.get_range(self._key, start, end)
-        if not self._whole:
-            self._budget.spend(self._size)
-            self._whole = self._store.get_range(self._key, 0, self._size)
-        return self._whole[start:end]
+        found = self._find(start, end)
+        if found is None and self._whole:
+            self._held.append((0, self._get(0, self._size)))
+            found = self._find(start, end)
+        return self._get(start, end) if found is None else found
+
+    def _find(self, start: int, end: int) -> memoryview | None:
+        for begin, content in self._held:
+            if begin <= start and end <= begin + len(content):
+                return memoryview(content)[start - begin : end - begin]
+        return None
+
+    def _get(self, start: int, end: int) -> bytes:
+        self._budget.spend(end - start)
+        return self._source.get_range(self._key, start, end)

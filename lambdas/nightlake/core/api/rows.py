@@ -1,34 +1,30 @@
-"""Rows of a dataset, read from the Parquet files that a snapshot names: needed columns and row groups only."""
+"""Rows of a dataset, page by page, from the snapshot that the first page saw."""
 
 import json
-import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import reduce
-from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from nightlake.core.api.cursor import Position, check_cursor, read_cursor, write_cursor
 from nightlake.core.api.published import Pinned, Published
-from nightlake.core.api.question import Condition, Question, read_question, types
-from nightlake.core.api.ranged_file import Budget, RangedFile
+from nightlake.core.api.question import Question, read_question, types
+from nightlake.core.api.ranged_file import Budget, Ranges
+from nightlake.core.api.result import Result
+from nightlake.core.api.scan import ROW, Scan
+from nightlake.core.api.top import top
 from nightlake.core.api.value import to_json
 from nightlake.core.column_type import ColumnType
 from nightlake.core.errors import AnswerTooCostlyError, CursorExpiredError, NothingPublishedError
-from nightlake.core.pipeline import Column
-from nightlake.core.snapshot import PartitionManifest, PublishedFile, PublishedTable
-from nightlake.core.store import ObjectNotFoundError, Store
-from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema
+from nightlake.core.snapshot import PublishedTable
+from nightlake.core.store import ObjectNotFoundError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.dataset as ds
 
 # Lambda carries 6 MB of JSON in which this JSON is a string: escaping can double it.
 PAGE_BYTES: Final = 2_500_000
-_BATCH_ROWS: Final = 8192
-_ROW: Final = "#"  # no column is called so
+_ESCAPED: Final = 6  # bytes that JSON may need for one, as \u00e9
+_PLAIN: Final = 40  # bytes of a plain value that is no text, with what stands around it
 
 
 @dataclass(frozen=True)
@@ -41,15 +37,6 @@ class Asked:
     start: Position | None
 
 
-@dataclass(frozen=True)
-class _File:
-    """One file of a day; `number` is its place in the day's manifest."""
-
-    day: date
-    number: int
-    file: PublishedFile
-
-
 def ask(
     published: Published,
     pipeline: str,
@@ -57,185 +44,121 @@ def ask(
     parameters: Mapping[str, Sequence[str]],
     *,
     private: bool = False,
+    moment: str | None = None,
 ) -> Asked:
     """The question that the parameters ask, pinned to HEAD's snapshot or to the cursor's.
 
-    Raises NothingPublishedError, UnknownParameterError, InvalidParameterError, InvalidCursorError, or
-    CursorExpiredError when the cursor's snapshot is gone.
+    `moment` is the column that the table is partitioned by, if it is one. Raises NothingPublishedError,
+    UnknownParameterError, InvalidParameterError, InvalidCursorError, or CursorExpiredError when the cursor's snapshot
+    is gone.
     """
     texts = parameters.get("cursor", ())
     cursor = read_cursor(texts[0]) if texts else None
     pinned = published.pinned(pipeline, cursor.snapshot) if cursor else published.newest(pipeline)
     if cursor and pinned is None:
         raise CursorExpiredError("The snapshot that this cursor pages through is gone; ask again without the cursor")
-    table = pinned.table(dataset, private=private) if pinned else None
-    if pinned is None or table is None:
-        raise NothingPublishedError(f"Nothing of '{dataset}' is published yet; its first good night will do it")
-    question = read_question(table, parameters)
+    pinned, table = find_table(pinned, dataset, private=private)
+    question = read_question(pinned, table, parameters, moment=moment)
     if cursor:
         check_cursor(texts[0], pinned, question)
     return Asked(question, pinned, table, start=cursor.position if cursor else None)
 
 
-def answer(store: Store, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget: Budget | None = None) -> dict[str, Any]:
-    """A page of rows, in the order of days, files and rows, and the cursor of the next one if there may be more.
+def find_table(pinned: Pinned | None, dataset: str, *, private: bool) -> tuple[Pinned, PublishedTable]:
+    """The snapshot and its table of this name. Raises NothingPublishedError."""
+    table = pinned.table(dataset, private=private) if pinned else None
+    if pinned is None or table is None:
+        raise NothingPublishedError(f"Nothing of '{dataset}' is published yet; its first good night will do it")
+    return pinned, table
 
-    A page ends early at `page_bytes` of JSON. Raises AnswerTooCostlyError when the rows lie in more data than the
-    budget allows, CursorExpiredError when files of a cursor's snapshot are gone.
+
+def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget: Budget | None = None) -> Result:
+    """A page of rows, and the cursor of the next one if there may be more.
+
+    A page ends early at `page_bytes` of JSON, or where the budget ends; one in an order of its own must be found within
+    the budget. Raises AnswerTooCostlyError when it is not, CursorExpiredError when files of a cursor's snapshot are
+    gone.
     """
-    question, snapshot = asked.question, asked.pinned.snapshot
+    question = asked.question
     kinds = types(asked.table)
+    scan = Scan(source, asked.table, question.first, question.last, question.conditions, budget=budget or Budget())
     try:
-        rows, following = _page(_matches(store, asked, budget or Budget()), question, kinds, page_bytes)
+        page = _ordered if question.order else _page
+        rows, following = page(scan, question, asked.start, page_bytes)
     except ObjectNotFoundError:
         if asked.start is None:
             raise
         raise CursorExpiredError(
             "Files that this cursor pages through are gone; ask again without the cursor"
         ) from None
-    return {
-        "dataset": question.dataset,
-        "snapshot": snapshot.number,
-        "from": question.first.isoformat(),
-        "to": question.last.isoformat(),
-        "days": [
-            each.day.isoformat() for each in asked.table.partitions if question.first <= each.day <= question.last
-        ],
-        "columns": [{"name": name, "type": str(kinds[name])} for name in question.columns],
-        "rows": rows,
-        "next_cursor": following and write_cursor(asked.pinned, question, following),
-    }
-
-
-@dataclass(frozen=True)
-class _Matches:
-    """The rows of one batch that meet the conditions; `following` is where reading goes on behind the batch."""
-
-    file: _File
-    rows: "pa.Table"
-    following: Position | None
+    return Result(
+        dataset=question.dataset,
+        snapshot=asked.pinned.snapshot.number,
+        first=question.first,
+        last=question.last,
+        days=tuple(each.day for each in scan.partitions),
+        columns=tuple((name, kinds[name]) for name in question.columns),
+        rows=rows,
+        next_cursor=write_cursor(asked.pinned, question, following) if following else None,
+    )
 
 
 def _page(
-    batches: Iterator[_Matches], question: Question, kinds: Mapping[str, ColumnType], page_bytes: int
-) -> tuple[list[dict[str, Any]], Position | None]:
-    """The rows of one page, and the position of the next row where there may be one."""
-    page: list[dict[str, Any]] = []
-    size = 0
-    for batch in batches:
-        wanted = batch.rows.slice(0, question.limit - len(page) + 1)
-        for values in wanted.to_pylist():
-            row = {name: to_json(kinds[name], values[name]) for name in question.columns}
-            size += len(json.dumps(row)) + 2
-            if len(page) == question.limit or size > page_bytes:
-                if not page:
-                    raise AnswerTooCostlyError(
-                        f"One row has more than {page_bytes} bytes of JSON; select fewer columns"
-                    )
-                return page, Position(day=batch.file.day, file=batch.file.number, row=values[_ROW])
-            page.append(row)
-        if len(page) == question.limit:
-            return page, batch.following
-    return page, None
+    scan: Scan, question: Question, start: Position | None, page_bytes: int
+) -> "tuple[pa.Table, Position | None]":
+    """The rows of one page as they lie, and the position of the next row where there may be one."""
+    import pyarrow as pa
+
+    kinds = types(scan.table)
+    found = [scan.schema.empty_table().select(question.columns)]
+    left, room, reached = question.limit, page_bytes, None
+    batches = scan.batches(question.columns, start)
+    while True:
+        try:
+            batch = next(batches, None)
+        except AnswerTooCostlyError:
+            if reached is None:
+                raise
+            return pa.concat_tables(found), reached
+        if batch is None:
+            return pa.concat_tables(found), None
+        rows = batch.rows.select(question.columns)
+        fitting, size = _fitting(rows.slice(0, left), kinds, room, required=left == question.limit)
+        found.append(rows.slice(0, fitting))
+        left, room, reached = left - fitting, room - size, batch.following
+        if fitting < rows.num_rows:
+            next_row = batch.rows[ROW][fitting].as_py()
+            return pa.concat_tables(found), Position(day=batch.file.day, file=batch.file.number, row=next_row)
+        if not left:
+            return pa.concat_tables(found), reached
 
 
-def _matches(store: Store, asked: Asked, budget: Budget) -> Iterator[_Matches]:
-    """Every batch of the question's files from the start position on."""
-    schema = _schema(asked.table)
-    files = _files(store, asked)
-    for file, after in pairwise(chain(files, (None,))):
-        if file is None:
-            return
-        start = asked.start.row if asked.start and (asked.start.day, asked.start.file) == (file.day, file.number) else 0
-        next_file = Position(day=after.day, file=after.number, row=0) if after else None
-        source = RangedFile(store, file.file.key, file.file.size, budget)
-        for rows, end in _read(source, file.day, schema, asked.question, start):
-            inside = Position(day=file.day, file=file.number, row=end) if end < file.file.rows else next_file
-            yield _Matches(file, rows, inside)
+def _ordered(
+    scan: Scan, question: Question, start: Position | None, page_bytes: int
+) -> "tuple[pa.Table, Position | None]":
+    """The rows of one page in the order that is asked for, and the position of its last row if there are more."""
+    rows, places, is_all = top(scan, question, start)
+    fitting, _ = _fitting(rows, types(scan.table), page_bytes, required=True)
+    is_all = is_all and fitting == rows.num_rows
+    return rows.slice(0, fitting), None if is_all else places[fitting - 1]
 
 
-def _files(store: Store, asked: Asked) -> Iterator[_File]:
-    question, start = asked.question, asked.start
-    for partition in asked.table.partitions:
-        if not question.first <= partition.day <= question.last or (start and partition.day < start.day):
-            continue
-        manifest = store.get_model(partition.manifest, PartitionManifest)
-        for number, file in enumerate(manifest.files):
-            if file.rows and not (start and (partition.day, number) < (start.day, start.file)):
-                yield _File(partition.day, number, file)
+def _fitting(rows: "pa.Table", kinds: Mapping[str, ColumnType], room: int, *, required: bool) -> tuple[int, int]:
+    """How many of the rows fit into so many bytes of JSON, and the bytes that they need at most.
 
-
-def _schema(table: PublishedTable) -> "pa.Schema":
-    keys = tuple(Column(name=key, type="string") for key in PARTITION_KEYS)
-    return arrow_schema(Table(name=table.table, description="", columns=table.columns + keys))
-
-
-def _read(
-    source: RangedFile, day: date, schema: "pa.Schema", question: Question, start: int
-) -> "Iterator[tuple[pa.Table, int]]":
-    """The rows of one file that match, from row `start` on: batch by batch, each with the row that follows it.
-
-    A column that the file does not have is null in all its rows: it was added to the contract later.
+    Raises AnswerTooCostlyError when one is `required` and none fits.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.dataset as ds
-    import pyarrow.parquet as pq
-
-    keys = dict(zip(PARTITION_KEYS, day.isoformat().split("-"), strict=True))
-    here = reduce(operator.and_, (pc.field(key) == value for key, value in keys.items()))
-    conditions = [_expression(condition, schema) for condition in question.conditions]
-    fragment = ds.ParquetFileFormat().make_fragment(source, partition_expression=here)
-    groups = _groups(fragment, conditions, schema)
-    parquet = pq.ParquetFile(source, metadata=fragment.metadata, pre_buffer=True, coerce_int96_timestamp_unit="ms")
-    needed = {*question.columns, *(condition.column for condition in question.conditions)}
-    stored = [name for name in parquet.schema_arrow.names if name in needed]
-    condition = reduce(operator.and_, conditions, pc.field(_ROW) >= start)
-    end = 0
-    for group in range(parquet.num_row_groups):
-        size = parquet.metadata.row_group(group).num_rows
-        if group not in groups or end + size <= start:
-            end += size
-            continue
-        for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=stored, use_threads=False):
-            columns = {_ROW: pa.array(range(end, end + batch.num_rows), pa.int64())}
-            for field in schema:
-                if field.name in stored:
-                    columns[field.name] = batch.column(field.name).cast(field.type)
-                elif field.name in needed:
-                    columns[field.name] = pa.repeat(pa.scalar(keys.get(field.name), field.type), batch.num_rows)
-            end += batch.num_rows
-            yield pa.table(columns).filter(condition), end
-
-
-def _groups(fragment: "ds.ParquetFileFragment", conditions: "list[ds.Expression]", schema: "pa.Schema") -> set[int]:
-    """The row groups whose statistics do not rule the conditions out."""
-    if conditions:
-        fragment = fragment.subset(filter=reduce(operator.and_, conditions), schema=schema)
-    return {group.id for group in fragment.row_groups}
-
-
-def _expression(condition: Condition, schema: "pa.Schema") -> "ds.Expression":
-    """The condition in Arrow's terms; as in SQL, what is compared with null is neither true nor false."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = pc.field(condition.column)
-    if condition.operator == "is_null":
-        return column.is_null() if condition.values[0] else column.is_valid()
-    kind = schema.field(condition.column).type
-    if condition.operator == "in":
-        return column.isin(pa.array(condition.values, kind))
-    compared = _COMPARE[condition.operator](column, pa.scalar(condition.values[0], kind))
-    # NaN differs from everything, and the statistics of a row group leave it out
-    return compared | column.is_nan() if condition.operator == "ne" and pa.types.is_floating(kind) else compared
-
-
-_COMPARE: Final = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "lte": operator.le,
-    "gt": operator.gt,
-    "gte": operator.ge,
-}
+    names = rows.column_names
+    if not any(kinds[name].is_nested for name in names):
+        most = rows.num_rows * sum(len(name) + _PLAIN for name in names) + _ESCAPED * rows.nbytes
+        if most <= room:
+            return rows.num_rows, most
+    size = 0
+    for number, values in enumerate(rows.to_pylist()):
+        needed = len(json.dumps({name: to_json(kinds[name], values[name]) for name in names})) + 2
+        if size + needed > room:
+            if required and not number:
+                raise AnswerTooCostlyError(f"One row has more than {room} bytes of JSON; select fewer columns")
+            return number, size
+        size += needed
+    return rows.num_rows, size

@@ -5,6 +5,7 @@ from functools import cache
 from nightlake.adapters.s3 import Objects
 from nightlake.core.api.caller import OPERATE, PRIVATE, READ, Caller, signer
 from nightlake.core.api.datasets import Served, find_dataset
+from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Published
 from nightlake.core.api.question import once
 from nightlake.core.errors import (
@@ -24,6 +25,12 @@ from nightlake.handlers.settings import settings
 def lake() -> Store:
     """The bucket that everything is read from."""
     return Objects(settings().lake_bucket)
+
+
+@cache
+def kept() -> Kept:
+    """What was read lately of its objects that never change."""
+    return Kept(lake())
 
 
 @cache

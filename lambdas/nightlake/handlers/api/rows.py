@@ -4,7 +4,7 @@ import json
 
 from aws_lambda_powertools.event_handler import Response
 
-from nightlake.core.api import rows
+from nightlake.core.api import result, rows
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer_if_new, etag, router
 
@@ -20,8 +20,9 @@ def get_rows(name: str) -> Response[str]:
         name,
         router.current_event.multi_value_query_string_parameters,
         private=found.private,
+        moment=found.moment,
     )
     snapshot = question.pinned.snapshot
     version = router.lambda_context.function_version
     tag = etag((pipeline.contract_hash, str(snapshot.number), snapshot.run_id, version))
-    return answer_if_new(tag, lambda: json.dumps(rows.answer(asked.lake(), question)))
+    return answer_if_new(tag, lambda: json.dumps(result.body(rows.answer(asked.kept(), question))))
