@@ -55,6 +55,10 @@ class NeverRunError(NightlakeError):
     """A day is to be replayed and no night of it was ever run; running it helps."""
 
 
+class NoPageError(NightlakeError):
+    """A run left no page: it ended before runs left any, or its page could not be written, of which an alarm tells."""
+
+
 class OutputTakenError(NightlakeError):
     """A folder that rows are to be written to holds files of somebody else."""
 

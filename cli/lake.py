@@ -23,12 +23,18 @@ class Lake:
     s3: Any
     bucket: str
 
-    def find(self, key: str, model: type[Model]) -> Model | None:
-        """The JSON object as a model; None where it is not there."""
+    def read(self, key: str) -> bytes | None:
+        """All bytes of an object; None where it is not there."""
         try:
-            return model.model_validate_json(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except self.s3.exceptions.NoSuchKey:
             return None
+        return body
+
+    def find(self, key: str, model: type[Model]) -> Model | None:
+        """The JSON object as a model; None where it is not there."""
+        body = self.read(key)
+        return None if body is None else model.model_validate_json(body)
 
     def keys(self, prefix: str) -> list[str]:
         """The keys below the prefix, in their order."""

@@ -16,6 +16,7 @@ from cli import (
     quality,
     query,
     replay,
+    report,
     rollback,
     run,
     seed,
@@ -31,8 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    up.up, deploy.deploy, seed.seed, run.run, quality.quality, query.query, backfill.backfill, snapshots.snapshots,
-    rollback.rollback, replay.replay, collect_garbage.gc, status.status, check.check,
+    up.up, deploy.deploy, seed.seed, run.run, quality.quality, report.report, query.query, backfill.backfill,
+    snapshots.snapshots, rollback.rollback, replay.replay, collect_garbage.gc, status.status, check.check,
     infer.infer, convert.convert, graph.graph, cost.cost, doctor.doctor, down.down,
 ):  # fmt: skip
     app.command()(command)

@@ -12,7 +12,7 @@ import pytest
 
 COMMANDS = (
     "up", "deploy", "seed", "run", "quality", "replay", "backfill", "snapshots", "rollback", "gc", "status", "check",
-    "infer", "convert", "cost", "doctor", "down",
+    "infer", "convert", "cost", "report", "doctor", "down",
 )  # fmt: skip
 
 
