@@ -14,7 +14,9 @@ from infra.stacks import add_stage
 
 _ROOT = Path(__file__).parents[1]
 _STAGE = "local"
-_NIGHT = "failed|timed-out|aborted|not-started|not-finished|slow|trigger-dead-letters|throttled|night-is-broken"
+_NIGHT = (
+    "failed|timed-out|aborted|not-started|not-finished|slow|trigger-dead-letters|throttled|night-is-broken|page-failed"
+)
 _ALIKE = {
     r"function-(.+)-(errors|throttles|near-timeout|dead-letters)": r"function-`<function>`-\2",
     rf"pipeline-(.+?)-({_NIGHT})": r"pipeline-`<pipeline>`-\2",

@@ -123,6 +123,14 @@ class Monitoring(Construct):
                 night.machine.metric_throttled(),
             ),
         )
+        self._alarm(
+            f"{name}-page-failed",
+            _Watch(
+                "The page of a run could not be written; its data is as its outcome says.",
+                "a-page-was-not-written",
+                measured("PageFailed", self._stage, pipeline=pipeline.name),
+            ),
+        )
         for source in pipeline.sources:
             self._watch_source(pipeline.name, source.dataset, source.max_quarantined_percent)
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from alarm_evaluator import Alarm, Composite, Key, Seen, read_template, watch
 from nightlake.core.metrics import NAMESPACE
-from nightlake.core.night_metrics import night_metrics
+from nightlake.core.night_metrics import night_metrics, page_metric
 from nightlake.core.night_times import PARTS, Times
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.run_record import RunRecord, SourceRecord
@@ -174,7 +174,7 @@ def test_every_metric_of_our_own_is_one_that_our_functions_emit(stage: Stage) ->
     seen = Watch(pipeline=pipeline.name, due=datetime(2026, 11, 21, 3, tzinfo=UTC), hours_old=3.0)
     emitted = {
         (name, frozenset({"stage", *measured.dimensions}))
-        for measured in (*night_metrics(record), watch_metrics(seen), deployments(1))
+        for measured in (*night_metrics(record), page_metric("sales", failed=True), watch_metrics(seen), deployments(1))
         for name in measured.values
     }
     looked_at = {

@@ -31,6 +31,11 @@ def night_metrics(record: RunRecord) -> Iterator[Measured]:
         yield Measured({"pipeline": record.pipeline, "part": part}, {"PartSeconds": ("Seconds", seconds)})
 
 
+def page_metric(pipeline: str, *, failed: bool) -> Measured:
+    """Whether the page of a run could not be written."""
+    return Measured({"pipeline": pipeline}, {"PageFailed": ("Count", failed)})
+
+
 def _source(pipeline: str, source: SourceRecord, seconds: float | None) -> Measured:
     judged = source.rows + source.quarantined
     bill = conversion_bill(converted=source.shards - source.reused, gb_seconds=source.gb_seconds, prices=load_prices())

@@ -4,6 +4,7 @@ from functools import cache
 
 from nightlake.adapters.s3 import Objects
 from nightlake.core.metrics import Measured
+from nightlake.core.night_metrics import page_metric
 from nightlake.core.page.assets import Assets, load_assets
 from nightlake.core.page.write_page import write_page
 from nightlake.core.run_record import RunRecord
@@ -24,16 +25,12 @@ def write(record: RunRecord) -> Measured:
         )
     except Exception:  # noqa: BLE001 - whatever it is, the data is published and the night is good
         logger.exception("The page of the run was not written")
-        return _measured(record, failed=True)
+        return page_metric(record.pipeline, failed=True)
     logger.info("Page written", key=key, bytes=size)
-    return _measured(record, failed=False)
+    return page_metric(record.pipeline, failed=False)
 
 
 @cache
 def assets() -> Assets:
     """What every page carries, read once."""
     return load_assets(settings().libraries)
-
-
-def _measured(record: RunRecord, *, failed: bool) -> Measured:
-    return Measured({"pipeline": record.pipeline}, {"PageFailed": ("Count", failed)})
