@@ -73,3 +73,19 @@ class UnknownPictureError(NightlakeError):
 
 class VolumeUnknownError(NightlakeError):
     """Nothing says how much a night brings, or it is said of a source that there is not; its message says how."""
+
+
+class NoKeysError(NightlakeError):
+    """A key is asked for of an API whose callers are known by tokens or by AWS credentials."""
+
+
+class KeyUnknownError(NightlakeError):
+    """A key is to be revoked that there is not, or not any more; the message says which there are."""
+
+
+class CredentialMissingError(NotReadyError):
+    """The API is to be asked and nothing on this machine says who asks; its message says what to set."""
+
+
+class ApiUnreachableError(NotReadyError):
+    """The API of the stage does not answer at its address; `nightlake status` shows what is deployed."""

@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    api,
     backfill,
     check,
     collect_garbage,
@@ -37,6 +38,7 @@ for command in (
     infer.infer, convert.convert, graph.graph, cost.cost, doctor.doctor, down.down,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(api.api, name="api")
 
 
 def main() -> None:

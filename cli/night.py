@@ -136,12 +136,8 @@ def _meaning(error: str | None) -> str | None:
 
 def _api(cloud: Cloud, outputs: Mapping[str, str], record: RunRecord | None) -> dict[str, str]:
     """Where the API answers, and a command line that asks it."""
-    url = cloud.api_url(outputs).rstrip("/")
-    question = f"{url}/v1/reports/{record.reports[0].name}" if record and record.reports else f"{url}/v1/datasets"
-    key_id = outputs["ApiKeyId"]
-    if cloud.endpoint is None:
-        ask = f"aws apigateway get-api-key --api-key {key_id} --include-value --query value --output text"
-        return {"url": url, "curl": f'curl -H "x-api-key: $({ask})" {shlex.quote(question)}'}
-    key = cloud.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-    trust = ["--cacert", str(cloud.endpoint.ca_bundle)] if cloud.endpoint.ca_bundle else []
-    return {"url": url, "curl": shlex.join(["curl", *trust, "-H", f"x-api-key: {key}", question])}
+    # The keys' scopes name pipelines, which are looked up in this file.
+    from cli.api_access import curl
+
+    path = f"/v1/reports/{record.reports[0].name}" if record and record.reports else "/v1/datasets"
+    return {"url": cloud.api_url(outputs).rstrip("/"), "curl": curl(cloud, outputs, path)}

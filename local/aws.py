@@ -32,11 +32,14 @@ _STOP_SECONDS = 20
 _LOG = "emulator.log"
 GRANTS_USED = "grants-used.jsonl"
 """A file of the home: each action and resource that a role was granted and that alone allowed a call, as JSON lines."""
+API_KEY = "api-key"
+"""A file of the home: the header line with which this machine asks the API; `nightlake api` makes it."""
 _MADE = (
+    API_KEY,
     *(_LOG, "emulator.previous.log", "endpoint.json", GRANTS_USED, outages.FILE),
     *("lock", "s3", "state", "tls", "tmp"),
 )
-"""What a home holds; every one of these is made by `start` or by the emulator that it starts."""
+"""What a home holds; every one of these is made by `start`, by the emulator that it starts or for what runs in it."""
 
 
 class Endpoint(BaseModel):

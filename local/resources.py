@@ -207,7 +207,7 @@ _BUCKET_PROPERTIES: dict[str, tuple[Callable[[str, Any], None], Callable[[str], 
 }
 
 
-# API Gateway: request validators.
+# API Gateway: request validators, and whose key a request counts for.
 
 
 def _make_validator(_logical_id: str, properties: Properties, _stack: str) -> Made:
@@ -237,6 +237,14 @@ def configure_method(_physical_id: str, _old: Properties, new: Properties) -> No
             httpMethod=new["HttpMethod"],
             patchOperations=[{"op": "replace", "path": "/requestValidatorId", "value": new["RequestValidatorId"]}],
         )
+
+
+def configure_rest_api(api_id: str, _old: Properties, new: Properties) -> None:
+    """Apply who names the key of a request, which the emulator's own handler forgets when it makes an API."""
+    source = new.get("ApiKeySourceType", "HEADER")
+    client("apigateway").update_rest_api(
+        restApiId=api_id, patchOperations=[{"op": "replace", "path": "/apiKeySource", "value": source}]
+    )
 
 
 # Lambda functions: what the emulator's own handler leaves out.

@@ -77,7 +77,9 @@ PATCHED: dict[str, str] = {
     "core.lambda_runtime:Worker": "a0bd1819a704",
     "core.lambda_runtime:_PYTHON_WORKER_SCRIPT": "368800addf4d",
     "services.apigateway_v1:_api_key_from_request": "6b0bb5f515d3",
+    "services.apigateway_v1:_authorize_request_v1": "46b3fe37fe98",
     "services.apigateway_v1:_build_lambda_event_v1": "c7ac97b91f6e",
+    "services.apigateway_v1:_invoke_authorizer_lambda": "5a7f4c427120",
     "services.apigateway_v1:_lambda_proxy_response": "3a5b91b76870",
     "services.apigateway_v1:_resolve_api_key": "fb03513d6e57",
     "services.athena:_create_prepared_statement": "f34c73764b97",
@@ -88,6 +90,8 @@ PATCHED: dict[str, str] = {
     "services.cloudformation.provisioners:_apigw_method_create": "9460bc3fd7ff",
     "services.cloudformation.provisioners:_apigw_method_update": "dcfd9124eea1",
     "services.cloudformation.provisioners:_apigw_request_validator_create": "f9fe42d289fd",
+    "services.cloudformation.provisioners:_apigw_rest_api_create": "7c984880e447",
+    "services.cloudformation.provisioners:_apigw_rest_api_update": "9dee2ef4d951",
     "services.cloudformation.provisioners:_lambda_create": "8b2cf80e961d",
     "services.cloudformation.provisioners:_lambda_update": "4855410e37d7",
     "services.cloudformation.provisioners:_s3_create": "477b78a3cb15",
@@ -1307,6 +1311,55 @@ def _api_key_identity() -> None:
         return run
 
     _wrap("services.apigateway_v1:_build_lambda_event_v1", build)
+
+
+_NAMED_KEY = "usageIdentifierKey"
+_usage_key: contextvars.ContextVar[str | None] = contextvars.ContextVar("usage_key", default=None)
+"""What the authorizer of the request at hand named as the key that it counts for."""
+
+
+@_seam(
+    "API Gateway: keys that an authorizer names",
+    emulator="`usageIdentifierKey` is dropped: the header `x-api-key` is the key, whoever is its source",
+    aws="usage plans count for the key that the authorizer names",
+)
+def _keys_of_authorizers() -> None:
+    gateway = _module("services.apigateway_v1")
+
+    def invoke(original: Any) -> Any:
+        async def run(*args: Any) -> Any:
+            result = await original(*args)
+            answer = result and result.get("body")
+            answer = json.loads(answer) if isinstance(answer, str) and not result.get("error") else answer
+            if isinstance(answer, dict) and "usageIdentifierKey" in answer:
+                # The context is what the emulator keeps of an answer for as long as its time to live.
+                named = {_NAMED_KEY: answer["usageIdentifierKey"]}
+                return {**result, "body": {**answer, "context": {**(answer.get("context") or {}), **named}}}
+            return result
+
+        return run
+
+    def authorize(original: Any) -> Any:
+        async def run(api_id: str, *args: Any) -> Any:
+            error, context = await original(api_id, *args)
+            named = (context or {}).get(_NAMED_KEY, "")
+            by_authorizer = gateway._rest_apis[api_id].get("apiKeySource") == "AUTHORIZER"
+            _usage_key.set(named if by_authorizer else None)
+            return error, context and {key: value for key, value in context.items() if key != _NAMED_KEY}
+
+        return run
+
+    def of_request(original: Any) -> Any:
+        def run(headers: Any) -> Any:
+            named = _usage_key.get()
+            return original(headers) if named is None else named
+
+        return run
+
+    _wrap("services.apigateway_v1:_invoke_authorizer_lambda", invoke)
+    _wrap("services.apigateway_v1:_authorize_request_v1", authorize)
+    _wrap("services.apigateway_v1:_api_key_from_request", of_request)
+    _also("AWS::ApiGateway::RestApi", resources.configure_rest_api)
 
 
 @_seam(

@@ -5,23 +5,23 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from key_desk import KeyDesk, staged
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SnapshotNotFoundError
 from nightlake.core.run_record import Failure, ReportRecord, RunRecord, SourceRecord
 from rich.console import Console
 
-from cli import backfill, execution
-from cli.cloud import Cloud, Stage
+from cli import api_keys, backfill, execution
 from cli.errors import FunctionFailedError, PipelineUnknownError
 from cli.execution import Ended, StateTime, follow
 from cli.functions import invoke
 from cli.night import Night, machine
 from cli.run import summary
-from local.aws import Endpoint
 
 BEGAN = datetime(2017, 6, 13, 3, tzinfo=UTC)
 ARN = "arn:aws:states:us-east-1:000000000000:execution:nightlake-local-sales-daily:one"
@@ -122,28 +122,6 @@ def test_a_failure_is_told_in_its_own_words_and_an_answer_is_none(told: io.Strin
     assert "EntityNotFound" not in told.getvalue()
 
 
-def cloud_of(clients: Mapping[str, Any]) -> Any:
-    """The local AWS with these clients."""
-
-    class Fake(Cloud):
-        def client(self, service: str) -> Any:
-            return clients[service]
-
-        def outputs(self) -> dict[str, str]:
-            return {
-                "ApiId": "api",
-                "ApiStage": "local",
-                "ApiKeyId": "key",
-                "QuarantineDatabase": "nightlake_local_quarantine",
-                "QuarantineBucket": "refused",
-                "StateMachineSales": MACHINE.format("sales", "daily"),
-                "BackfillSales": MACHINE.format("sales", "backfill"),
-            }
-
-    endpoint = Endpoint(url="http://127.0.0.1:4566", port=4566, pid=1, iam=False, ca_bundle=None)
-    return Fake(Stage.LOCAL, endpoint)
-
-
 def record_of(**changed: Any) -> RunRecord:
     source = SourceRecord(
         dataset="transactions", status="good", objects=1, bytes=9, shards=2, reused=1, records=11, rows=8, quarantined=2
@@ -167,11 +145,15 @@ def ended_as(status: str, **told: Any) -> Ended:
     )
 
 
-KEYS = SimpleNamespace(get_api_key=lambda **_: {"value": "secret"})
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this machine keeps its key of the API."""
+    monkeypatch.setattr(api_keys, "HOME", tmp_path)
+    return tmp_path
 
 
 def test_refused_rows_come_with_a_query_that_a_shell_can_run() -> None:
-    facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(cloud_of({"apigateway": KEYS}))
+    facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(staged(KeyDesk()))
     (refused,) = facts["quarantine"]
     assert (refused["dataset"], refused["rows"]) == ("transactions", 2)
     assert refused["location"].startswith("s3://refused/sales/run=run/transactions/")
@@ -180,10 +162,10 @@ def test_refused_rows_come_with_a_query_that_a_shell_can_run() -> None:
     assert "FROM sales WHERE dataset = 'transactions' AND year = '2017' AND month = '06' AND day = '12'" in sql
 
 
-def test_the_api_is_asked_by_a_command_that_holds_its_key() -> None:
-    facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(cloud_of({"apigateway": KEYS}))
+def test_the_api_is_asked_by_a_command_that_names_the_file_of_its_key(home: Path) -> None:
+    facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(staged(KeyDesk()))
     words = shlex.split(facts["api"]["curl"])
-    assert words[:3] == ["curl", "-H", "x-api-key: secret"]
+    assert words[:3] == ["curl", "-H", f"@{home}/api-key"]
     assert words[3] == "http://127.0.0.1:4566/restapis/api/local/_user_request_/v1/reports/top products"
 
 
@@ -194,7 +176,7 @@ def shown(facts: Mapping[str, Any]) -> str:
 
 
 def test_the_summary_of_a_good_night_has_its_counts_and_commands_in_one_line_each() -> None:
-    facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(cloud_of({"apigateway": KEYS}))
+    facts = Night("sales", ended_as("SUCCEEDED"), record_of()).facts(staged(KeyDesk()))
     lines = shown(facts).splitlines()
     (row,) = (line.split() for line in lines if line.strip().startswith("transactions"))
     assert row == ["transactions", "good", "1", "2", "1", "10", "8", "2", "0"]
@@ -207,7 +189,7 @@ def test_the_summary_says_what_is_missing_and_why() -> None:
     error = {"Error": "SourceNotReadyError", "Cause": "no file has landed"}
     lost = SourceRecord(dataset="users", status="rejected", attempt=1, error=Failure.model_validate(error))
     night = Night("sales", ended_as("SUCCEEDED"), record_of(sources=(lost,), missing=("users",)))
-    told = shown(night.facts(cloud_of({"apigateway": KEYS})))
+    told = shown(night.facts(staged(KeyDesk())))
     assert "users is missing, the night went on without it: SourceNotReadyError: no file has landed" in told
 
 
@@ -219,7 +201,7 @@ def test_the_summary_counts_the_rules_and_lists_those_that_were_not_kept() -> No
     record = record_of()
     source = record.sources[0].model_dump() | {"rules": (kept, broken, unchecked)}
     night = Night("sales", ended_as("SUCCEEDED"), record_of(sources=(source,)))
-    told = shown(night.facts(cloud_of({"apigateway": KEYS})))
+    told = shown(night.facts(staged(KeyDesk())))
     assert "Rules: 1 kept, 1 broken, 1 not checked" in told
     assert "transactions.week.minimum" not in told
     (line,) = (line.split() for line in told.splitlines() if "week.maximum" in line)
@@ -229,7 +211,7 @@ def test_the_summary_counts_the_rules_and_lists_those_that_were_not_kept() -> No
 
 def test_the_summary_of_a_failed_night_says_why_what_it_means_and_what_readers_see() -> None:
     night = Night("sales", ended_as("FAILED", error="InvalidDateError", cause="'2017-02-30' is no day"), None)
-    told = shown(night.facts(cloud_of({"apigateway": KEYS})))
+    told = shown(night.facts(staged(KeyDesk())))
     assert "InvalidDateError: Raised when a requested date" in told
     assert "'2017-02-30' is no day" in told
     assert "readers see what they saw before" in told
@@ -242,13 +224,13 @@ def test_a_night_that_its_sources_fail_names_each_of_them() -> None:
         {"dataset": "transactions", "status": "rejected", "error": {"Error": "HeaderMismatchError", "Cause": "no id"}},
     ]
     ended = ended_as("FAILED", error="SourceRejectedError", cause=json.dumps(sources))
-    facts = Night("sales", ended, None).facts(cloud_of({"apigateway": KEYS}))
+    facts = Night("sales", ended, None).facts(staged(KeyDesk()))
     assert facts["rejected"] == [{"dataset": "transactions", "error": "HeaderMismatchError", "cause": "no id"}]
     assert "transactions: HeaderMismatchError: no id" in shown(facts)
 
 
 def test_machines_are_found_by_pipeline_and_kind() -> None:
-    cloud = cloud_of({})
+    cloud = staged(KeyDesk())
     assert machine(cloud, cloud.outputs(), "sales", "backfill") == MACHINE.format("sales", "backfill")
     with pytest.raises(PipelineUnknownError, match="it has: sales"):
         machine(cloud, cloud.outputs(), "nope", "daily")
@@ -261,7 +243,7 @@ def test_a_functions_error_is_raised_by_its_own_name(name: str, kind: type[Excep
     body = io.BytesIO(json.dumps({"errorType": name, "errorMessage": "no snapshot 9"}).encode())
     client = SimpleNamespace(invoke=lambda **_: {"FunctionError": "Unhandled", "Payload": body})
     with pytest.raises(kind, match="no snapshot 9"):
-        invoke(cloud_of({"lambda": client}), "rollback", {"pipeline": "sales", "to": 9})
+        invoke(staged(KeyDesk(), functions=client), "rollback", {"pipeline": "sales", "to": 9})
 
 
 Execution = Callable[[str, str, str, int], dict[str, Any]]
