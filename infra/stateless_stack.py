@@ -14,6 +14,7 @@ from constructs import Construct
 from nightlake.core.machine import read_templates, render
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.quarantine import quarantine_table
+from nightlake.core.source import S3Source
 from nightlake.core.table import tables
 
 from infra.alerts import Alerts
@@ -236,6 +237,10 @@ class StatelessStack(Stack):
             name=f"{prefix}-trigger",
             schedule=pipeline.schedule,
             machine=daily.machine,
+            bucket=bucket_name(self._settings.stage, "raw"),
+            arrivals=[source.arrivals for source in pipeline.sources if isinstance(source, S3Source)]
+            if pipeline.schedule.on_delivery
+            else [],
         )
         return Night(
             pipeline=pipeline, machine=daily.machine, backfill=backfill.machine, dead_letters=trigger.dead_letters

@@ -1,4 +1,7 @@
-"""What starts a pipeline's night: an EventBridge rule in UTC, or a Scheduler schedule in another time zone."""
+"""What starts a pipeline's night: a rule in UTC, a schedule in another time zone, and by declaration a delivery."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, TimeZone
 from aws_cdk import aws_events as events
@@ -22,36 +25,67 @@ class Trigger(Construct):
     The scheduled time, not the time of delivery, so that a retried delivery means the same business date. Delivery is
     at least once.
 
+    With `on_delivery` every object of the bucket whose key is like one of `arrivals` (`*` for any characters) starts it
+    with `{"delivered": {"key", "sequencer", "at"}}`, where the sequencer is the same each time the same event comes.
+
     Attributes:
         dead_letters: Where a start goes that could not be delivered.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, name: str, schedule: Schedule, machine: sfn.IStateMachine
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        schedule: Schedule,
+        machine: sfn.IStateMachine,
+        bucket: str,
+        arrivals: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(self, "DeadLetters", name=f"{name}-dead-letters")
-        if schedule.timezone == "UTC":
-            self._add_rule(name, schedule, machine)
-        else:
+        if schedule.cron is not None and schedule.timezone == "UTC":
+            events.Rule(
+                self,
+                "Rule",
+                rule_name=name,
+                description="Starts the night; the input carries the scheduled time",
+                schedule=events.Schedule.expression(f"cron({schedule.cron})"),
+                targets=[self._target(machine, {"scheduled_time": events.EventField.time})],
+            )
+        elif schedule.cron is not None:
             self._add_schedule(name, schedule, machine)
+        if schedule.on_delivery:
+            self._add_deliveries(name, machine, bucket, arrivals)
 
-    def _add_rule(self, name: str, schedule: Schedule, machine: sfn.IStateMachine) -> None:
+    def _add_deliveries(self, name: str, machine: sfn.IStateMachine, bucket: str, arrivals: Sequence[str]) -> None:
+        field = events.EventField.from_path
+        delivered = {"key": field("$.detail.object.key"), "sequencer": field("$.detail.object.sequencer")}
         events.Rule(
             self,
-            "Rule",
-            rule_name=name,
-            description="Starts the night; the input carries the scheduled time",
-            schedule=events.Schedule.expression(f"cron({schedule.cron})"),
-            targets=[
-                event_targets.SfnStateMachine(
-                    machine,
-                    input=events.RuleTargetInput.from_object({"scheduled_time": events.EventField.time}),
-                    dead_letter_queue=self.dead_letters,
-                    max_event_age=_MAX_EVENT_AGE,
-                    retry_attempts=_RETRY_ATTEMPTS,
-                )
-            ],
+            "Deliveries",
+            rule_name=f"{name}-deliveries",
+            description="Starts a run of the day whose delivery has landed",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [bucket]},
+                    # A backslash would take the meaning of what follows it.
+                    "object": {"key": [{"wildcard": each.replace("\\", "\\\\")} for each in arrivals]},
+                },
+            ),
+            targets=[self._target(machine, {"delivered": {**delivered, "at": events.EventField.time}})],
+        )
+
+    def _target(self, machine: sfn.IStateMachine, given: Mapping[str, Any]) -> event_targets.SfnStateMachine:
+        return event_targets.SfnStateMachine(
+            machine,
+            input=events.RuleTargetInput.from_object(given),
+            dead_letter_queue=self.dead_letters,
+            max_event_age=_MAX_EVENT_AGE,
+            retry_attempts=_RETRY_ATTEMPTS,
         )
 
     def _add_schedule(self, name: str, schedule: Schedule, machine: sfn.IStateMachine) -> None:

@@ -13,10 +13,11 @@ MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:nightlake-dev-sale
 NAME = "nightlake-dev-sales-trigger"
 
 
-def template(timezone: str) -> assertions.Template:
+def template(timezone: str = "UTC", cron: str | None = "0 3 * * ? *", **said: Any) -> assertions.Template:
     stack = Stack()
     machine = sfn.StateMachine.from_state_machine_arn(stack, "Machine", MACHINE)
-    Trigger(stack, "Trigger", name=NAME, schedule=Schedule(cron="0 3 * * ? *", timezone=timezone), machine=machine)
+    schedule = Schedule(cron=cron, timezone=timezone, **said)
+    Trigger(stack, "Trigger", name=NAME, schedule=schedule, machine=machine, bucket="raw", arrivals=["shop/*/\\*.csv"])
     return assertions.Template.from_stack(stack)
 
 
@@ -106,3 +107,27 @@ def test_the_schedule_has_a_group_and_a_role_of_its_own(berlin: assertions.Templ
         "aws:SourceAccount": {"Ref": "AWS::AccountId"},
         "aws:SourceArn": {"Fn::GetAtt": [group_id, "Arn"]},
     }
+
+
+def test_a_delivery_starts_a_run_of_its_day_where_that_is_declared() -> None:
+    delivered = template(cron=None, on_delivery=True)
+    rule = only(delivered, "AWS::Events::Rule")
+    assert "ScheduleExpression" not in rule
+    assert rule["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["raw"]}, "object": {"key": [{"wildcard": "shop/*/\\\\*.csv"}]}},
+    }
+    (target,) = rule["Targets"]
+    assert (target["Arn"], target["DeadLetterConfig"]) == (MACHINE, {"Arn": queue_arn(delivered)})
+    assert set(target["InputTransformer"]["InputPathsMap"].values()) == {
+        "$.detail.object.key",
+        "$.detail.object.sequencer",
+        "$.time",
+    }
+    assert start_role(delivered) == {"states:StartExecution": MACHINE}
+
+
+def test_a_delivery_starts_runs_beside_the_nights() -> None:
+    assert len(template(on_delivery=True).find_resources("AWS::Events::Rule")) == 2
+    assert len(template("Europe/Berlin", on_delivery=True).find_resources("AWS::Events::Rule")) == 1

@@ -449,6 +449,8 @@ def test_what_is_missing_is_refused_where_it_belongs(tmp_path: Path, old: str, n
         ("{files: 1, quiet_minutes: 5}", "{quiet_minutes: 5}", "say exactly one of files, marker or manifest"),
         ("quiet_minutes: 5", "quiet_minute: 5", "did you mean 'quiet_minutes'?"),
         ("partition_by: ordered_at", "partition_by: state", "'state' gives no day to every row"),
+        ("schedule: {cron:", "schedule: {on_delivery: true, cron:", "a delivery is complete at once where one source"),
+        ('cron: "15 4 * * ? *"', "cron: null", "nothing starts a night: write a cron, or on_delivery: true"),
         ("partition_by: ordered_at", "partition_grain: month", "or let partition_by be the column whose month"),
         ("ordered_at: meta.created", "orderd_at: meta.created", "did you mean 'ordered_at'?"),
         ('delimiter: ";"', 'delimiter: ";;"', "'delimiter'"),

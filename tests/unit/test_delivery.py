@@ -7,7 +7,7 @@ import pytest
 from memory_objects import MemoryObjects
 from nightlake.core.delivery import Delivery, find_delivery
 from nightlake.core.errors import EncodingError
-from nightlake.core.source import JsonLinesSource
+from nightlake.core.source import CsvSource, JsonLinesSource
 from pydantic import ValidationError
 
 DAY = date(2017, 6, 12)
@@ -115,3 +115,26 @@ def test_a_sign_needs_a_folder_of_its_day(path: str) -> None:
     source(path, files=1)
     with pytest.raises(ValidationError, match="a marker or manifest lies in a folder of its day"):
         source(path, marker="done")
+
+
+@pytest.mark.parametrize(
+    ("path", "ready", "arrivals", "key", "day"),
+    [
+        ("o/{date:%Y/%m/%d}/*.csv", {"files": 1}, "o/*/*.csv", "o/2017/06/12/a.csv", date(2017, 6, 12)),
+        ("o/{date:%Y/%m/%d}/*.csv", {"files": 1}, "o/*/*.csv", "o/2017/06/12/b/a.csv", None),
+        ("o/{date:%Y/%m/%d}/*.csv", {"files": 1}, "o/*/*.csv", "o/2017/02/30/a.csv", None),
+        ("o/{date:%Y/%m/%d}/*.csv", {"files": 1}, "o/*/*.csv", "o/2017/6/12/a.csv", None),
+        ("o/x?*-{date:%Y%m%d}.csv", {"files": 1}, "o/x*-*.csv", "o/x1-20170612.csv", date(2017, 6, 12)),
+        ("o/{date:%Y/%Y-%j}/[a].csv", {"files": 1}, "o/*/[a].csv", "o/2017/2017-163/[a].csv", date(2017, 6, 12)),
+        ("o/{date:%Y/%Y-%j}/[a].csv", {"files": 1}, "o/*/[a].csv", "o/2017/2018-163/[a].csv", None),
+        ("o/{date:%Y/%m/%d}/in/*.csv", {"marker": "_OK"}, "o/*/in/_OK", "o/2017/06/12/in/_OK", date(2017, 6, 12)),
+        ("o/{date:%Y/%m/%d}/in/*.csv", {"marker": "_OK"}, "o/*/in/_OK", "o/2017/06/12/in/a.csv", None),
+        ("o/{date:%Y/%m/%d}/*.csv", {"manifest": "all.txt"}, "o/*/all.txt", "o/2017/06/12/all.txt", date(2017, 6, 12)),
+    ],
+)
+def test_a_key_names_the_day_that_it_delivers(
+    path: str, ready: dict[str, Any], arrivals: str, key: str, day: date | None
+) -> None:
+    source = CsvSource.model_validate({"from": "s3", "dataset": "o", "format": "csv", "path": path, "ready": ready})
+    assert source.arrivals == arrivals
+    assert source.day_of(key) == day

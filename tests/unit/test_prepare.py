@@ -7,7 +7,9 @@ from typing import Any
 
 import boto3
 import pytest
+from memory_objects import MemoryObjects
 from moto import mock_aws
+from nightlake.core.define_table import Databases
 from nightlake.core.errors import (
     InvalidDateError,
     InvalidInputError,
@@ -17,6 +19,7 @@ from nightlake.core.errors import (
 )
 from nightlake.core.payload import EVENT_LIMIT_BYTES
 from nightlake.core.pipeline import Column, Dataset, Pipeline
+from nightlake.core.prepare import Start, prepare
 from nightlake.core.table import tables
 from nightlake.handlers.prepare import handler
 from nightlake.handlers.settings import settings
@@ -113,9 +116,45 @@ def test_a_person_may_name_the_day_or_nothing(run: Run) -> None:
     assert run(input={})["date"] == "2026-11-20"
 
 
+DELIVERED = {"key": "sales/customers/2017/06/12/customers.csv", "sequencer": "0A", "at": "2026-11-21T05:00:00Z"}
+
+
+def test_a_delivery_is_a_run_of_the_day_that_its_key_names(run: Run) -> None:
+    prepared = run(input={"delivered": DELIVERED})
+    assert (prepared["date"], prepared["scheduled_at"]) == ("2017-06-12", "2026-11-21T05:00:00+00:00")
+
+
+def test_a_delivery_that_is_told_of_twice_is_one_run(sales: Pipeline) -> None:
+    class Ended:
+        def status(self, _execution_id: str) -> str:
+            return "SUCCEEDED"
+
+    lake = MemoryObjects()
+
+    def told(execution: str, **fields: str) -> bool:
+        given = {"delivered": DELIVERED | fields}
+        start = Start(pipeline="sales", input=given, execution_id=execution, started_at="2026-11-21T05:00:01Z")
+        names = Databases(served="served", staging="staging", quarantine="quarantine")
+        run = prepare(start, sales, store=lake, executions=Ended(), databases=names, views=(), reports=())
+        return run.duplicate
+
+    assert [told("first"), told("first"), told("second"), told("third", sequencer="0B")] == [False, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("given", "error", "reason"),
     [
+        (
+            {"delivered": {"key": "sales/x.csv", "sequencer": "0A", "at": "2026-11-21T05:00:00Z"}},
+            InvalidInputError,
+            r"'sales/x\.csv' .* is of no day that 'sales' reads",
+        ),
+        (
+            {"delivered": {"key": "sales/customers/2042/06/12/a.csv", "sequencer": "0A", "at": "2026-11-21T05:00:00Z"}},
+            InvalidDateError,
+            "lies in the future",
+        ),
+        ({"delivered": {"key": "sales/x.csv"}}, InvalidInputError, r"delivered\.sequencer"),
         ({"dat": "2017-06-12"}, InvalidInputError, r"input\.dat: Extra inputs.*give scheduled_time, date, or nothing"),
         ({"date": 20170612}, InvalidInputError, r"input\.date: Input should be a valid string"),
         ([], InvalidInputError, r"input: Input should be"),

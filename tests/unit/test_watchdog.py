@@ -217,3 +217,11 @@ def test_a_change_of_the_stack_leaves_a_marker(lambda_context: Any, capsys: pyte
     (line,) = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
     (metrics,) = line["_aws"]["CloudWatchMetrics"]
     assert (metrics["Dimensions"], line["Deployments"]) == ([["stage"]], [1.0])
+
+
+def test_a_pipeline_without_a_clock_has_no_night_that_could_be_missed(sales: Pipeline) -> None:
+    lake = Lake(sales.model_copy(update={"schedule": Schedule(cron=None, on_delivery=True)}))
+    lake.publish()
+    seen = lake.at(10_000).look()
+    assert (seen.due, seen.not_started, seen.not_finished) == (None, False, False)
+    assert seen.hours_old is not None

@@ -14,7 +14,7 @@ from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.pipeline_file import PipelineFile, read_pipeline_file
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.service_level import compile_service_levels
-from nightlake.core.source import BUSINESS_DATE, ColumnMapping, CsvSource
+from nightlake.core.source import BUSINESS_DATE, ColumnMapping, CsvSource, S3Source
 from nightlake.core.sources import AnySource
 from nightlake.core.table import table_input, tables
 from nightlake.core.wording import identifier_fault, nearest, shown
@@ -70,6 +70,7 @@ def load_pipeline(directory: Path) -> Pipeline:
         if content is not None:
             _check_sources(pipeline_file, contract_file, sources, datasets)
             _check_merge(pipeline_file, content, datasets, directory)
+            _check_start(pipeline_file, content, sources)
     problems = {*contract_file.problems, *pipeline_file.problems}
     if problems or contract is None or content is None:
         raise ContractError(tuple(sorted(problems)))
@@ -197,6 +198,22 @@ def _check_merge(file: YamlFile, content: PipelineFile, datasets: Sequence[Datas
                 ("merge", index), f"there is no sql/{folder.parent.name}/merge/{name}.sql: write it, or remove this"
             )
         taken.add(name)
+
+
+def _check_start(file: YamlFile, content: PipelineFile, sources: Sequence[AnySource]) -> None:
+    """A run that a delivery starts would wait for the rest of it, and keep those out that the rest starts."""
+    delivered = [source for source in sources if isinstance(source, S3Source)]
+    if content.schedule.on_delivery and (len(delivered) != 1 or (delivered[0].ready.files or 1) > 1):
+        file.report(
+            ("schedule", "on_delivery"),
+            "a delivery is complete at once where one source is from: s3, and is ready with a marker, a manifest or "
+            "files: 1; remove on_delivery, or give the source a pipeline of its own",
+        )
+    elif content.schedule.on_delivery:
+        try:
+            _ = delivered[0].arrivals
+        except ValueError as error:
+            file.report(("sources", delivered[0].dataset, "path"), str(error))
 
 
 def _table_names(pipeline: Pipeline) -> tuple[str, ...]:

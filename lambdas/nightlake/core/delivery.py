@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from nightlake.core.errors import EncodingError
 from nightlake.core.shard import Finding, SourceObject, TablePart
-from nightlake.core.source import S3Source
+from nightlake.core.source import S3Source, matching
 from nightlake.core.store import ObjectInfo, Store
 
 
@@ -48,7 +48,7 @@ def find_delivery(source: S3Source, day: date, raw: Store, *, now: datetime) -> 
     sign = ready.marker or ready.manifest
     sign_key = source.folder(day) + sign if sign else ""
     listed = {info.key: info for info in raw.list_versions(source.folder(day) if sign else source.prefix(day))}
-    matches = _pattern(source.pattern(day)).fullmatch
+    matches = re.compile(matching(source.pattern(day))).fullmatch
     data = [info for key, info in listed.items() if key != sign_key and not key.endswith("/") and matches(key)]
     if ready.files is not None:
         missing = f"{ready.files - len(data)} more of {ready.files} objects" if len(data) < ready.files else ""
@@ -62,12 +62,6 @@ def find_delivery(source: S3Source, day: date, raw: Store, *, now: datetime) -> 
         ),
         missing=missing or _unquiet(data, now, ready.quiet_minutes),
     )
-
-
-def _pattern(path: str) -> "re.Pattern[str]":
-    """`*` and `?` stand for characters of one name, never for `/`."""
-    wildcards = {"*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(wildcards.get(character, re.escape(character)) for character in path))
 
 
 def _unlisted(

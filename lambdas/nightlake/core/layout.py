@@ -156,6 +156,12 @@ def trigger(pipeline: str, scheduled_at: str) -> str:
     return f"triggers/{pipeline}/{scheduled_at.replace(':', '')}.json"
 
 
+def delivered(pipeline: str, key: str, sequencer: str) -> str:
+    """The mark of one delivery that started a run: the second telling of it finds it."""
+    digest = hashlib.sha256(f"{key}\0{sequencer}".encode()).hexdigest()[:32]
+    return f"triggers/{pipeline}/delivered/{digest}.json"
+
+
 def watch(pipeline: str) -> str:
     """Since when the watchdog watches a pipeline."""
     return f"watchdog/{pipeline}.json"

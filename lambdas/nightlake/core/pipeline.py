@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, computed_field
+from pydantic import AfterValidator, ConfigDict, Field, computed_field, model_validator
 
 from nightlake.core.cron import check_cron
 from nightlake.core.frozen import Frozen
@@ -101,10 +101,20 @@ class Dataset(Frozen):
 class Schedule(Frozen):
     """When the night starts."""
 
-    cron: Annotated[str, AfterValidator(check_cron)] = Field(
-        "0 3 * * ? *", description="AWS cron of six fields: minute, hour, day of month, month, day of week, year."
+    cron: Annotated[str, AfterValidator(check_cron)] | None = Field(
+        "0 3 * * ? *",
+        description="AWS cron of six fields: minute, hour, day of month, month, day of week, year; null: none.",
     )
     timezone: TimeZone = Field("UTC", description="The IANA time zone of `cron`.")
+    on_delivery: bool = Field(
+        False, description="Whether a delivery to the raw bucket starts a run at once, of the day that its path names."
+    )
+
+    @model_validator(mode="after")
+    def _starts(self) -> "Schedule":
+        if self.cron is None and not self.on_delivery:
+            raise ValueError("nothing starts a night: write a cron, or on_delivery: true")
+        return self
 
 
 class BusinessDate(Frozen):

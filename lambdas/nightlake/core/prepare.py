@@ -8,15 +8,27 @@ from pydantic import BaseModel, ConfigDict
 from nightlake.core import layout, lock
 from nightlake.core.dates import business_date, parse_instant, requested_date, run_id
 from nightlake.core.define_table import Databases, tables_of
-from nightlake.core.errors import RunInProgressError
+from nightlake.core.errors import InvalidInputError, RunInProgressError
 from nightlake.core.frozen import Frozen
 from nightlake.core.lock import Executions, Owner
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.source import S3Source
 from nightlake.core.store import Store
 
 
+class Delivered(BaseModel):
+    """An object that has landed in the raw bucket, and what S3 numbers the event with; `at` in ISO 8601."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    sequencer: str
+    at: str
+
+
 class RunInput(BaseModel):
-    """What starts an execution: nothing, `scheduled_time` from the trigger, or the `date` that a person asks for.
+    """What starts an execution: nothing, `scheduled_time` or a `delivered` object from the trigger, or the `date` that
+    a person asks for.
 
     A `backfill` runs beside the nights, where a run of a person waits for them.
     """
@@ -25,6 +37,7 @@ class RunInput(BaseModel):
 
     scheduled_time: str | None = None
     date: str | None = None
+    delivered: Delivered | None = None
     backfill: bool = False
 
 
@@ -85,19 +98,26 @@ def prepare(
 ) -> Run:
     """The run that this execution is, holding its locks: the same for every retry of it.
 
-    Raises InvalidScheduledTimeError or InvalidDateError when the input names no day that a run can be for, and
-    RunInProgressError when another execution has the date or, unless one of them is a backfill, the pipeline.
+    Raises InvalidScheduledTimeError, InvalidDateError or InvalidInputError when the input names no day that a run can
+    be for, and RunInProgressError when another execution has the date or, unless one of them is a backfill, the
+    pipeline.
     """
     started_at = parse_instant(start.started_at)
-    scheduled_time = start.input.scheduled_time
-    scheduled_at = started_at if scheduled_time is None else parse_instant(scheduled_time)
+    scheduled_time, delivered = start.input.scheduled_time, start.input.delivered
+    told_at = delivered.at if delivered else scheduled_time
+    scheduled_at = started_at if told_at is None else parse_instant(told_at)
     rule = pipeline.business_date
+    today = business_date(started_at, offset_days=0, timezone=rule.timezone)
     owner = Owner(
         execution_id=start.execution_id, run_id=run_id(started_at, start.execution_id), since=started_at.isoformat()
     )
     duplicate = False
     if start.input.date is not None:
-        day = requested_date(start.input.date, today=business_date(started_at, offset_days=0, timezone=rule.timezone))
+        day = requested_date(start.input.date, today=today)
+    elif delivered is not None:
+        day = requested_date(_day_of(delivered.key, pipeline), today=today)
+        told = layout.delivered(pipeline.name, delivered.key, delivered.sequencer)
+        duplicate = lock.is_duplicate(store, executions, told, owner)
     else:
         day = business_date(scheduled_at, offset_days=rule.offset_days, timezone=rule.timezone)
         if scheduled_time is not None:
@@ -124,6 +144,18 @@ def prepare(
         views=tuple(views),
         reports=tuple(reports),
     )
+
+
+def _day_of(key: str, pipeline: Pipeline) -> str:
+    """The day whose delivery the object is. Raises InvalidInputError."""
+    sources = [source for source in pipeline.sources if isinstance(source, S3Source)]
+    day = next((day for source in sources if (day := source.day_of(key))), None)
+    if day is None:
+        paths = ", ".join(source.path for source in sources)
+        raise InvalidInputError(
+            f"The object {key!r} that has landed is of no day that '{pipeline.name}' reads ({paths}); move it there"
+        )
+    return day.isoformat()
 
 
 def _acquire(store: Store, executions: Executions, pipeline: str, day: date, owner: Owner, *, backfill: bool) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -19,6 +19,9 @@ _DATE = re.compile(r"\{date:([^{}]*)\}")
 _WILDCARD = re.compile(r"[*?]")
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _WHOLE_DATES = ({"Y", "m", "d"}, {"Y", "j"})
+
+
+_DIGITS = {"Y": 4, "m": 2, "d": 2, "j": 3}
 
 
 @cache
@@ -52,6 +55,12 @@ def _path(path: str) -> str:
     ):
         raise ValueError("write an object key of the raw bucket: it begins with a folder and ends with a file pattern")
     return path
+
+
+def matching(path: str) -> str:
+    """The regular expression of a part of a path: `*` and `?` stand for characters of one name, never for `/`."""
+    wildcards = {"*": "[^/]*", "?": "[^/]"}
+    return "".join(wildcards.get(character, re.escape(character)) for character in path)
 
 
 def _time_format(text: str) -> str:
@@ -210,6 +219,48 @@ class S3Source(Source):
                 "wildcard, as in 'sales/transactions/{date:%Y/%m/%d}/*.csv', or count files"
             )
         return self
+
+    @property
+    def arrivals(self) -> str:
+        """What the keys look like of the objects that may make a delivery complete, `*` for any characters.
+
+        They are those that match the path, or the marker or manifest of any day. Raises ValueError where its folder
+        does not say the whole day.
+        """
+        return re.sub(r"[*?]+", "*", _DATE.sub("*", self._arrival))
+
+    def day_of(self, key: str) -> date | None:
+        """The day that is delivered with an object of this key; None for an object that is none of `arrivals`."""
+        before, form, after = _DATE.split(self._arrival)
+        known: set[str] = set()
+
+        def digits(found: "re.Match[str]") -> str:
+            code = found[1]
+            if code in known:
+                return f"(?P={code})"
+            known.add(code)
+            return rf"(?P<{code}>\d{{{_DIGITS[code]}}})"
+
+        day = _DIRECTIVE.sub(digits, re.escape(form).replace("\\%", "%"))
+        found = re.fullmatch(f"{matching(before)}{day}{matching(after)}", key, re.ASCII)
+        if found is None:
+            return None
+        named = found.groupdict()
+        try:
+            return datetime.strptime("".join(named.values()), "".join(f"%{code}" for code in named)).date()  # noqa: DTZ007 (a day)
+        except ValueError:
+            return None
+
+    @property
+    def _arrival(self) -> str:
+        sign = self.ready.marker or self.ready.manifest
+        if not sign:
+            return self.path
+        day = next(_DATE.finditer(self.path))
+        folder, slash, _ = _WILDCARD.split(self.path[day.end() :], maxsplit=1)[0].rpartition("/")
+        if not slash:
+            raise ValueError("a marker or manifest says its day where the folders do: end the day's part with '/'")
+        return self.path[: day.end()] + folder + slash + sign
 
     def pattern(self, day: date) -> str:
         """The path for one day; only its wildcards are left."""

@@ -63,7 +63,8 @@ def watch(pipeline: Pipeline, lake: Store, executions: Executions, *, now: datet
     head = find_head(lake, pipeline.name)
     kept = head[0].kept if head else ()
     seen = Watch(pipeline=pipeline.name, hours_old=_hours_old(pipeline, kept, now))
-    due = last_firing(pipeline.schedule.cron, timezone=pipeline.schedule.timezone, now=now)
+    cron = pipeline.schedule.cron
+    due = None if cron is None else last_firing(cron, timezone=pipeline.schedule.timezone, now=now)
     if due is None or due < _watched_since(pipeline, lake, now):
         return seen
     rule = pipeline.business_date

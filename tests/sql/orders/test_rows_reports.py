@@ -110,8 +110,8 @@ def test_what_lies_ahead_of_the_business_date_is_left_out(shop: Shop, name: str)
 
 
 SAID = {
-    "orders_by_website": "SELECT website, count(*), count(*) FILTER (payment_status = 'PAID'), count(DISTINCT customer_id) "
-    "FROM o GROUP BY 1 ORDER BY 3 DESC, 1",
+    "orders_by_website": "SELECT website, count(*), count(*) FILTER (payment_status = 'PAID'), "
+    "count(DISTINCT customer_id) FROM o GROUP BY 1 ORDER BY 3 DESC, 1",
     "time_to_pay": "SELECT website, count(*), quantile_disc(date_sub('minute', order_date, payment_date), 0.5), "
     "quantile_disc(date_sub('minute', order_date, payment_date), 0.9) "
     "FROM o WHERE payment_date >= order_date GROUP BY 1 ORDER BY 2 DESC, 1",
