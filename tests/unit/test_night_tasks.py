@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -134,6 +135,34 @@ def test_the_end_of_a_night_is_measured_once_by_its_last_task(stage: Stage, caps
     lines = emitted()
     assert [line["RowsPublished"] for line in lines if "RowsPublished" in line] == [[1.0]]
     assert all(line["stage"] == "dev" and line["pipeline"] == "sales" for line in lines)
+
+
+def test_a_night_leaves_a_page_to_look_at(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    execution_id = stage.start()
+    run = stage.prepare(execution_id, date="2017-06-12")
+    stage.publish(run)
+    stage.complete(run, execution_id)
+    page = layout.page("sales", parse_date("2017-06-12"), run["run_id"])
+    found = boto3.client("s3").get_object(Bucket=settings().lake_bucket, Key=page)
+    assert found["ContentType"] == "text/html; charset=utf-8"
+    assert run["run_id"] in found["Body"].read().decode()
+    assert '"PageFailed":[0.0]' in capsys.readouterr().out
+
+
+def test_a_page_that_cannot_be_written_fails_no_night_and_is_told(
+    stage: Stage, environment: Callable[..., None], tmp_path: Path, log: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execution_id = stage.start()
+    run = stage.prepare(execution_id, date="2017-06-12")
+    stage.publish(run)
+    environment(LIBRARIES=str(tmp_path / "nowhere"))
+    record = stage.lake.get_model(stage.complete(run, execution_id)["record"], RunRecord)
+    assert (record.outcome, record.snapshot) == ("succeeded", 1)
+    (told,) = [line for line in log() if line["level"] == "ERROR"]
+    assert told["message"] == "The page of the run was not written"
+    assert "FileNotFoundError" in told["exception"]
+    assert '"PageFailed":[1.0]' in capsys.readouterr().out
+    assert stage.prepare(stage.start(), date="2017-06-12")["duplicate"] is False  # its locks are released
 
 
 def test_the_second_of_two_runs_of_a_date_is_refused_until_the_first_has_ended(stage: Stage) -> None:

@@ -152,7 +152,7 @@ def test_columns_have_the_plot_that_suits_them(columns: str, rows: list[tuple[Js
 )
 def test_a_file_says_which_plot_it_wants(asked: str, plot: Plot | None) -> None:
     sql = f"-- What it is.\n-- parameter city: string = 'A' -- which\n-- plot: {asked}\nSELECT 1"
-    assert not [*plot_faults(sql)]
+    assert not [*plot_faults(sql, ["sold_on", "city", "revenue", "baskets"])]
     assert about(sql) == "What it is."
     assert chosen(sql, COLUMNS, (1, "2017-06-11", "A", "1.00", 1), (2, "2017-06-12", "B", "2.00", 2)) == plot
 
@@ -168,10 +168,11 @@ def test_a_file_says_which_plot_it_wants(asked: str, plot: Plot | None) -> None:
         ("line x=a x=b y=c", "its options are not understood"),
         ("bar x=a y=b,c", "several y go with a line without by"),
         ("bar x=a y=b by=c", "by goes with a line"),
+        ("bar x=a y=d", "the report has no column d: it has a, b, c"),
     ],
 )
 def test_a_plot_asked_for_wrongly_is_told_with_its_line(asked: str, said: str) -> None:
-    ((line, fault),) = plot_faults(f"-- What it is.\n-- plot: {asked}\nSELECT 1")
+    ((line, fault),) = plot_faults(f"-- What it is.\n-- plot: {asked}\nSELECT 1", ["a", "b", "c"])
     assert line == 2
     assert said in fault
 

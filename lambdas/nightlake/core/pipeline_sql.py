@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import sqlglot
+
 from nightlake.core.errors import Problem
+from nightlake.core.page.plot import plot_faults
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.sql import lint_sql
 from nightlake.core.sql_files import FOLDERS, Folder
@@ -37,7 +40,13 @@ def _faults(file: Path, place: str, pipeline: Pipeline, views: list[str]) -> Ite
     if lint_sql(file):
         return ()
     kind, text = KINDS[folder], file.read_text(encoding="utf-8")
-    return read(text, kind=kind, name=file.stem, readable=readable(kind, file.stem, pipeline, views)).faults
+    faults = read(text, kind=kind, name=file.stem, readable=readable(kind, file.stem, pipeline, views)).faults
+    return (*faults, *_plot_faults(text)) if folder == "reports" else faults
+
+
+def _plot_faults(text: str) -> Iterable[Fault]:
+    columns = sqlglot.parse_one(text, read="athena").named_selects
+    return (Fault(line=line, reason=reason) for line, reason in plot_faults(text, columns))
 
 
 def _name_fault(folder: Folder, name: str, pipeline: Pipeline) -> str | None:

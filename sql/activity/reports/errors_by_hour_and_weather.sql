@@ -1,4 +1,5 @@
 -- The day's errors, hour by hour and city by city, against the weather.
+-- plot: line x=logged_hour y=errors by=city
 SELECT
   city,
   logged_hour,

@@ -1,4 +1,5 @@
 -- Whether more goes wrong when it rains: the day's hours, by how much fell in them.
+-- plot: bar x=rain y=error_percent
 WITH hours AS (
   SELECT
     requests,

@@ -1,4 +1,5 @@
 -- The services, slowest first. Percentiles are those of a sketch: a big day has too many rows to sort them.
+-- plot: bar x=service y=p95_ms
 SELECT
   service,
   COUNT(*) AS requests,

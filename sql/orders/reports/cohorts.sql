@@ -1,4 +1,5 @@
 -- Customers by the month of their first paid order: how many of them paid for one again so many months later.
+-- plot: line x=months_since y=retained_percent by=cohort
 WITH paid AS (
   SELECT DISTINCT
     customer_id,

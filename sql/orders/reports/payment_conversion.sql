@@ -1,4 +1,5 @@
 -- How many of the orders of each month were paid, by website, and how many came to nothing.
+-- plot: line x=ordered_in y=conversion_percent by=website
 SELECT
   CAST(DATE_TRUNC('month', order_date) AS date) AS ordered_in,
   website,

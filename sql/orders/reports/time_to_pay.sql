@@ -1,5 +1,6 @@
 -- How long it takes until an order is paid, in minutes: the time that half, and nine in ten, of the payments needed.
 -- Exact nearest ranks: n values have their median at n/2 and nine tenths at 9n/10, rounded up.
+-- plot: bar x=website y=median_minutes
 WITH waits AS (
   SELECT
     website,

@@ -1,4 +1,5 @@
 -- What became of the vouchers, by website: redeemed ones were used, and paid to the supplier later on.
+-- plot: none
 WITH issued AS (
   SELECT
     website,

@@ -1,4 +1,5 @@
 -- What discounts cost the store, and what was sold with each kind of them.
+-- plot: bar x=discount y=revenue
 WITH lines AS (
   SELECT
     CASE

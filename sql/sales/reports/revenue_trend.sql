@@ -1,5 +1,6 @@
 -- The revenue of the published days among the last thirty, with the mean of the seven days up to each.
 -- RANGE counts days, not rows: a day that was never published does not stretch the week.
+-- plot: line x=sold_on y=revenue,average_7_days
 WITH days AS (
   SELECT
     sold_on,

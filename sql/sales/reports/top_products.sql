@@ -1,4 +1,5 @@
 -- The twenty products that the day earned most with; equals share a rank, so there can be a few more.
+-- plot: none
 WITH sold AS (
   SELECT
     product_id,

@@ -96,7 +96,7 @@
       .flatMap((name) =>
         rows
           .filter((row) => row[x] !== null && Number.isFinite(row[name]))
-          .map((row) => ({ at: read(row[x]), value: row[name], series: by ? (row[by] ?? "-") : words(name) })),
+          .map((row) => ({ at: read(row[x]), value: row[name], series: by ? String(row[by] ?? "-") : words(name) })),
       )
       .filter((point) => !Number.isNaN(+point.at));
     const series = [...new Set(points.map((point) => point.series))].slice(0, MAX_SERIES);

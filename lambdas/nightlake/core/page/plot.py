@@ -89,16 +89,20 @@ def about(sql: str) -> str:
     return " ".join(text.strip() for text in lines if not _PLOT.match(text) and not _PARAMETER.match(text)).strip()
 
 
-def plot_faults(sql: str) -> Iterator[tuple[int, str]]:
-    """What is wrong with the lines that ask for a plot: line, and what to do."""
+def plot_faults(sql: str, columns: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """What is wrong with the lines that ask for a plot of these columns: line, and what to do."""
     for position, (line, asked) in enumerate(_asked(sql)):
         if position:
             yield line, "plot: stands here twice: a report has one plot, remove one"
             continue
         try:
-            _read(asked)
+            plot = _read(asked)
         except ValueError as error:
             yield line, f"plot: {error}"
+            continue
+        named = (plot.x, *plot.y, *filter(None, [plot.by])) if plot else ()
+        if unknown := [name for name in named if name not in columns]:
+            yield line, f"plot: the report has no column {', '.join(unknown)}: it has {', '.join(columns)}"
 
 
 def _head(sql: str) -> Iterator[tuple[int, str]]:
