@@ -39,6 +39,7 @@ PATHS = [
     "/v1/runs/20261122T030000Z-00000001",
     "/v1/snapshots",
 ]
+EVERYWHERE = {"Content-Type", "ETag", "Cache-Control", "Vary", "X-Request-Id", "X-Content-Type-Options"}
 Answer = dict[str, Any]
 Get = Callable[..., Answer]
 
@@ -476,11 +477,30 @@ def test_an_unknown_dataset_is_not_found(get: Get, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/v1/dataset"), ("GET", "/v1/datasets/sales/row"), ("POST", "/v1/datasets"), ("OPTIONS", "/v1/datasets")],
+    [("GET", "/v1/dataset"), ("GET", "/v1/datasets/sales/row"), ("POST", "/v1")],
 )
 def test_an_unknown_route_is_not_found(get: Get, method: str, path: str) -> None:
     detail = problem(get(path, method=method), HTTPStatus.NOT_FOUND, path)
     assert detail == f"There is no {method} {path}; start at /v1/datasets"
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS", "DELETE", "TRACE"])
+@pytest.mark.parametrize("path", ["/v1/datasets", "/v1/datasets/sale/rows/"])
+def test_a_route_is_not_asked_by_another_method(get: Get, method: str, path: str) -> None:
+    refused = get(path, method=method)
+    detail = problem(refused, HTTPStatus.METHOD_NOT_ALLOWED, path)
+    assert (detail, refused["multiValueHeaders"]["Allow"]) == (f"{path} knows no {method}, only GET", ["GET"])
+
+
+def test_what_is_longer_than_anybody_asks_is_refused(get: Get) -> None:
+    for path, query in (("/v1/datasets", {"x" * 9_000: ""}), (f"/v1/datasets/{'x' * 9_000}", {})):
+        detail = problem(get(path, query=query), HTTPStatus.REQUEST_URI_TOO_LONG, path)
+        assert "at most 8192 are read" in detail
+
+
+def test_every_answer_tells_its_request(get: Get) -> None:
+    for path in ("/v1/datasets", "/v1/datasets/sale", "/v1/nothing"):
+        assert get(path)["multiValueHeaders"]["X-Request-Id"] == [REQUEST_ID]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -521,7 +541,8 @@ def test_a_page_of_an_allowed_origin_may_read_every_answer(
     environment(CORS_ORIGINS=json.dumps([SHOP, OFFICE]))
     headers = get(path, headers={"origin": origin})["multiValueHeaders"]
     assert headers["Access-Control-Allow-Origin"] == [origin]
-    assert headers["Vary"] == ["Origin"]
+    assert headers["Vary"] == ["Accept, Accept-Encoding, Origin"]
+    assert "X-Request-Id" in headers["Access-Control-Expose-Headers"][0]
     assert "Access-Control-Allow-Credentials" not in headers
 
 
@@ -529,7 +550,8 @@ def test_a_page_of_an_allowed_origin_may_read_every_answer(
 def test_any_other_page_may_not(get: Get, environment: Callable[..., None], headers: dict[str, str]) -> None:
     environment(CORS_ORIGINS=json.dumps([SHOP, OFFICE]))
     answered = get("/v1/datasets", headers=headers)["multiValueHeaders"]
-    assert set(answered) == {"Content-Type", "ETag", "Cache-Control", "Vary"}
+    assert set(answered) == EVERYWHERE
+    assert "Origin" in answered["Vary"][0]
 
 
 def test_every_page_may_where_the_settings_say_so(get: Get, environment: Callable[..., None]) -> None:
@@ -540,4 +562,5 @@ def test_every_page_may_where_the_settings_say_so(get: Get, environment: Callabl
 
 def test_no_page_may_where_the_settings_name_none(get: Get) -> None:
     headers = get("/v1/datasets", headers={"origin": SHOP})["multiValueHeaders"]
-    assert set(headers) == {"Content-Type", "ETag", "Cache-Control"}
+    assert set(headers) == EVERYWHERE
+    assert headers["Vary"] == ["Accept, Accept-Encoding"]

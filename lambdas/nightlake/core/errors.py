@@ -287,6 +287,14 @@ class InvalidParameterError(NightlakeError):
     """Raised when a query parameter of the API has a value that is not allowed. Retrying does not help."""
 
 
+class NotAcceptableError(NightlakeError):
+    """Raised when a caller of the API accepts no format that a route answers in. Send another Accept header."""
+
+
+class QuestionTooLongError(NightlakeError):
+    """Raised when the path and query of a request to the API are longer than any sensible one. Ask for less."""
+
+
 class NothingPublishedError(NightlakeError):
     """Raised when the API is asked for what no night has published yet. Retrying helps after a good night."""
 

@@ -1,16 +1,22 @@
-"""What every answer of the API has in common: JSON, an ETag, a size that Lambda carries, problem documents."""
+"""What every answer of the API has in common: a format, an ETag, a size that Lambda carries, problem documents."""
 
+import base64
+import gzip
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
+from nightlake.core.api import formats, openapi
+from nightlake.core.api.result import Result
 from nightlake.core.errors import (
     AnswerTooCostlyError,
     CallerUnknownError,
@@ -19,11 +25,20 @@ from nightlake.core.errors import (
     InvalidCursorError,
     InvalidParameterError,
     NightlakeError,
+    NotAcceptableError,
     NothingPublishedError,
     PageNotFoundError,
+    QueryCancelledError,
+    QueryExpiredError,
+    QueryNotFoundError,
+    QueryTooCostlyError,
+    QueryUnfinishedError,
+    QuestionTooLongError,
     ReportNotFoundError,
+    ReportQueryFailedError,
     RunNotFoundError,
     ScopeMissingError,
+    TooManyQueriesError,
     UnknownParameterError,
 )
 from nightlake.handlers.task import logger
@@ -35,6 +50,8 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
     InvalidParameterError: HTTPStatus.BAD_REQUEST,
     InvalidCursorError: HTTPStatus.BAD_REQUEST,
     AnswerTooCostlyError: HTTPStatus.BAD_REQUEST,
+    QuestionTooLongError: HTTPStatus.REQUEST_URI_TOO_LONG,
+    NotAcceptableError: HTTPStatus.NOT_ACCEPTABLE,
     CallerUnknownError: HTTPStatus.UNAUTHORIZED,
     ScopeMissingError: HTTPStatus.FORBIDDEN,
     DatasetNotFoundError: HTTPStatus.NOT_FOUND,
@@ -43,34 +60,109 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
     RunNotFoundError: HTTPStatus.NOT_FOUND,
     PageNotFoundError: HTTPStatus.NOT_FOUND,
     CursorExpiredError: HTTPStatus.GONE,
+    QueryNotFoundError: HTTPStatus.NOT_FOUND,
+    QueryUnfinishedError: HTTPStatus.CONFLICT,
+    QueryCancelledError: HTTPStatus.CONFLICT,
+    QueryExpiredError: HTTPStatus.GONE,
+    QueryTooCostlyError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyQueriesError: HTTPStatus.TOO_MANY_REQUESTS,
+    ReportQueryFailedError: HTTPStatus.BAD_GATEWAY,
 }
 
 # Lambda answers with at most 6 MiB of JSON, in which the body is a string and stands beside its headers.
 _MOST_BYTES: Final = 6 * 1024 * 1024 - 65_536
+_MOST_ASKED: Final = 8_192
+_WORTH_ZIPPING: Final = 1_024
+_ZIP_LEVEL: Final = 5  # beyond it, a page costs more time than the wire saves
 
 router: Final = APIGatewayRouter()  # type: ignore[no-untyped-call]
 
 
+def header(name: str) -> str:
+    """A header of the request, all its lines together; "" without it."""
+    lines = router.current_event.resolved_headers_field.get(name, "")
+    return lines if isinstance(lines, str) else ",".join(lines)
+
+
 def etag(parts: Iterable[str]) -> str:
-    """The ETag of an answer that depends on these texts alone."""
-    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    """The ETag of an answer that depends on these texts alone; weak, because it is the same zipped and not."""
+    return f'W/"{hashlib.sha256(chr(0).join(parts).encode(errors="surrogatepass")).hexdigest()[:32]}"'
+
+
+def question() -> tuple[str, ...]:
+    """What is asked, as far as path and query say it: a part of the ETag of an answer that is not made for it."""
+    event = router.current_event
+    return event.path, urlencode(
+        sorted(event.multi_value_query_string_parameters.items()), doseq=True, errors="replace"
+    )
 
 
 def answer(body: object) -> Response[str]:
-    """The body as JSON, or 304 where the caller has it already. Raises AnswerTooCostlyError."""
-    text = json.dumps(body)
-    if len(json.dumps(text)) > _MOST_BYTES:
-        raise AnswerTooCostlyError(f"The answer has {len(text)} bytes, more than the API can send; ask for less")
-    return answer_if_new(etag([text]), lambda: text)
+    """The body as JSON, or 304 where the caller has it already. Raises AnswerTooCostlyError, NotAcceptableError."""
+    kind = formats.choose(header("accept"), (formats.JSON,))
+    text = formats.write_json(body)
+    return _if_new(etag([text.decode()]), kind, lambda: (text, None))
 
 
 def answer_if_new(tag: str, make: Callable[[], str]) -> Response[str]:
-    """What `make` makes, unless the caller has the answer of this ETag already: then 304, and nothing is made."""
+    """What `make` makes, JSON, unless the caller has the answer of this ETag already: then 304, and nothing is made.
+
+    Raises as `answer` does.
+    """
+    return _if_new(tag, formats.choose(header("accept"), (formats.JSON,)), lambda: (make().encode(), None))
+
+
+def answer_rows(parts: Iterable[str], find: Callable[[], Result]) -> Response[str]:
+    """The rows that are found, in the format that the caller accepts best, or 304 where he has them already.
+
+    `parts` are all that the answer depends on besides path, query and format. Where there may be more rows, a header
+    `Link` leads to them, relative to what was asked. Raises as `answer` does.
+    """
+    kind = formats.choose(header("accept"), formats.FORMATS)
+
+    def make() -> tuple[bytes, str | None]:
+        found = find()
+        return formats.write(found, kind), found.next_cursor
+
+    return _if_new(etag((*parts, *question(), kind)), kind, make)
+
+
+def _if_new(tag: str, kind: str, make: Callable[[], tuple[bytes, str | None]]) -> Response[str]:
+    """What `make` makes, with the cursor of what comes behind it; or 304."""
     headers: dict[str, str | list[str]] = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = router.current_event.headers.get("if-none-match", "")
-    if known.strip() == "*" or tag in re.findall(r'"[^"]*"', known):
+    known = header("if-none-match")
+    if known.strip() == "*" or tag.removeprefix("W/") in re.findall(r'"[^"]*"', known):
         return Response(status_code=HTTPStatus.NOT_MODIFIED.value, body="", headers=headers)
-    return Response(status_code=HTTPStatus.OK.value, content_type="application/json", body=make(), headers=headers)
+    content, cursor = make()
+    if cursor:
+        asked = router.current_event.multi_value_query_string_parameters
+        headers["Link"] = f'<?{urlencode({**asked, "cursor": cursor}, doseq=True)}>; rel="next"'
+    return _carried(content, kind, headers)
+
+
+def _carried(content: bytes, kind: str, headers: dict[str, str | list[str]]) -> Response[str]:
+    """The content as Lambda carries it: texts as they are, all else in base64. Raises AnswerTooCostlyError."""
+    # API Gateway makes bytes of base64 only for who says what he accepts.
+    if len(content) >= _WORTH_ZIPPING and header("accept") and formats.accepts_gzip(header("accept-encoding")):
+        content = gzip.compress(content, _ZIP_LEVEL, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    is_text = kind in formats.TEXTS and "Content-Encoding" not in headers
+    body = content.decode() if is_text else base64.b64encode(content).decode()
+    if len(json.dumps(body)) > _MOST_BYTES:
+        raise AnswerTooCostlyError(f"The answer has {len(content)} bytes, more than the API can send; ask for less")
+    carried: Response[str] = Response(status_code=HTTPStatus.OK.value, content_type=kind, body=body, headers=headers)
+    carried.base64_encoded = not is_text
+    return carried
+
+
+def bounded(resolver: APIGatewayRestResolver, following: NextMiddleware) -> Response[Any]:
+    """Refuse what is longer than anybody asks on purpose, before it is read. Raises QuestionTooLongError."""
+    event = resolver.current_event
+    given = event.multi_value_query_string_parameters
+    length = len(event.path) + sum(len(name) + len(value) for name, values in given.items() for value in values)
+    if length > _MOST_ASKED:
+        raise QuestionTooLongError(f"Path and query have {length} characters, and at most {_MOST_ASKED} are read")
+    return following(resolver)
 
 
 def answer_client_error(error: NightlakeError) -> Response[str]:
@@ -81,7 +173,13 @@ def answer_client_error(error: NightlakeError) -> Response[str]:
 def answer_unknown_route(_error: NotFoundError) -> Response[str]:
     """A method and path that the API does not have."""
     event = router.current_event
-    return _problem(HTTPStatus.NOT_FOUND, f"There is no {event.http_method} {event.path}; start at /v1/datasets")
+    there = openapi.methods_of(event.path)
+    if not there:
+        return _problem(HTTPStatus.NOT_FOUND, f"There is no {event.http_method} {event.path}; start at /v1/datasets")
+    allowed = ", ".join(there)
+    refused = _problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{event.path} knows no {event.http_method}, only {allowed}")
+    refused.headers["Allow"] = allowed
+    return refused
 
 
 def answer_internal_error(error: Exception) -> Response[str]:

@@ -1,12 +1,10 @@
 """The routes about the rows of a dataset."""
 
-import json
-
 from aws_lambda_powertools.event_handler import Response
 
-from nightlake.core.api import result, rows
+from nightlake.core.api import rows
 from nightlake.handlers.api import asked
-from nightlake.handlers.api.answers import answer_if_new, etag, router
+from nightlake.handlers.api.answers import answer_rows, router
 
 
 @router.get("/v1/datasets/<name>/rows")
@@ -24,5 +22,5 @@ def get_rows(name: str) -> Response[str]:
     )
     snapshot = question.pinned.snapshot
     version = router.lambda_context.function_version
-    tag = etag((pipeline.contract_hash, str(snapshot.number), snapshot.run_id, version))
-    return answer_if_new(tag, lambda: json.dumps(result.body(rows.answer(asked.kept(), question))))
+    parts = (pipeline.contract_hash, str(snapshot.number), snapshot.run_id, version)
+    return answer_rows(parts, lambda: rows.answer(asked.kept(), question))
