@@ -151,6 +151,7 @@ class Api(Construct):
                 request_parameters={"method.request.path.proxy": True},
                 request_validator=validator,
             )
+        _answer_preflights(self.rest_api)
         headers = {"Content-Type": "'application/problem+json'", "X-Request-Id": "context.requestId"}
         if settings.api.cors_origins:
             # These answers know nothing of the caller's origin; they say nothing of the lake either.
@@ -209,6 +210,8 @@ class Api(Construct):
             # setting stay when a stack goes: whichever stage wrote last, the role it named exists.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            # Arrow, Parquet and what is zipped are bytes; who asks for which is the function's to decide.
+            binary_media_types=["*/*"],
             default_cors_preflight_options=_cors(settings.api),
             deploy_options=apigateway.StageOptions(
                 stage_name=settings.stage,
@@ -242,6 +245,13 @@ class Api(Construct):
             quota=apigateway.QuotaSettings(limit=limits.quota_per_day, period=apigateway.Period.DAY),
             api_stages=[apigateway.UsagePlanPerApiStage(api=self.rest_api, stage=self.rest_api.deployment_stage)],
         )
+
+
+def _answer_preflights(rest_api: apigateway.RestApi) -> None:
+    """Where all bodies are bytes, API Gateway reads the template of a preflight's answer only when told it is text."""
+    for each in rest_api.node.find_all():
+        if isinstance(each, apigateway.CfnMethod) and each.http_method == "OPTIONS":
+            each.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
 
 
 def _cors(limits: ApiSettings) -> apigateway.CorsOptions | None:

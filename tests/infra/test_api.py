@@ -182,6 +182,10 @@ def test_a_browser_is_answered_only_where_the_settings_name_its_origin(template:
     assert allowed
 
 
+def test_answers_may_be_bytes(template: assertions.Template) -> None:
+    template.has_resource_properties("AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]})
+
+
 def test_a_page_of_several_origins_may_read_refusals_too() -> None:
     template = synthesized(cors_origins=("https://shop.example", "https://office.example"))
     preflight = json.dumps(
@@ -189,6 +193,8 @@ def test_a_page_of_several_origins_may_read_refusals_too() -> None:
     )
     assert "https://shop.example" in preflight
     assert "https://office.example" in preflight
+    # Without it, API Gateway answers preflights with 500, because all bodies are bytes (see the test above).
+    assert preflight.count('"ContentHandling": "CONVERT_TO_TEXT"') == preflight.count('"Type": "MOCK"') > 0
     for response in template.find_resources("AWS::ApiGateway::GatewayResponse").values():
         assert response["Properties"]["ResponseParameters"] == {
             "gatewayresponse.header.Content-Type": "'application/problem+json'",
