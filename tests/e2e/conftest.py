@@ -81,6 +81,15 @@ def outputs(nightlake: Nightlake) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def api_key(nightlake: Nightlake, outputs: dict[str, str]) -> str:
+    """A key of the deployed API that opens all but personal values."""
+    scopes = [word for ability in ("read", "query", "operate") for word in ("--scope", f"{ability}:*")]
+    done = nightlake("api", "keys", "create", "tests", *scopes, "--json")
+    assert done.returncode == 0, done.stdout
+    return str(json.loads(done.stdout)["key"])
+
+
+@pytest.fixture(scope="session")
 def workers(cloud: aws.Endpoint) -> Callable[[str], list[psutil.Process]]:
     """workers("convert plan"): the processes that are sandboxes of these functions now."""
 

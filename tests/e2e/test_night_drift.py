@@ -17,7 +17,7 @@ WRITTEN = '{"grade": 1.50, "by": ["EU"]}'
 
 
 def test_a_column_that_one_day_brought_is_read_in_all_days(
-    nightlake: Any, cloud: Endpoint, outputs: dict[str, str]
+    nightlake: Any, cloud: Endpoint, outputs: dict[str, str], api_key: str
 ) -> None:
     def told(*arguments: str) -> Any:
         done = nightlake(*arguments, "--json")
@@ -46,10 +46,10 @@ def test_a_column_that_one_day_brought_is_read_in_all_days(
     assert found == [["04", many, 0, None], ["05", many, many, WRITTEN], ["06", many, 0, None]]
 
     api, context = nights[-1]["api"], ssl.create_default_context(cafile=str(cloud.ca_bundle))
-    key = api["curl"].partition("x-api-key: ")[2].partition("'")[0]
 
     def ask(path: str) -> Any:
-        request = urllib.request.Request(f"{api['url']}/v1/datasets/products{path}", headers={"x-api-key": key})  # noqa: S310
+        url = f"{api['url']}/v1/datasets/products{path}"
+        request = urllib.request.Request(url, headers={"x-api-key": api_key})  # noqa: S310
         with urllib.request.urlopen(request, context=context) as reply:  # noqa: S310
             return json.load(reply)
 

@@ -38,6 +38,10 @@ class Caller(Frozen):
         """Whether a scope gives this ability for the pipeline."""
         return not self.scopes.isdisjoint((f"{ability}:{pipeline}", f"{ability}:{EVERYTHING}"))
 
+    def knows(self, pipeline: str) -> bool:
+        """Whether a scope says anything of the pipeline."""
+        return any(self.may(ability, pipeline) for ability in ABILITIES)
+
     def of(self, ability: str, pipelines: Iterable[str]) -> list[str]:
         """The pipelines among these for which a scope gives this ability."""
         return [pipeline for pipeline in pipelines if self.may(ability, pipeline)]
