@@ -180,6 +180,7 @@ def test_the_summary_of_a_good_night_has_its_counts_and_commands_in_one_line_eac
     lines = shown(facts).splitlines()
     (row,) = (line.split() for line in lines if line.strip().startswith("transactions"))
     assert row == ["transactions", "good", "1", "2", "1", "10", "8", "2", "0"]
+    assert "Page: nightlake report sales --date 2017-06-12 --open" in lines
     assert f"  {facts['api']['curl']}" in lines
     assert f"  {facts['quarantine'][0]['command']}" in lines
     assert any("snapshot 3" in line for line in lines)
