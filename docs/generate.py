@@ -76,20 +76,20 @@ def api_routes() -> str:
         if isinstance(node, ast.FunctionDef)
     ]
     told = {
-        path.replace("<", "{").replace(">", "}"): " ".join((ast.get_docstring(function) or "").split())
+        route.replace("<", "{").replace(">", "}"): " ".join((ast.get_docstring(function) or "").split())
         for function in functions
         for decorator in function.decorator_list
-        for path in _paths(decorator)
+        for route in _routes(decorator)
     }
     return "\n".join(
-        ["| route | answer |", "|---|---|", *(f"| `GET {path}` | {text} |" for path, text in told.items())]
+        ["| route | answer |", "|---|---|", *(f"| `{route}` | {text} |" for route, text in told.items())]
     )
 
 
-def _paths(decorator: ast.expr) -> list[str]:
+def _routes(decorator: ast.expr) -> list[str]:
     match decorator:
-        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(path))]):
-            return [path]
+        case ast.Call(func=ast.Attribute(attr="get" | "post" as method), args=[ast.Constant(value=str(path))]):
+            return [f"{method.upper()} {path}"]
     return []
 
 

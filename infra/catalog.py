@@ -1,4 +1,4 @@
-"""The catalog and the query engine: Glue databases, and the Athena workgroups of the pipelines and of people."""
+"""The catalog and the query engine: Glue databases, and the Athena workgroups of the pipelines, people and the API."""
 
 from aws_cdk import Aws
 from aws_cdk import aws_athena as athena
@@ -23,6 +23,7 @@ class Catalog(Construct):
         quarantine_database: Name of the database over refused rows.
         pipeline_workgroup: The pipelines' workgroup; its queries may name their own output location.
         bi_workgroup: People's workgroup: its output location and its limit on scanned bytes cannot be overridden.
+        api_workgroup: The query API's, likewise: what its callers ask of reports.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, lake: Lake) -> None:
@@ -56,6 +57,13 @@ class Catalog(Construct):
             description="Queries of people and BI tools",
             enforce=True,
             scan_cutoff_bytes=settings.bi_scan_cutoff_mb * 1_000_000,
+        )
+        self.api_workgroup = self._workgroup(
+            "ApiWorkgroup",
+            name="api",
+            description="Reports that callers of the query API ask for",
+            enforce=True,
+            scan_cutoff_bytes=settings.api.query_scan_cutoff_mb * 1_000_000,
         )
 
     def _database(self, construct_id: str, *, name: str, description: str) -> str:

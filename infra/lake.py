@@ -15,6 +15,8 @@ SUPERSEDED_TAG = ("superseded", "true")
 
 _STAGING_DAYS = 7
 _RESULT_DAYS = 7
+# Longer than their results, so that one whose result is gone can say so.
+_QUERY_DAYS = 30
 _NONCURRENT_DAYS = 30
 _ACCESS_LOG_DAYS = 90
 
@@ -26,9 +28,10 @@ class Lake(Construct):
         key: Encrypts raw, lake and results.
         quarantine_key: Encrypts quarantine alone, so that reading the lake does not open refused rows.
         raw: What producers landed; the only bucket that tells EventBridge of new objects.
-        lake: `staging/`, `data/`, `snapshots/`, `runs/` and the forever empty `empty/` that tables point at.
+        lake: `staging/`, `data/`, `snapshots/`, `runs/`, what the API keeps, and the forever empty `empty/` that
+            tables point at.
         quarantine: Refused rows.
-        results: Athena's answers, `pipeline/` and `bi/`.
+        results: Athena's answers, `pipeline/`, `bi/` and `api/`.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
@@ -81,6 +84,7 @@ class Lake(Construct):
                     expiration=Duration.days(_STAGING_DAYS),
                     noncurrent_version_expiration=Duration.days(1),
                 ),
+                _expire("queries", days=_QUERY_DAYS, prefix="queries/"),
                 # Age counts from creation, not from tagging: the tag itself is the decision, and the noncurrent
                 # version is the time left to undo it.
                 s3.LifecycleRule(
@@ -174,8 +178,8 @@ def _tell_event_bridge(bucket: s3.Bucket) -> None:
     )
 
 
-def _expire(rule_id: str, *, days: int) -> s3.LifecycleRule:
-    return s3.LifecycleRule(id=rule_id, expiration=Duration.days(days))
+def _expire(rule_id: str, *, days: int, prefix: str | None = None) -> s3.LifecycleRule:
+    return s3.LifecycleRule(id=rule_id, prefix=prefix, expiration=Duration.days(days))
 
 
 _NONCURRENT = s3.LifecycleRule(

@@ -140,7 +140,8 @@ class Firewall(_Model):
 
 class ApiSettings(_Model):
     """Who may ask the query API, and how much: `throttle_*` and `quota_per_day` are of one key (steady requests per
-    second, burst, requests a day), `all_*` of all callers together. `private` lets the API read private tables at all,
+    second, burst, requests a day), `all_*` of all callers together. A caller may have `queries_at_once` under way, each
+    of which scans at most `query_scan_cutoff_mb`. `private` lets the API read private tables at all,
     for callers with that scope. Pages of `cors_origins` may read the answers.
     """
 
@@ -150,6 +151,8 @@ class ApiSettings(_Model):
     quota_per_day: int = Field(default=10_000, ge=1)
     all_rate: int = Field(default=100, ge=1)
     all_burst: int = Field(default=200, ge=1)
+    queries_at_once: int = Field(default=2, ge=1, le=20)
+    query_scan_cutoff_mb: int = Field(default=10_000, ge=10)
     private: bool = True
     waf: Firewall | None = None
     cors_origins: tuple[Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/*]+)$")], ...] = ()
@@ -210,6 +213,7 @@ _CAPACITIES: dict[FunctionName, FunctionSettings] = {
     "convert": FunctionSettings(memory_mb=1769),
     "convert_postgres": FunctionSettings(memory_mb=1769),
     "validate": FunctionSettings(memory_mb=1024),
+    "publish": FunctionSettings(memory_mb=1769),
 }
 # A night takes all the concurrency that an account has left: what readers need is kept for them.
 _KEPT_FOR_READERS: dict[FunctionName, FunctionSettings] = {

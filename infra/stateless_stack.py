@@ -147,6 +147,8 @@ class StatelessStack(Stack):
         api = self._settings.api
         query = functions["query"].function
         query.add_environment("CORS_ORIGINS", json.dumps(api.cors_origins))
+        query.add_environment("API_WORKGROUP", self._stateful.catalog.api_workgroup.name)
+        query.add_environment("QUERIES_AT_ONCE", json.dumps(api.queries_at_once))
         query.add_environment("SERVES_PRIVATE", json.dumps(api.private))
         if api.auth.iam:
             query.add_environment("CALLERS", json.dumps(api.auth.iam))
@@ -273,7 +275,9 @@ class StatelessStack(Stack):
             nights=nights,
             functions=functions,
             api=api.rest_api,
-            workgroups=[catalog.pipeline_workgroup.name, catalog.bi_workgroup.name],
+            workgroups=[
+                each.name for each in (catalog.pipeline_workgroup, catalog.bi_workgroup, catalog.api_workgroup)
+            ],
         )
 
 

@@ -30,6 +30,10 @@ _PUT: Final = ("s3:PutObject",)
 _DELETE: Final = ("s3:DeleteObject",)
 _TAG: Final = ("s3:PutObjectTagging",)
 _READ_TABLE: Final = ("glue:GetTable",)
+_READ_PUBLISHED: Final = (
+    *("glue:BatchGetPartition", "glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions"),
+    *("glue:GetTable", "glue:GetTables"),
+)
 _MAKE_TABLE: Final = ("glue:CreateTable", "glue:UpdateTable")
 _POINT_PARTITION: Final = ("glue:BatchCreatePartition", "glue:BatchUpdatePartition")
 _PROJECT: Final = (
@@ -56,7 +60,8 @@ class Tables(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
-    list; `deliveries` lets it list the versions of the raw bucket, `results` read answers of Athena, `executions` ask
+    list; `deliveries` lets it list the versions of the raw bucket, `results` read answers of Athena, `asks` put
+    questions about published tables to it in the API's workgroup, `executions` ask
     how an execution of a night stands, `api_keys` look one key of the API up. `never_private` takes the files of
     private tables away again.
     One that is `asynchronous` is called by events, and has a queue for those that it gave up on.
@@ -70,6 +75,7 @@ class Task:
     tables: tuple[Tables, ...] = ()
     deliveries: bool = False
     results: bool = False
+    asks: bool = False
     executions: bool = False
     api_keys: bool = False
     never_private: bool = False
@@ -258,8 +264,15 @@ TASKS: Final[dict[FunctionName, Task]] = {
     "query": Task(
         description="Answers the query API",
         timeout=Duration.seconds(29),
-        objects=(Objects("lake", ("snapshots/*", "data/*", "reports/*", "pages/*", "runs/*/records/*")),),
-        lists=("lake",),
+        objects=(
+            Objects("lake", ("snapshots/*", "data/*", "reports/*", "pages/*", "runs/*/records/*")),
+            Objects("lake", ("queries/*",), (*_GET, *_PUT)),
+            # Athena writes and reads its answers with the rights of whoever asks.
+            Objects("results", ("api/*",), (*_GET, *_PUT, "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")),
+        ),
+        lists=("lake", "results"),
+        tables=(Tables("served", _READ_PUBLISHED),),
+        asks=True,
     ),
     "authorize": Task(
         description="Says who asks the query API",
@@ -316,6 +329,17 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
         workgroup = _arn("athena", f"workgroup/{catalog.pipeline_workgroup.name}")
         yield iam.PolicyStatement(actions=["athena:GetQueryResults"], resources=[workgroup])
         yield iam.PolicyStatement(actions=[*_GET], resources=[f"{bucket_arn(stage, 'results')}/pipeline/*"])
+    if task.asks:
+        workgroup = _arn("athena", f"workgroup/{catalog.api_workgroup.name}")
+        asked = ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution"]
+        private = _arn("glue", f"table/{catalog.database}/*{PRIVATE_SUFFIX}")
+        buckets = [bucket_arn(stage, name) for name in ("lake", "results")]
+        yield iam.PolicyStatement(actions=asked, resources=[workgroup])
+        yield iam.PolicyStatement(
+            actions=["athena:GetDataCatalog"], resources=[_arn("athena", "datacatalog/AwsDataCatalog")]
+        )
+        yield iam.PolicyStatement(actions=["s3:GetBucketLocation"], resources=buckets)
+        yield iam.PolicyStatement(effect=iam.Effect.DENY, actions=[*_READ_PUBLISHED], resources=[private])
     if task.executions:
         nights = _arn("states", f"execution:nightlake-{stage}-*-daily:*")
         yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[nights])

@@ -28,7 +28,7 @@ CUSTOMERS = Dataset(
 @pytest.fixture(scope="module")
 def resources(new_stack: Callable[[], Stack]) -> dict[str, Resource]:
     stack = new_stack()
-    settings = load_settings("prod", {"bi_scan_cutoff_mb": 250})
+    settings = load_settings("prod", {"bi_scan_cutoff_mb": 250, "api": {"query_scan_cutoff_mb": 40}})
     Catalog(stack, "Catalog", settings=settings, lake=Lake(stack, "Lake", settings=settings))
     return cast("dict[str, Resource]", assertions.Template.from_stack(stack).to_json()["Resources"])
 
@@ -59,7 +59,13 @@ def test_a_pipeline_may_name_the_location_of_a_table_it_creates(resources: dict[
     assert "BytesScannedCutoffPerQuery" not in configuration
 
 
-@pytest.mark.parametrize("name", ["pipeline", "bi"])
+def test_callers_of_the_api_have_a_workgroup_and_a_cutoff_of_their_own(resources: dict[str, Resource]) -> None:
+    configuration = workgroup(resources, "nightlake-prod-api")["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] == 40_000_000
+
+
+@pytest.mark.parametrize("name", ["pipeline", "bi", "api"])
 def test_results_are_encrypted_under_a_prefix_of_their_workgroup(resources: dict[str, Resource], name: str) -> None:
     result = workgroup(resources, f"nightlake-prod-{name}")["WorkGroupConfiguration"]["ResultConfiguration"]
     assert result["OutputLocation"]["Fn::Join"][1][-1] == f"/{name}/"
@@ -67,7 +73,7 @@ def test_results_are_encrypted_under_a_prefix_of_their_workgroup(resources: dict
     assert result["ExpectedBucketOwner"] == {"Ref": "AWS::AccountId"}
 
 
-@pytest.mark.parametrize("name", ["pipeline", "bi"])
+@pytest.mark.parametrize("name", ["pipeline", "bi", "api"])
 def test_a_workgroup_tells_cloudwatch_what_it_scans(resources: dict[str, Resource], name: str) -> None:
     configuration = workgroup(resources, f"nightlake-prod-{name}")["WorkGroupConfiguration"]
     assert configuration["PublishCloudWatchMetricsEnabled"] is True

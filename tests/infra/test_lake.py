@@ -152,7 +152,7 @@ def test_published_data_expires_by_its_tag_and_never_by_age(resources: dict[str,
         for rule_id, rule in rules(resources, "lake").items()
         if "ExpirationInDays" in rule or "Transitions" in rule
     }
-    assert set(expiring) == {"staging", "superseded"}
+    assert expiring.keys() == {"staging", "queries", "superseded"}
     key, value = SUPERSEDED_TAG
     assert expiring["superseded"]["TagFilters"] == [{"Key": key, "Value": value}]
     assert expiring["superseded"]["Prefix"] == "data/"

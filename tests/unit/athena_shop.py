@@ -14,6 +14,7 @@ from nightlake.core import layout
 from nightlake.core.define_table import Databases
 from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.report_parameters import read_header, read_values
 from nightlake.core.sql_reading import Kind
 from nightlake.core.statement import KINDS, RunDay, Statement, render
 from nightlake.core.table import Table, arrow_schema, table_input, tables
@@ -53,10 +54,10 @@ class Shop:
             for database in (DATABASES.served, DATABASES.staging):
                 self._register(database, table.name, day, location)
 
-    def run(self, kind: Kind, name: str, day: str) -> list[dict[str, Any]]:
-        """The rows that a file of the pipeline answers for the day."""
-        statement = self.statement(kind, name, day)
-        table = self.lake(statement.query, database=statement.database).table
+    def run(self, kind: Kind, name: str, day: str, values: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+        """The rows that a file of the pipeline answers for the day, a report also with other values."""
+        statement = self.statement(kind, name, day, values)
+        table = self.lake(statement.query, database=statement.database, parameters=statement.parameters).table
         return table.to_pylist() if table is not None else []
 
     def merge(self, name: str, day: str) -> list[dict[str, Any]]:
@@ -75,18 +76,21 @@ class Shop:
         rows = self.lake(f"TABLE {statement.attempt.table}", database=DATABASES.staging).table.to_pylist()
         return list(rows)
 
-    def statement(self, kind: Kind, name: str, day: str) -> Statement:
+    def statement(self, kind: Kind, name: str, day: str, values: Mapping[str, object] | None = None) -> Statement:
+        text = sql_file(self.pipeline.name, kind, name).read_text(encoding="utf-8")
+        on = date.fromisoformat(day)
         return render(
-            sql_file(self.pipeline.name, kind, name).read_text(encoding="utf-8"),
+            text,
             kind=kind,
             name=name,
-            run=RunDay(date=date.fromisoformat(day), run_id=f"run-{day}"),
+            run=RunDay(date=on, run_id=f"run-{day}"),
             pipeline=self.pipeline,
             databases=DATABASES,
             lake_bucket="lake",
             suffix=f"{day:.4}{day[5:7]}{day[8:]}",
             views=[file.stem for file in (SQL / self.pipeline.name / "views").glob("*.sql")],
             attempts=self.attempts,
+            values=read_values(read_header(text), values, on) if values is not None else None,
         )
 
     def _tables(self) -> list[Table]:

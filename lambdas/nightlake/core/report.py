@@ -1,9 +1,12 @@
 """A report: what a query over the published tables answered, kept as JSON with the run and the snapshot it is of."""
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
+
+from pydantic import Field
 
 from nightlake.core.errors import ReportTooLargeError
 from nightlake.core.frozen import Frozen
@@ -15,19 +18,32 @@ Json = bool | int | float | str | None
 
 
 class Report(Frozen):
-    """One report of one run. A row is a mapping from column names; `json_value` says how values are written."""
+    """One report of one run, computed with these values of its parameters.
+
+    A row is a mapping from column names; `json_value` says how values are written.
+    """
 
     pipeline: str
     name: str
     date: date
     run_id: str
     snapshot: int
+    parameters: dict[str, Json] = Field(default_factory=dict)
     columns: tuple[ResultColumn, ...]
     rows: tuple[dict[str, Json], ...]
 
 
-def build(*, pipeline: str, name: str, day: date, run_id: str, snapshot: int, result: QueryResult) -> Report:
-    """The report of a query's result. Raises ReportTooLargeError above MAX_ROWS rows."""
+def build(
+    *,
+    pipeline: str,
+    name: str,
+    day: date,
+    run_id: str,
+    snapshot: int,
+    result: QueryResult,
+    values: Mapping[str, Value] | None = None,
+) -> Report:
+    """The report of a query's result, asked for with these values. Raises ReportTooLargeError above MAX_ROWS rows."""
     if len(result.rows) > MAX_ROWS:
         raise ReportTooLargeError(
             f"Report '{name}' of pipeline '{pipeline}' answers more than {MAX_ROWS:,} rows; "
@@ -39,6 +55,7 @@ def build(*, pipeline: str, name: str, day: date, run_id: str, snapshot: int, re
         date=day,
         run_id=run_id,
         snapshot=snapshot,
+        parameters={parameter: json_value(value) for parameter, value in (values or {}).items()},
         columns=result.columns,
         rows=tuple({key: json_value(value) for key, value in record.items()} for record in result.records()),
     )

@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from math import isfinite
 from typing import Any, Final
 
 from nightlake.core import column_type
 from nightlake.core.api.value import parse
-from nightlake.core.column_type import FLOATS, ColumnType
+from nightlake.core.column_type import FLOATS, MAX_PRECISION, ColumnType
 from nightlake.core.errors import InvalidParameterError, UnknownParameterError
 
 DAY: Final = date(2000, 1, 1)
@@ -26,8 +26,10 @@ _DECLARATION: Final = re.compile(
 )
 _EXAMPLE: Final = "-- parameter website: string = 'VVNL' in ('VVNL', 'VVBE') -- which shop"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PLOT: Final = "plot:"  # how the page draws it
 _DIGITS: Final = 64
 _EXPONENT: Final = 400
+_WIDE: Final = Context(prec=2 * MAX_PRECISION)
 _MAX_SHOWN: Final = 60
 
 
@@ -69,7 +71,7 @@ def read_header(text: str) -> Header:
             break
         comment = content.lstrip().removeprefix("--").strip()
         if not comment.startswith("parameter "):
-            told.append(comment)
+            told += [] if comment.startswith(_PLOT) else [comment]
             continue
         try:
             parameter = _declared(comment.removeprefix("parameter "), line)
@@ -100,11 +102,17 @@ def _declared(text: str, line: int) -> ReportParameter:
     return ReportParameter(name, kind, line, default, tuple(values), match["description"] or "")
 
 
+def _parse(kind: ColumnType, text: str) -> Any:
+    """The value, a decimal with all digits of its type. Raises ValueError."""
+    value = parse(kind, text)
+    return value.quantize(Decimal(1).scaleb(-kind.scale), context=_WIDE) if kind.name == "decimal" else value
+
+
 def _value(name: str, kind: ColumnType, text: str) -> Any:
     """The value that a declaration writes; a text, date or time stands in quotes."""
     quoted = text.startswith("'")
     try:
-        value = parse(kind, text[1:-1].replace("''", "'") if quoted else text)
+        value = _parse(kind, text[1:-1].replace("''", "'") if quoted else text)
     except ValueError as error:
         raise ValueError(f"gives {name} the value {text}: {error}; {name} is {kind}") from None
     if kind.name == "string" and not quoted:
@@ -125,7 +133,7 @@ def defaults(header: Header, day: date) -> dict[str, Any] | None:
     """
     if any(each.default is None for each in header.parameters):
         return None
-    return {each.name: _default(each, day) for each in header.parameters}
+    return {each.name: default_of(each, day) for each in header.parameters}
 
 
 def read_values(header: Header, given: Mapping[str, object], day: date) -> dict[str, Any]:
@@ -147,7 +155,7 @@ def read_value(parameter: ReportParameter, given: object) -> Any:
     """One value. Numbers may be JSON numbers (decoded exactly) or texts. Raises InvalidParameterError."""
     name, kind = parameter.name, parameter.kind
     try:
-        value = parse(kind, _text(kind, given))
+        value = _parse(kind, _text(kind, given))
         literal(kind, value)
     except ValueError as error:
         raise InvalidParameterError(f"{name}={_shown(given)}: {error}; '{name}' is {kind}") from None
@@ -182,14 +190,15 @@ def _literal(kind: ColumnType, value: Any) -> str:
     return str(value).lower()
 
 
-def _default(parameter: ReportParameter, day: date) -> Any:
+def default_of(parameter: ReportParameter, day: date) -> Any:
+    """What a night of this business date computes the report with; None where a value has to be given."""
     return day if parameter.kind.name == "date" and parameter.default == DAY else parameter.default
 
 
 def _given(parameter: ReportParameter, day: date) -> Any:
     if parameter.default is None:
         raise InvalidParameterError(f"{parameter.name} is missing; it is {parameter.kind} and has no default")
-    return _default(parameter, day)
+    return default_of(parameter, day)
 
 
 def _text(kind: ColumnType, given: object) -> str:

@@ -1,5 +1,6 @@
 """Task Prepare: which day, which run, which tables must exist."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,6 +13,7 @@ from nightlake.core.dates import parse_instant, run_id
 from nightlake.core.errors import InvalidInputError
 from nightlake.core.prepare import Start, prepare
 from nightlake.core.projection import project
+from nightlake.core.report_parameters import DAY, defaults, read_header
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import about, logger, task
@@ -41,10 +43,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         executions=States(),
         databases=settings().databases,
         views=tuple(statements(start.pipeline, "views")),
-        reports=tuple(statements(start.pipeline, "reports")),
+        reports=_computed(statements(start.pipeline, "reports")),
     )
     about(date=run.date.isoformat())
     if not run.duplicate and (changes := project(store, Glue(), deployed, database=settings().database)):
         logger.warning("An unfinished projection was completed", catalog_changes=changes)
     logger.info("Run prepared", tables=len(run.tables), contract_hash=run.contract_hash, duplicate=run.duplicate)
     return run.model_dump(mode="json")
+
+
+def _computed(reports: Mapping[str, str]) -> tuple[str, ...]:
+    """The reports that a night computes: those whose parameters all have a default."""
+    return tuple(name for name, text in reports.items() if defaults(read_header(text), DAY) is not None)

@@ -9,6 +9,8 @@ from nightlake.adapters.s3 import Objects
 from nightlake.core import layout
 from nightlake.core.dates import parse_date
 from nightlake.core.report import MAX_ROWS, build
+from nightlake.core.report_parameters import defaults, read_header
+from nightlake.handlers.contracts import statements
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import about, logger, task
 
@@ -20,13 +22,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     Raises ReportTooLargeError, QueryResultUnreadableError or InvalidDateError.
     """
     about(report=event["name"])
+    day = parse_date(event["date"])
+    text = statements(event["pipeline"], "reports").get(event["name"], "")
     report = build(
         pipeline=event["pipeline"],
         name=event["name"],
-        day=parse_date(event["date"]),
+        day=day,
         run_id=event["run_id"],
         snapshot=event["snapshot"],
         result=Athena().result(event["query_id"], limit=MAX_ROWS + 1),
+        values=defaults(read_header(text), day),
     )
     key = layout.report(report.pipeline, report.name, report.run_id)
     Objects(settings().lake_bucket).put_model(key, report)

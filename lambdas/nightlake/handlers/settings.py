@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
 
+from nightlake.core.api.issuer import Issuer
 from nightlake.core.define_table import Databases
 from nightlake.core.postgres_login import Address
 
@@ -45,8 +46,11 @@ class Settings(BaseModel):
     endpoints: Json[dict[str, str]] = Field(alias="ENDPOINTS", default={})
     postgres: Json[dict[str, Address]] = Field(alias="DATABASES", default={})
     keys_table: str = Field(alias="KEYS_TABLE", default="")
+    tokens: Json[Issuer] | None = Field(alias="TOKENS", default=None)
     serves_private: Json[bool] = Field(alias="SERVES_PRIVATE", default=False)
     callers: Json[dict[str, tuple[str, ...]]] = Field(alias="CALLERS", default={})
+    api_workgroup: str = Field(alias="API_WORKGROUP", default="")
+    queries_at_once: Json[int] = Field(alias="QUERIES_AT_ONCE", default=2)
     contracts: Path = Field(alias="CONTRACTS", default=COMPILED_CONTRACTS)
     sql: Path = Field(alias="SQL", default=PACKED_SQL)
     libraries: Path = Field(alias="LIBRARIES", default=PACKED_LIBRARIES)

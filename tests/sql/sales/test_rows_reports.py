@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from athena_shop import SQL, Shop
+from nightlake.core.report_parameters import DAY as DAY_ZERO
+from nightlake.core.report_parameters import defaults, read_header
 
 DAY = "2017-06-12"
 PRODUCTS = [
@@ -13,7 +15,11 @@ PRODUCTS = [
     {"product_id": 11, "department": "GROCERY", "brand": "National", "product_type": "EGGS"},
     {"product_id": 12, "department": "FUEL", "brand": "Private", "product_type": "GASOLINE"},
 ]
-REPORTS = sorted(file.stem for file in (SQL / "sales" / "reports").glob("*.sql"))
+REPORTS = sorted(
+    file.stem
+    for file in (SQL / "sales" / "reports").glob("*.sql")
+    if defaults(read_header(file.read_text(encoding="utf-8")), DAY_ZERO) is not None
+)
 
 
 def sold(basket: int, product: int, value: str, customer: int = 7, **discounts: str) -> dict[str, Any]:
@@ -158,3 +164,47 @@ def test_revenue_trend_averages_the_published_days_of_seven(shop: Shop) -> None:
 @pytest.mark.parametrize("name", [name for name in REPORTS if name not in ("returning_customers", "revenue_trend")])
 def test_a_day_without_sales_has_no_rows(shop: Shop, name: str) -> None:
     assert report(shop, name, d20170611=[sold(1, 10, "1.00")], d20170612=[]) == []
+
+
+SOLD = {
+    "d20170611": [sold(9, 10, "5.00"), sold(9, 12, "99.00", customer=8)],
+    "d20170612": [sold(1, 10, "2.00"), sold(1, 11, "1.00"), sold(2, 12, "3.00", customer=8), sold(3, 99, "1.00")],
+}
+MILK, EGGS = (10, "MILK", "Private"), (11, "EGGS", "National")
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"),
+    [
+        (None, [(*MILK, 1, Decimal("2.00")), (*EGGS, 1, Decimal("1.00"))]),
+        ({}, [(*MILK, 1, Decimal("2.00")), (*EGGS, 1, Decimal("1.00"))]),
+        ({"since": "2017-06-11"}, [(*MILK, 2, Decimal("7.00")), (*EGGS, 1, Decimal("1.00"))]),
+        ({"brand": "National"}, [(*EGGS, 1, Decimal("1.00"))]),
+        ({"department": "FUEL"}, [(12, "GASOLINE", "Private", 1, Decimal("3.00"))]),
+        ({"department": "' OR '' = '"}, []),
+        ({"department": "GROCERY' --"}, []),
+        ({"department": "\\' OR 1 = 1 --"}, []),
+        ({"department": "\u2019 OR \u2019\u2019 = \u2019"}, []),
+    ],
+)
+def test_department_products_are_asked_by_department_brand_and_day(
+    shop: Shop, values: dict[str, Any] | None, rows: list[tuple[Any, ...]]
+) -> None:
+    report(shop, "department_products", **SOLD)
+    assert [tuple(row.values()) for row in shop.run("report", "department_products", DAY, values)] == rows
+
+
+def test_household_baskets_are_those_of_the_household_that_is_named(shop: Shop) -> None:
+    report(shop, "top_products", **SOLD)
+
+    def baskets(**values: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in shop.run("report", "household_baskets", DAY, values)]
+
+    monday, sunday = date(2017, 6, 12), date(2017, 6, 11)
+    assert baskets(customer_id=7) == [(monday, 1, 2, Decimal("3.00")), (monday, 3, 1, Decimal("1.00"))]
+    assert baskets(customer_id=7, least="1.01") == [(monday, 1, 2, Decimal("3.00"))]
+    assert baskets(customer_id=8, since="2017-06-11") == [
+        (monday, 2, 1, Decimal("3.00")),
+        (sunday, 9, 1, Decimal("99.00")),
+    ]
+    assert baskets(customer_id=10) == []

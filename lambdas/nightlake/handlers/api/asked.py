@@ -99,6 +99,6 @@ def pipelines_of(parameters: dict[str, str]) -> list[str]:
     return [asked] if asked else list(known)
 
 
-def report_names() -> dict[str, list[str]]:
-    """The reports of each pipeline that the caller may read. Raises ScopeMissingError."""
-    return {pipeline: list(statements(pipeline, "reports")) for pipeline in visible(READ)}
+def reports() -> dict[str, dict[str, str]]:
+    """The SQL of the reports of each pipeline that the caller may read, by name. Raises ScopeMissingError."""
+    return {pipeline: statements(pipeline, "reports") for pipeline in visible(READ)}

@@ -1,22 +1,47 @@
 """The routes about reports: what the nights computed."""
 
+from typing import Final
+
 from aws_lambda_powertools.event_handler import Response
 
-from nightlake.core.api.question import read_day
-from nightlake.core.api.reports import find_report, list_reports
+from nightlake.core.api.question import once, read_day, read_limit
+from nightlake.core.api.reports import DEFAULT_HISTORY, MAX_HISTORY, find_history, find_report, list_reports
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
+
+_DATE: Final = "date"
 
 
 @router.get("/v1/reports")
 def get_reports() -> Response[str]:
-    """Every report and the dates that it is there for."""
+    """Every report with its parameters and the dates that it is there for."""
     asked.parameters_of()
-    return answer({"reports": list_reports(asked.lake(), asked.published(), asked.report_names())})
+    return answer({"reports": list_reports(asked.lake(), asked.published(), asked.reports())})
 
 
 @router.get("/v1/reports/<name>")
 def get_report(name: str) -> Response[str]:
-    """One report of a business date, the newest without one."""
-    day = read_day(asked.parameters_of("date"), "date")
-    return answer(find_report(asked.lake(), asked.published(), asked.report_names(), name, day))
+    """One report of a business date, the newest without one, with the values that the night computed it with."""
+    given = router.current_event.multi_value_query_string_parameters
+    parameters = {each: once(each, values) for each, values in given.items()}
+    day = read_day(parameters, _DATE)
+    parameters.pop(_DATE, None)
+    return answer(find_report(asked.lake(), asked.published(), asked.reports(), name, day=day, given=parameters))
+
+
+@router.get("/v1/reports/<name>/history")
+def get_report_history(name: str) -> Response[str]:
+    """The last reports of one name, the newest first: of each its rows, or the columns in `select`."""
+    parameters = asked.parameters_of("select", "to", "limit")
+    columns = parameters["select"].split(",") if "select" in parameters else None
+    return answer(
+        find_history(
+            asked.lake(),
+            asked.published(),
+            asked.reports(),
+            name,
+            limit=read_limit(parameters, default=DEFAULT_HISTORY, most=MAX_HISTORY),
+            until=read_day(parameters, "to"),
+            columns=columns,
+        )
+    )
