@@ -121,6 +121,7 @@ def _published(facts: Mapping[str, Any]) -> Iterator[Text]:
         reports = ", ".join(f"{report['name']} ({report['rows']:,} rows)" for report in facts["reports"])
         if reports:
             yield _plain(f"Reports: {reports}")
+        yield _page(facts)
         yield _plain(f"API: {facts['api']['url']}\n  {facts['api']['curl']}")
 
 
@@ -132,7 +133,14 @@ def _failure(facts: Mapping[str, Any]) -> Iterator[Text]:
         yield _plain(str(facts["cause"]))
     if not any(state["name"] == "Publish" for state in facts["states"]):
         yield _plain("Nothing of it was published: readers see what they saw before.")
+    if facts.get("run_id"):
+        yield _page(facts)
     yield _plain(f"Execution: {facts['execution']}")
+
+
+def _page(facts: Mapping[str, Any]) -> Text:
+    day = f" --date {facts['date']}" if facts["date"] else ""
+    return _plain(f"Page: nightlake report {facts['pipeline']}{day} --open")
 
 
 def _plain(text: str, style: str = "") -> Text:
