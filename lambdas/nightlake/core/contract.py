@@ -161,6 +161,12 @@ def check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
             f"a business date is a day: remove partition_grain, or let partition_by be the column whose "
             f"{source.partition_grain} the rows belong to",
         )
+    if source.newest_wins and (source.partition_by == BUSINESS_DATE or not dataset.primary_key):
+        file.report(
+            (*location, "newest_wins"),
+            "rows of several business dates meet where partition_by is a column, and are known by their primaryKey: "
+            "declare both, or remove newest_wins",
+        )
     if isinstance(source, PostgresSource) and source.overlap_minutes and not dataset.primary_key:
         file.report(
             (*location, "overlap_minutes"),

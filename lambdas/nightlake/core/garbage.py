@@ -52,7 +52,7 @@ def collect_garbage(
     named = {
         file.key
         for manifest in each(lambda key: store.get_model(key, PartitionManifest), sorted(manifests), workers=workers)
-        for file in manifest.files
+        for file in (*manifest.files, *manifest.replaced)
     }
     superseded = [found for found in data if found.key not in named and layout.run_of(found.key) not in running]
     stale_manifests = _stale_manifests(store, pipeline, written, manifests, running, workers=workers)

@@ -11,10 +11,11 @@ A retry of a run that has published finds its snapshot among those that HEAD kee
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core import layout, lock
 from nightlake.core.errors import (
@@ -24,6 +25,7 @@ from nightlake.core.errors import (
     SealedFilesChangedError,
 )
 from nightlake.core.history import TRIES, advanced, find_head, move_head, published_by
+from nightlake.core.newest_rows import replaced_rows, without
 from nightlake.core.parallel import each
 from nightlake.core.pipeline import Column
 from nightlake.core.published_keys import files_of_others, published_digest
@@ -39,6 +41,9 @@ from nightlake.core.snapshot import (
 )
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
 from nightlake.core.table import Table, widened
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WORKERS: Final = 16
 
@@ -221,13 +226,25 @@ class _Build:
         `at_once` is how many partitions are built at the same time.
         """
         table, files, kept = sealed.table, list(own), self._kept(before)
-        location = f"{layout.sealed(self.pipeline, table, self.run_id)}{layout.day_path(day)}/"
-        if kept:
-            location = self._rebuilt(table, day, [*kept, *own])
-            files = self._bring_together(location, [*kept, *own], workers=max(1, self.workers // at_once))
-        if not files:
+        everything = [*kept, *own]
+        if not everything:
             return None
-        manifest = PartitionManifest(table=table, day=day, location=location, files=tuple(files))
+        location = f"{layout.sealed(self.pipeline, table, self.run_id)}{layout.day_path(day)}/"
+        replaced: Mapping[str, np.ndarray] = {}
+        if kept:
+            location = self._rebuilt(table, day, everything)
+            if sealed.newest_by:
+                replaced = replaced_rows(self.store, everything, sealed.newest_by)
+            rewritten = self._rewritten(location, everything, replaced)
+            whole = [file for file in everything if file.key not in replaced]
+            files = self._bring_together(location, whole, rewritten, workers=max(1, self.workers // at_once))
+        manifest = PartitionManifest(
+            table=table,
+            day=day,
+            location=location,
+            files=tuple(files),
+            replaced=tuple(file for file in everything if file.key in replaced),
+        )
         digest = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:40]
         key = layout.partition_manifest(self.pipeline, table, day, digest)
         self.store.put_model(key, manifest)
@@ -240,15 +257,15 @@ class _Build:
             rows=sum(file.rows for file in files),
             bytes=sum(file.size for file in files),
             run_id=self.run_id,
-            contributions=tuple(sorted({file.contribution for file in files})),
+            contributions=tuple(sorted({file.contribution for file in everything})),
         )
 
     def _kept(self, partition: Partition | None) -> list[PublishedFile]:
-        """The partition's files that came with other dates."""
+        """The partition's files that came with other dates, as they were sealed."""
         if partition is None:
             return []
         manifest = self.store.get_model(partition.manifest, PartitionManifest)
-        return [file for file in manifest.files if file.contribution != self.day]
+        return [file for file in manifest.sealed if file.contribution != self.day]
 
     def _rebuilt(self, table: str, day: date, files: Iterable[PublishedFile]) -> str:
         """A prefix that only these files are copied to, whoever else rebuilds the partition meanwhile."""
@@ -256,7 +273,26 @@ class _Build:
         digest = hashlib.sha256(content.encode()).hexdigest()[:16]
         return f"{layout.rebuilt(self.pipeline, table, self.run_id, digest)}{layout.day_path(day)}/"
 
-    def _bring_together(self, location: str, files: Sequence[PublishedFile], *, workers: int) -> list[PublishedFile]:
+    def _rewritten(
+        self, location: str, files: Sequence[PublishedFile], replaced: "Mapping[str, np.ndarray]"
+    ) -> list[PublishedFile]:
+        """The copies of files without the rows that were replaced; none of a file that has no other rows."""
+        there = _listed(self.store, location) if replaced else {}
+        copies = []
+        for file in files:
+            left = file.rows - int(replaced[file.key].sum()) if file.key in replaced else 0
+            if left:
+                key = location + file.key.rpartition("/")[2]
+                if key not in there:
+                    # One attempt writes it, so that the ETag that another has read stays.
+                    with suppress(PreconditionFailedError):
+                        self.store.put(key, without(self.store, file, replaced[file.key]), if_none_match=True)
+                copies.append(file.model_copy(update={"key": key, "rows": left, "origin": file.key}))
+        return copies
+
+    def _bring_together(
+        self, location: str, files: Sequence[PublishedFile], rewritten: Sequence[PublishedFile], *, workers: int
+    ) -> list[PublishedFile]:
         wanted = {location + file.key.rpartition("/")[2]: file for file in files}
         there = _listed(self.store, location)
         missing = [key for key, file in wanted.items() if key not in there or there[key].size != file.size]
@@ -265,6 +301,11 @@ class _Build:
         copies = [
             file.model_copy(update={"key": key, "etag": there[key].etag if key in there else file.etag})
             for key, file in sorted(wanted.items())
+        ]
+        copies += [
+            file.model_copy(update={"etag": there[file.key].etag, "size": there[file.key].size})
+            for file in rewritten
+            if file.key in there
         ]
         self._refuse_others(location, copies, there)
         return copies

@@ -29,5 +29,5 @@ def published_before(lake: Store, pipeline: str, dataset: str, day: date) -> Pub
 def _rows(lake: Store, partition: Partition, contribution: date) -> int:
     if partition.contributions == (contribution,):
         return partition.rows
-    files = lake.get_model(partition.manifest, PartitionManifest).files
+    files = lake.get_model(partition.manifest, PartitionManifest).sealed
     return sum(file.rows for file in files if file.contribution == contribution)

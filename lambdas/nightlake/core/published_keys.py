@@ -108,17 +108,23 @@ class PublishedKeys:
         bounds = None if moment is None else (moment, since - _ROUNDING, until + _ROUNDING)
         for file in files:
             try:
-                for columns in _columns(lake, file, key_of_rows(dataset, moment), bounds):
-                    one, other, _ = _hashed(columns)
+                for columns in key_columns(lake, file, key_of_rows(dataset, moment), bounds):
+                    one, other, _ = hashed(columns)
                     first.append(one)
                     second.append(other)
             except ObjectNotFoundError as error:
                 raise SourceChangedError(
                     f"s3://{lake.bucket}/{file.key} was published and is gone ({error}); plan again"
                 ) from error
-        firsts, seconds = np.concatenate(first), np.concatenate(second)
-        order = np.argsort(firsts, kind="stable")
-        return cls(firsts[order], seconds[order])
+        return cls.of(np.concatenate(first), np.concatenate(second))
+
+    @classmethod
+    def of(cls, first: "np.ndarray", second: "np.ndarray") -> "PublishedKeys":
+        """The keys with these halves, which `hashed` answers."""
+        import numpy as np
+
+        order = np.argsort(first, kind="stable")
+        return cls(first[order], second[order])
 
     def __len__(self) -> int:
         return len(self._first)
@@ -129,15 +135,16 @@ class PublishedKeys:
 
         if not len(self):
             return np.zeros(len(columns[0]), bool)
-        first, second, known = _hashed(columns)
+        first, second, known = hashed(columns)
         places = np.minimum(np.searchsorted(self._first, first), len(self._first) - 1)
         there: np.ndarray = known & (self._first[places] == first) & (self._second[places] == second)
         return there
 
 
-def _columns(
+def key_columns(
     lake: Store, file: PublishedFile, key: Sequence[str], bounds: tuple[str, datetime, datetime] | None
 ) -> "Iterator[list[pa.Array]]":
+    """The columns of a file's key, one row group after the other; with `bounds` those rows whose column lies there."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -173,7 +180,7 @@ def _limits(kind: "pa.DataType", since: datetime, until: datetime) -> tuple[Any,
     return low, high
 
 
-def _hashed(columns: "Sequence[pa.Array]") -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
+def hashed(columns: "Sequence[pa.Array]") -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     """Two halves for each row, and whether all of its key is there."""
     import numpy as np
     import pyarrow as pa

@@ -69,6 +69,9 @@ def seal(
                     private=table.name != validation.dataset,
                     files=[file for file in files if file.table == table.name],
                     grain=sources[validation.dataset].partition_grain,
+                    newest_by=datasets[validation.dataset].primary_key
+                    if sources[validation.dataset].newest_wins
+                    else (),
                     beside=_beside(table, datasets[validation.dataset], sources[validation.dataset], receipts),
                     workers=workers,
                 )
@@ -93,6 +96,7 @@ def seal_table(
     private: bool,
     files: Sequence[StagedFile],
     grain: Grain = "day",
+    newest_by: tuple[str, ...] = (),
     beside: Beside | None = None,
     workers: int = WORKERS,
 ) -> SealedTable:
@@ -121,6 +125,7 @@ def seal_table(
         columns=table.columns,
         hidden=table.hidden,
         grain=grain,
+        newest_by=newest_by,
         files=tuple(_sealed(file, found[key], contribution=day) for key, file in sorted(wanted.items())),
         beside=beside,
     )

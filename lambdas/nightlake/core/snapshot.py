@@ -9,13 +9,17 @@ from nightlake.core.source import Grain
 
 
 class PublishedFile(Frozen):
-    """One sealed Parquet file; `contribution` is the business date whose delivery the rows came with."""
+    """One sealed Parquet file; `contribution` is the business date whose delivery the rows came with.
+
+    With an `origin` it is the copy of that file without the rows that newer contributions brought again.
+    """
 
     key: str
     etag: str
     size: int
     rows: int
     contribution: date
+    origin: str | None = None
 
 
 class SealedFile(Frozen):
@@ -39,7 +43,8 @@ class Beside(Frozen):
 class SealedTable(Frozen):
     """What one run sealed of one table; `columns` and `hidden` as in `core.table.Table`.
 
-    Its rows are right beside what others had published, if they were read so.
+    Its rows are right beside what others had published, if they were read so. In a partition they replace those of
+    older business dates that have the same values in the columns `newest_by`, if there are any.
     """
 
     table: str
@@ -47,17 +52,28 @@ class SealedTable(Frozen):
     columns: tuple[Column, ...]
     hidden: tuple[str, ...] = ()
     grain: Grain = "day"
+    newest_by: tuple[str, ...] = ()
     files: tuple[SealedFile, ...]
     beside: Beside | None = None
 
 
 class PartitionManifest(Frozen):
-    """Every file of one partition; nothing else lies under `location` (a key prefix of the lake bucket)."""
+    """Every file of one partition; nothing else lies under `location` (a key prefix of the lake bucket).
+
+    Files that lost rows to newer contributions are kept elsewhere as they were sealed (`replaced`): when those are
+    taken back, the rows are served again.
+    """
 
     table: str
     day: date
     location: str
     files: tuple[PublishedFile, ...]
+    replaced: tuple[PublishedFile, ...] = ()
+
+    @property
+    def sealed(self) -> tuple[PublishedFile, ...]:
+        """The files as they were sealed, whatever of them is served."""
+        return (*(file for file in self.files if file.origin is None), *self.replaced)
 
 
 class Partition(Frozen):

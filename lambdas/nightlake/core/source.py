@@ -154,6 +154,11 @@ class Source(Frozen):
         description="With a column in `partition_by`: its rows lie together by `day`, `month` or `year`, and the "
         "partition is that of the first day. Coarser than a day where a delivery has a few rows each of many days.",
     )
+    newest_wins: bool = Field(
+        False,
+        description="With a column in `partition_by`: in a partition a row replaces those that older business dates "
+        "brought with the same primary key. Without it both are there.",
+    )
     on_drift: Literal["strict", "evolve", "ignore"] = Field(
         "strict",
         description="Missing and undeclared columns reject the source (`strict`), or are reported: a missing column "
