@@ -343,6 +343,13 @@ class TooManyQueriesError(NightlakeError):
     """Raised when a caller of the API, or the account, has as many queries under way as it may. Retrying helps."""
 
 
+class RowNotFoundError(NightlakeError):
+    """Raised when the API is asked for a row whose key the dataset does not have, or not on that day.
+
+    Retrying helps once a night has published it.
+    """
+
+
 class RunNotFoundError(NightlakeError):
     """Raised when the API is asked for a run that has left no record. Retrying helps while the run is going on."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from nightlake.core import layout, lock
+from nightlake.core.api.key_index import KeyIndex
 from nightlake.core.errors import PublishContendedError
 from nightlake.core.frozen import Frozen
 from nightlake.core.history import TRIES, find_head, move_head
@@ -59,7 +60,7 @@ def collect_garbage(
     stale_snapshots = _stale_snapshots(pipeline, written, {kept.key for kept in head.kept}, running)
     if not dry_run:
         each(_tagger(store), [found.key for found in superseded], workers=workers)
-        store.delete([*stale_snapshots, *stale_manifests])
+        store.delete([*stale_snapshots, *stale_manifests, *_stale_entries(store, pipeline, written)])
     return Garbage(
         kept_snapshots=len(head.kept),
         deleted_snapshots=len(stale_snapshots),
@@ -121,7 +122,7 @@ def _stale_manifests(
 
 
 def _stale_snapshots(pipeline: str, written: Iterable[ObjectInfo], kept: set[str], running: set[str]) -> list[str]:
-    own = (layout.head(pipeline), layout.partition_manifests(pipeline))
+    own = (layout.head(pipeline), layout.partition_manifests(pipeline), layout.key_indexes(pipeline))
     return [
         found.key
         for found in written
@@ -129,6 +130,14 @@ def _stale_snapshots(pipeline: str, written: Iterable[ObjectInfo], kept: set[str
         and found.key not in kept
         and not any(found.key.endswith(f"-{run_id}.json") for run_id in running)
     ]
+
+
+def _stale_entries(store: Store, pipeline: str, written: Iterable[ObjectInfo]) -> list[str]:
+    """Entries of indexes that no pointer names any more; an index whose entries are gone is made anew."""
+    found = {each.key for each in written if each.key.startswith(layout.key_indexes(pipeline))}
+    pointers = {key for key in found if key.endswith(".json")}
+    read = (store.find_model(key, KeyIndex) for key in pointers)
+    return sorted(found - pointers - {index[0].entries for index in read if index is not None})
 
 
 def _tagger(store: Store) -> Callable[[str], None]:

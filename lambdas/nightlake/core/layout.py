@@ -192,6 +192,21 @@ def partition_manifest(pipeline: str, table: str, day: date, digest: str) -> str
     return f"snapshots/{pipeline}/partitions/{table}/{day.isoformat()}/{digest}.json"
 
 
+def key_indexes(pipeline: str) -> str:
+    """The prefix of the indexes of keys."""
+    return f"snapshots/{pipeline}/indexes/"
+
+
+def key_index(pipeline: str, table: str) -> str:
+    """The pointer to the newest index of a table's keys."""
+    return f"{key_indexes(pipeline)}{table}.json"
+
+
+def key_index_entries(pipeline: str, table: str, digest: str) -> str:
+    """The immutable entries of an index, named by their content."""
+    return f"{key_indexes(pipeline)}{table}/{digest}.keys"
+
+
 def reports(pipeline: str, name: str) -> str:
     """The prefix of one report, as all runs computed it."""
     return f"reports/{pipeline}/{name}/"

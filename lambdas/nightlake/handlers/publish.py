@@ -7,8 +7,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
+from nightlake.core.api.key_index import build_index
+from nightlake.core.pipeline import Pipeline
 from nightlake.core.projection import project
 from nightlake.core.publish import publish, summary
+from nightlake.core.snapshot import Snapshot
+from nightlake.core.store import Store
+from nightlake.core.table import tables
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger, task
@@ -34,4 +39,18 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     changes = project(store, Glue(), pipeline(event["pipeline"]), database=settings().database)
     logger.info("Snapshot published", snapshot=snapshot.number, catalog_changes=changes)
+    _index_keys(store, pipeline(event["pipeline"]), snapshot)
     return summary(snapshot)
+
+
+def _index_keys(store: Store, of: Pipeline, snapshot: Snapshot) -> None:
+    """Rows are found by their keys without an index, too, only slower: a failure here is no failure of the night."""
+    keys = {table.name: dataset.primary_key for dataset in of.datasets for table in tables(dataset)}
+    for table in snapshot.tables:
+        try:
+            index = build_index(store, of.name, table, keys.get(table.table, ()))
+        except Exception:  # noqa: BLE001 - the night is published, whatever it is
+            logger.exception("Keys not indexed", table=table.table)
+            continue
+        if index is not None:
+            logger.info("Keys indexed", table=table.table, entries=index.starts[-1])

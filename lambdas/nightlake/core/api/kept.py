@@ -20,6 +20,11 @@ class Kept:
         self._ranges = OrderedDict[tuple[str, int, int], bytes]()
         self._lock = Lock()
 
+    def newest(self, key: str) -> bytes | None:
+        """An object that changes, as it is now; None when it is not there."""
+        found = self._store.read(key)
+        return found[0] if found is not None else None
+
     def get(self, key: str) -> bytes:
         """All bytes of an object. Raises ObjectNotFoundError."""
         return self._once((key, 0, -1), lambda: self._store.get(key))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nightlake.core import layout
+from nightlake.core.errors import NothingPublishedError
 from nightlake.core.snapshot import Head, Partition, PublishedTable, Snapshot
 from nightlake.core.store import Store
 
@@ -31,6 +32,14 @@ def latest(table: PublishedTable, snapshot: Snapshot) -> Partition:
     """
     past = [each for each in table.partitions if each.day <= snapshot.date]
     return past[-1] if past else table.partitions[0]
+
+
+def find_table(pinned: Pinned | None, dataset: str, *, private: bool) -> tuple[Pinned, PublishedTable]:
+    """The snapshot and its table of this name. Raises NothingPublishedError."""
+    table = pinned.table(dataset, private=private) if pinned else None
+    if pinned is None or table is None:
+        raise NothingPublishedError(f"Nothing of '{dataset}' is published yet; its first good night will do it")
+    return pinned, table
 
 
 class Published:

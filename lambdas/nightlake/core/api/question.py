@@ -76,7 +76,7 @@ def read_question(
         dataset=table.table,
         first=first,
         last=last,
-        columns=_select(single.get("select"), table, known),
+        columns=read_select(single.get("select"), table),
         conditions=(*read_conditions(single, known, RESERVED), *within(table, moment, first, last)),
         order=read_order(single.get("order_by"), known),
         limit=read_limit(single, default=DEFAULT_LIMIT, most=MAX_LIMIT),
@@ -172,7 +172,9 @@ def read_order(text: str | None, known: Mapping[str, ColumnType], name: str = "o
     return orders
 
 
-def _select(text: str | None, table: PublishedTable, known: Mapping[str, ColumnType]) -> tuple[str, ...]:
+def read_select(text: str | None, table: PublishedTable) -> tuple[str, ...]:
+    """The columns that are asked for, else all but those of the run and the day. Raises InvalidParameterError."""
+    known = types(table)
     if text is None:
         hidden = {column.name for column in RUN_COLUMNS}
         return tuple(column.name for column in table.columns if column.name not in hidden)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nightlake.core.api.cursor import Position, check_cursor, read_cursor, write_cursor
-from nightlake.core.api.published import Pinned, Published
+from nightlake.core.api.published import Pinned, Published, find_table
 from nightlake.core.api.question import Question, read_question, types
 from nightlake.core.api.ranged_file import Budget, Ranges
 from nightlake.core.api.result import Result
@@ -14,7 +14,7 @@ from nightlake.core.api.scan import ROW, Scan
 from nightlake.core.api.top import top
 from nightlake.core.api.value import to_json
 from nightlake.core.column_type import ColumnType
-from nightlake.core.errors import AnswerTooCostlyError, CursorExpiredError, NothingPublishedError
+from nightlake.core.errors import AnswerTooCostlyError, CursorExpiredError
 from nightlake.core.snapshot import PublishedTable
 from nightlake.core.store import ObjectNotFoundError
 
@@ -62,14 +62,6 @@ def ask(
     if cursor:
         check_cursor(texts[0], pinned, question)
     return Asked(question, pinned, table, start=cursor.position if cursor else None)
-
-
-def find_table(pinned: Pinned | None, dataset: str, *, private: bool) -> tuple[Pinned, PublishedTable]:
-    """The snapshot and its table of this name. Raises NothingPublishedError."""
-    table = pinned.table(dataset, private=private) if pinned else None
-    if pinned is None or table is None:
-        raise NothingPublishedError(f"Nothing of '{dataset}' is published yet; its first good night will do it")
-    return pinned, table
 
 
 def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget: Budget | None = None) -> Result:

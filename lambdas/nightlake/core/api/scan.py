@@ -60,7 +60,8 @@ class Batch:
 class Scan:
     """Rows of one table that lie in these days' partitions and meet all conditions.
 
-    Files of at most `whole` bytes come in one request; `ahead` is how many are fetched at the same time.
+    Files of at most `whole` bytes come in one request; `ahead` is how many are fetched at the same time, and
+    `batch_rows` how many rows are decoded at once.
     """
 
     source: Ranges
@@ -71,6 +72,7 @@ class Scan:
     budget: Budget = field(default_factory=Budget)
     whole: int = _SMALL_BYTES
     ahead: int = 1
+    batch_rows: int = _BATCH_ROWS
 
     @cached_property
     def schema(self) -> "pa.Schema":
@@ -179,7 +181,7 @@ class Scan:
             opened.fetch(group, needed)
             at = begin
             for batch in opened.parquet.iter_batches(
-                _BATCH_ROWS, row_groups=[group], columns=opened.stored(needed), use_threads=False
+                self.batch_rows, row_groups=[group], columns=opened.stored(needed), use_threads=False
             ):
                 rows = self._complete(opened, batch, at, needed)
                 at += batch.num_rows
