@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_gateway import Gateway, PromptAthena, fill
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, notify, page, query
-from nightlake.handlers.api import asked
+from nightlake.handlers.api import asked, queries
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
+from published_lake import PublishedLake
 
 from local import tls
 
@@ -95,6 +97,23 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sales: Pipeline
     yield change
     for read_once in READ_ONCE:
         read_once.cache_clear()
+
+
+@pytest.fixture
+def gateway(
+    environment: Callable[..., None],
+    event: Callable[[str], dict[str, Any]],
+    lambda_context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    sales: Pipeline,
+) -> Gateway:
+    """The API over three published days, with the keys that `api_gateway.SCOPES` tells of."""
+    lake = PublishedLake()
+    fill(lake, sales)
+    monkeypatch.setattr(asked, "lake", lambda: lake.store)
+    monkeypatch.setattr(queries, "engine", PromptAthena)
+    environment(SQL=str(TESTS.parent / "sql"), SERVES_PRIVATE="true", STAGE="local")
+    return Gateway(event, lambda_context)
 
 
 @pytest.fixture

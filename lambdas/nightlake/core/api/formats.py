@@ -18,8 +18,9 @@ CSV: Final = "text/csv"
 JSON_LINES: Final = "application/x-ndjson"
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
-TEXTS: Final = (JSON, CSV, JSON_LINES)
-FORMATS: Final = (*TEXTS, ARROW, PARQUET)
+HTML: Final = "text/html"
+FORMATS: Final = (JSON, CSV, JSON_LINES, ARROW, PARQUET)
+TEXTS: Final = (JSON, CSV, JSON_LINES, HTML)
 ENDINGS: Final[Mapping[str, str]] = {
     JSON: "json",
     CSV: "csv",

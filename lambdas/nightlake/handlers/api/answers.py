@@ -114,6 +114,16 @@ def answer_if_new(tag: str, make: Callable[[], str]) -> Response[str]:
     return _if_new(tag, formats.choose(header("accept"), (formats.JSON,)), lambda: (make().encode(), None))
 
 
+def answer_page(text: str) -> Response[str]:
+    """An HTML page that may run nothing and load nothing. Raises as `answer` does."""
+    kind = formats.choose(header("accept"), (formats.HTML,))
+    answered = _if_new(etag([text]), kind, lambda: (text.encode(), None))
+    answered.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    )
+    return answered
+
+
 def answer_rows(parts: Iterable[str], find: Callable[[], Result]) -> Response[str]:
     """The rows that are found, in the format that the caller accepts best, or 304 where he has them already.
 
