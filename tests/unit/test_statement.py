@@ -183,3 +183,56 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_lines(pipeline: Pipelin
     with pytest.raises(StatementError) as refused:
         bound(pipeline, "SELECT a FROM x\nWHERE year = '2017'\nAND a IN (SELECT b FROM z)")
     assert [text.split(", ")[1] for text in str(refused.value).splitlines()] == ["line 1", "line 2", "line 3"]
+
+
+HEAD = "-- parameter shop: string = 'it''s'\n-- parameter since: date = '2000-01-01'\n"
+ASKED = HEAD + "SELECT a, ':shop' AS b FROM products -- é :shop?\nWHERE c = :shop AND d > :since AND :shop <> ''"
+
+
+def test_a_report_is_bound_to_the_defaults_of_its_parameters_in_the_night(pipeline: Pipeline) -> None:
+    statement = bound(pipeline, ASKED)
+    assert statement.query.endswith("WHERE c = 'it''s' AND d > DATE '2017-06-02' AND 'it''s' <> ''")
+    assert "':shop' AS b" in statement.query
+    assert "é :shop?" in statement.query
+    assert statement.parameters == ()
+
+
+def test_a_report_is_asked_with_other_values_as_question_marks(pipeline: Pipeline) -> None:
+    statement = bound(pipeline, ASKED, values={"shop": "'; --", "since": date(2017, 1, 1)})
+    assert statement.query.endswith("WHERE c = ? AND d > ? AND ? <> ''")
+    assert statement.parameters == ("'''; --'", "DATE '2017-01-01'", "'''; --'")
+
+
+def test_a_night_cannot_ask_a_report_that_needs_a_value(pipeline: Pipeline) -> None:
+    text = "-- parameter shop: string\nSELECT a FROM products WHERE b = :shop"
+    with pytest.raises(StatementError, match="has no default of shop, so no night can run it; ask the API for it"):
+        bound(pipeline, text)
+    assert bound(pipeline, text, values={"shop": "a"}).parameters == ("'a'",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("SELECT a FROM products\nWHERE b = :shop", 2, "asks for :shop, which is no parameter of it: write --"),
+        (HEAD + "SELECT a FROM products WHERE b = :shop", 2, "never asks for the parameter since"),
+        (HEAD + "SELECT :since AS x FROM products\nWHERE b = :shop", 3, "has :since outside of a WHERE"),
+        (HEAD + "SELECT a FROM products WHERE b = :shop\nLIMIT :since", 4, "has :since outside of a WHERE"),
+        (HEAD + "SELECT a FROM :shop WHERE b = :since", 3, "has :shop outside of a WHERE"),
+        ("-- parameter n: int\nSELECT a FROM products WHERE b > c - INTERVAL :n DAY", 2, "multiply instead, :n *"),
+        ("SELECT a FROM products WHERE b = ?", 1, "has a placeholder that is no parameter: write :name"),
+        ('SELECT a FROM products WHERE b = :"shop"', 1, "has a placeholder that is no parameter"),
+        ("SELECT a FROM products WHERE b = @shop", 1, "has a placeholder that is no parameter"),
+        ("-- parameter shop\nSELECT a FROM products", 1, "declares no parameter: write it like"),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_cannot_be_asked_is_told_with_its_line(
+    pipeline: Pipeline, text: str, line: int, reason: str
+) -> None:
+    with pytest.raises(StatementError) as refused:
+        bound(pipeline, text)
+    assert any(f"line {line}, " in told and reason in told for told in str(refused.value).splitlines())
+
+
+def test_only_reports_have_parameters(pipeline: Pipeline) -> None:
+    with pytest.raises(StatementError, match="asks for :shop, which is no parameter of it: only reports have some"):
+        bound(pipeline, "SELECT a FROM products WHERE b = :shop", kind="audit", attempts=(ATTEMPT,))
