@@ -186,7 +186,14 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_lines(pipeline: Pipelin
 
 
 HEAD = "-- parameter shop: string = 'it''s'\n-- parameter since: date = '2000-01-01'\n"
-ASKED = HEAD + "SELECT a, ':shop' AS b FROM products -- é :shop?\nWHERE c = :shop AND d > :since AND :shop <> ''"
+
+
+def headed(query: str) -> str:
+    """A report with two parameters, in lines 1 and 2."""
+    return HEAD + query
+
+
+ASKED = headed("SELECT a, ':shop' AS b FROM products -- é :shop?\nWHERE c = :shop AND d > :since AND :shop <> ''")
 
 
 def test_a_report_is_bound_to_the_defaults_of_its_parameters_in_the_night(pipeline: Pipeline) -> None:
@@ -214,10 +221,10 @@ def test_a_night_cannot_ask_a_report_that_needs_a_value(pipeline: Pipeline) -> N
     ("text", "line", "reason"),
     [
         ("SELECT a FROM products\nWHERE b = :shop", 2, "asks for :shop, which is no parameter of it: write --"),
-        (HEAD + "SELECT a FROM products WHERE b = :shop", 2, "never asks for the parameter since"),
-        (HEAD + "SELECT :since AS x FROM products\nWHERE b = :shop", 3, "has :since outside of a WHERE"),
-        (HEAD + "SELECT a FROM products WHERE b = :shop\nLIMIT :since", 4, "has :since outside of a WHERE"),
-        (HEAD + "SELECT a FROM :shop WHERE b = :since", 3, "has :shop outside of a WHERE"),
+        (headed("SELECT a FROM products WHERE b = :shop"), 2, "never asks for the parameter since"),
+        (headed("SELECT :since AS x FROM products\nWHERE b = :shop"), 3, "has :since outside of a WHERE"),
+        (headed("SELECT a FROM products WHERE b = :shop\nLIMIT :since"), 4, "has :since outside of a WHERE"),
+        (headed("SELECT a FROM :shop WHERE b = :since"), 3, "has :shop outside of a WHERE"),
         ("-- parameter n: int\nSELECT a FROM products WHERE b > c - INTERVAL :n DAY", 2, "multiply instead, :n *"),
         ("SELECT a FROM products WHERE b = ?", 1, "has a placeholder that is no parameter: write :name"),
         ('SELECT a FROM products WHERE b = :"shop"', 1, "has a placeholder that is no parameter"),
