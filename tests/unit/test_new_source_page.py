@@ -28,10 +28,10 @@ def test_the_commands_do_what_the_page_says(tmp_path: Path) -> None:
     proposed, found, checked, counted = said
     assert "primaryKey: true" in proposed
     assert "classification: personal" in proposed
-    assert "out/orders/year=" in found
+    assert "out/purchases/year=" in found
     assert "no problems" in checked
     assert re.findall(r"\d+", counted) == ["5", "4", "1"]
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["status"] == "rejected"
-    assert {rule["rule"]: rule["broken"] for rule in told["rules"]}["orders.amount.minimum"] == 1
-    assert [*(tmp_path / "out/_quarantine/orders").glob("*.parquet")]
+    assert {rule["rule"]: rule["broken"] for rule in told["rules"]}["purchases.amount.minimum"] == 1
+    assert [*(tmp_path / "out/_quarantine/purchases").glob("*.parquet")]

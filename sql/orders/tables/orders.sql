@@ -17,7 +17,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `orders` (
   `_source` string COMMENT 'The object that the row came from, and the byte after a # that its shard begins with, unless 0.',
   `_position` bigint COMMENT 'The row\'s first line there, counted from 1, or its record where there are no lines.'
 )
-COMMENT 'One row per order.'
+COMMENT 'One row per order and month, as it was exported last; an order moves to another month but by mistake.'
 PARTITIONED BY (`year` string, `month` string, `day` string)
 STORED AS PARQUET
 LOCATION 's3://lake/empty/orders/orders/'
