@@ -98,3 +98,4 @@ clean: down  ## stop it and delete everything that was made here
 lock: setup  ## compile requirements*.in to pinned requirements*.txt (needs the tool uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --no-header --no-annotate --no-emit-index-url --no-emit-find-links -c requirements.txt requirements-lambda.in -o requirements-lambda.txt
+	uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --no-header --no-annotate --no-emit-index-url --no-emit-find-links -c requirements.txt requirements-tokens.in -o requirements-tokens.txt

@@ -1,6 +1,6 @@
 """The one factory of Lambda functions: runtime, own narrow role, log group, tracing, layer, published version."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from aws_cdk import Aws, Duration, RemovalPolicy
@@ -41,7 +41,7 @@ class Function(Construct):
         name: FunctionName,
         description: str,
         code: lambda_.Code,
-        layer: lambda_.ILayerVersion | None,
+        layers: Sequence[lambda_.ILayerVersion],
         environment: Mapping[str, str],
         timeout: Duration,
         asynchronous: bool = False,
@@ -80,7 +80,7 @@ class Function(Construct):
             runtime=PYTHON,
             architecture=ARCHITECTURES[settings.architecture],
             code=code,
-            layers=[layer] if layer else None,
+            layers=list(layers) or None,
             handler=f"nightlake.handlers.{name}.handler",
             role=self.role,
             environment={

@@ -17,6 +17,7 @@ from infra.build import BUILD, build_once
 
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements-lambda.txt"
+TOKENS = ROOT / "requirements-tokens.txt"
 _CERTIFICATES = ROOT / "infra" / "certificates.mjs"
 CERTIFICATES = "rds-ca.pem"
 """The file of the layer with the certificate authorities of RDS and of RDS Proxy in all regions; a function finds it in
@@ -55,7 +56,7 @@ _UNUSED = (
     "*.dist-info/RECORD",
 )
 # What botocore must know: the services whose clients functions make.
-SERVICES = ("athena", "glue", "s3", "secretsmanager", "stepfunctions")
+SERVICES = ("athena", "dynamodb", "glue", "s3", "secretsmanager", "stepfunctions")
 
 
 class LayerError(NightlakeError):
@@ -87,10 +88,21 @@ def layer(target: Target = LAMBDA["arm64"], *, build: Path = BUILD) -> Path:
     digest = hashlib.sha256("\0".join(recipe).encode()).hexdigest()
 
     def make(directory: Path) -> None:
-        _unpack(directory / "python", target)
+        _unpack(directory / "python", target, REQUIREMENTS)
         (directory / CERTIFICATES).write_text(certificates)
 
     return build_once(build / "layer" / digest[:16], make)
+
+
+def token_layer(target: Target = LAMBDA["arm64"], *, build: Path = BUILD) -> Path:
+    """The directory of a second layer for `target`, with what proves tokens: only an authorizer of tokens carries it.
+
+    Raises:
+        LayerError: pip could not fetch the wheels.
+    """
+    recipe = (TOKENS.read_text(), Path(__file__).read_text(), repr(target))
+    digest = hashlib.sha256("\0".join(recipe).encode()).hexdigest()
+    return build_once(build / "layer" / digest[:16], lambda directory: _unpack(directory / "python", target, TOKENS))
 
 
 def _certificates() -> str:
@@ -100,15 +112,15 @@ def _certificates() -> str:
     return done.stdout
 
 
-def _unpack(directory: Path, target: Target) -> None:
+def _unpack(directory: Path, target: Target, requirements: Path) -> None:
     platforms = [option for platform in target.platforms for option in ("--platform", platform)]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     wheels = ["--only-binary=:all:", "--no-deps", "--implementation", "cp", "--python-version", target.python]
-    command = [*pip, *wheels, *platforms, "--target", str(directory), "--requirement", str(REQUIREMENTS)]
+    command = [*pip, *wheels, *platforms, "--target", str(directory), "--requirement", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no part is input
     if done.returncode != 0:
         raise LayerError(
-            f"The Lambda layer cannot be built from {REQUIREMENTS.name}: run `make setup` once with a package index "
+            f"The Lambda layer cannot be built from {requirements.name}: run `make setup` once with a package index "
             f"in reach. pip said: {done.stderr.strip()}"
         )
     described = {path for path in directory.glob("botocore/data/*") if path.is_dir() and path.name not in SERVICES}

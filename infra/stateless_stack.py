@@ -25,7 +25,7 @@ from infra.dashboard import Dashboard
 from infra.functions import ARCHITECTURES, PYTHON, Function
 from infra.lake import bucket_name
 from infra.lambda_code import SQL, lambda_code
-from infra.layer import LAMBDA, layer
+from infra.layer import LAMBDA, layer, token_layer
 from infra.monitoring import Monitoring, Night
 from infra.settings import FunctionName, Settings
 from infra.sources import Sources
@@ -63,8 +63,8 @@ class StatelessStack(Stack):
             self,
             settings=settings,
             code=lambda_.Code.from_asset(str(lambda_code(pipelines)), exclude=["**/__pycache__"]),
-            layer=self._layer(),
         )
+        layers = self._layers()
         environment = self._environment()
         sources = Sources(self, "Sources", settings=settings, pipelines=pipelines)
         functions: dict[str, Function] = {}
@@ -76,6 +76,7 @@ class StatelessStack(Stack):
                 timeout=task.timeout,
                 environment=environment | (sources.environment(task.kind) if task.kind else {}),
                 network=sources.network if task.kind == "postgres" else None,
+                layers=layers + (self._token_layers() if name == "authorize" else ()),
                 asynchronous=task.asynchronous,
             )
             grant(
@@ -95,6 +96,7 @@ class StatelessStack(Stack):
                 description="Carries alerts to chat channels",
                 timeout=Duration.seconds(60),
                 environment=environment,
+                layers=layers,
                 asynchronous=True,
             )
             self._subscribe(functions["notify"])
@@ -157,17 +159,28 @@ class StatelessStack(Stack):
         else:
             functions["authorize"].function.add_environment("KEYS_TABLE", table_name(self._settings.stage))
 
-    def _layer(self) -> lambda_.ILayerVersion | None:
-        architecture = self._settings.architecture
+    def _layers(self) -> tuple[lambda_.ILayerVersion, ...]:
+        """What every function carries; nothing where the runtime has the packages."""
         if not self._settings.layer:
-            return None
+            return ()
+        found = layer(LAMBDA[self._settings.architecture])
+        return (self._layer("Layer", found, "The pinned packages of requirements-lambda.txt"),)
+
+    def _token_layers(self) -> tuple[lambda_.ILayerVersion, ...]:
+        """What an authorizer of tokens carries besides."""
+        if not (self._settings.layer and self._settings.api.auth.jwt):
+            return ()
+        found = token_layer(LAMBDA[self._settings.architecture])
+        return (self._layer("TokenLayer", found, "The pinned packages of requirements-tokens.txt"),)
+
+    def _layer(self, name: str, directory: Path, description: str) -> lambda_.ILayerVersion:
         return lambda_.LayerVersion(
             self,
-            "Layer",
-            code=lambda_.Code.from_asset(str(layer(LAMBDA[architecture]))),
-            description="The pinned packages of requirements-lambda.txt",
+            name,
+            code=lambda_.Code.from_asset(str(directory)),
+            description=description,
             compatible_runtimes=[PYTHON],
-            compatible_architectures=[ARCHITECTURES[architecture]],
+            compatible_architectures=[ARCHITECTURES[self._settings.architecture]],
         )
 
     def _environment(self) -> dict[str, str]:

@@ -27,7 +27,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> assertions.Template:
             name=name,
             description="A function",
             code=lambda_.Code.from_asset(str(code)),
-            layer=None,
+            layers=(),
             environment={"LAKE_BUCKET": "lake"},
             timeout=Duration.seconds(20),
             asynchronous=asynchronous,

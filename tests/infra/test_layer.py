@@ -19,7 +19,7 @@ from packaging.tags import parse_tag, platform_tags
 from packaging.utils import canonicalize_name
 
 from infra.lambda_code import lambda_code
-from infra.layer import CERTIFICATES, LayerError, Target, layer
+from infra.layer import CERTIFICATES, LayerError, Target, layer, token_layer
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,6 +136,15 @@ def test_it_carries_the_certificates_of_rds_in_every_region_and_of_its_proxies(p
 def test_layer_and_code_fit_into_a_function(packages: Path, pipelines: tuple[Pipeline, ...]) -> None:
     total = size(packages) + size(lambda_code(pipelines))
     assert total < BUDGET_BYTES < LIMIT_BYTES
+
+
+def test_an_authorizer_of_tokens_has_room_for_what_proves_them(packages: Path, pipelines: tuple[Pipeline, ...]) -> None:
+    tokens = token_layer() / "python"
+    assert {"jwt", "cryptography"} <= {path.name for path in tokens.iterdir()}
+    assert any("aarch64" in path.name or path.suffix == ".so" for path in tokens.rglob("_rust*"))
+    assert size(packages) + size(tokens) + size(lambda_code(pipelines)) < LIMIT_BYTES
+    tested = {line.partition(" ;")[0] for line in (ROOT / "requirements.txt").read_text().splitlines()}
+    assert set((ROOT / "requirements-tokens.txt").read_text().splitlines()) <= tested
 
 
 IMPORTS_OF_A_WORKER = """

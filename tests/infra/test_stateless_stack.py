@@ -7,6 +7,7 @@ from typing import Any
 
 import cfnlint.api
 import pytest
+from nightlake.core.api.issuer import Issuer
 from nightlake.core.pipeline import Pipeline
 
 from infra.stacks import build
@@ -90,15 +91,15 @@ def test_only_these_functions_may(template: Templates, action: str, resource: st
     }
 
 
-def denials(stack: Template) -> list[Any]:
-    """What the policies of the query function's role deny."""
+def denials(stack: Template, service: str = "s3") -> list[Any]:
+    """What the policies of the query function's role deny of a service."""
     role = {"Ref": functions(stack)["query"]["Role"]["Fn::GetAtt"][0]}
     return [
         statement
         for each in stack["Resources"].values()
         if each["Type"] == "AWS::IAM::Policy" and role in each["Properties"]["Roles"]
         for statement in each["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Deny"
+        if statement["Effect"] == "Deny" and service in str(statement["Action"])
     ]
 
 
@@ -116,11 +117,35 @@ def test_the_api_can_read_no_file_of_a_private_table_where_the_settings_say_so(
     assert functions(closed)["query"]["Environment"]["Variables"]["SERVES_PRIVATE"] == "false"
 
 
+def test_the_api_asks_athena_in_its_own_workgroup_and_never_for_a_private_table(template: Templates) -> None:
+    stack = template("dev", "stateless")
+    function = functions(stack)["query"]
+    asked = {str(action): json.dumps(on) for action, on in all_rights(stack, function) if "athena" in str(action)}
+    assert "workgroup/nightlake-dev-api" in asked["athena:StartQueryExecution"]
+    assert not any("-pipeline" in on or "-bi" in on for on in asked.values())
+    (denied,) = denials(stack, "glue")
+    assert "glue:GetTable" in denied["Action"]
+    assert "table/nightlake_dev/*_private" in json.dumps(denied["Resource"])
+    assert function["Environment"]["Variables"]["API_WORKGROUP"] == "nightlake-dev-api"
+    assert function["Environment"]["Variables"]["QUERIES_AT_ONCE"] == "2"
+
+
 def test_the_authorizer_may_look_one_key_up_and_nothing_else(template: Templates) -> None:
     stack = template("dev", "stateless")
     granted = rights(stack, functions(stack)["authorize"])
     assert set(granted) == LOGS_AND_TRACES | {"dynamodb:GetItem"}
     assert granted["dynamodb:GetItem"]["Fn::Join"][1][-1] == ":table/nightlake-dev-keys"
+
+
+def test_an_authorizer_of_tokens_is_told_of_their_issuer_and_carries_what_proves_them(overridden: Overridden) -> None:
+    jwt = {"issuer": "https://login.example", "audience": "lake", "jwks_url": "https://login.example/keys"}
+    assembly = build((), overridden("dev", {"api": {"auth": {"jwt": jwt}}})).synth()
+    made = functions(assembly.get_stack_by_name("nightlake-dev-stateless").template)
+    told = Issuer.model_validate_json(made["authorize"]["Environment"]["Variables"]["TOKENS"])
+    assert (told.issuer, told.scopes_claim) == ("https://login.example", "scope")
+    assert {name: len(function["Layers"]) for name, function in made.items()} == dict.fromkeys(made, 1) | {
+        "authorize": 2
+    }
 
 
 def test_nights_cannot_take_what_readers_need(template: Templates) -> None:

@@ -267,6 +267,10 @@ class InvalidKeyError(NightlakeError):
     """Raised when a key of the API is to be made with a name, scope or end that there cannot be. Mend it."""
 
 
+class IssuerUnreachableError(NightlakeError):
+    """Raised when the issuer of the API's tokens does not give its public keys. Retrying helps once it does."""
+
+
 class CallerUnknownError(NightlakeError):
     """Raised when the API is asked and nobody has said who asks. Send a key or a token that is valid."""
 
