@@ -1,9 +1,8 @@
-"""Conditions in Arrow's terms. As in SQL, what is compared with null is neither true nor false."""
+"""Conditions in Arrow's terms, of values as of statistics. As in SQL, what is compared with null is not met."""
 
-import operator
 from collections.abc import Iterable
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 from nightlake.core.api.condition import Condition
 
@@ -11,38 +10,50 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-_COMPARE: Final = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "lte": operator.le,
-    "gt": operator.gt,
-    "gte": operator.ge,
-}
-
 
 def all_of(conditions: Iterable[Condition], schema: "pa.Schema") -> "ds.Expression":
-    """What is true where all conditions are, of which there is one at least."""
-    return reduce(operator.and_, (expression(each, schema) for each in conditions))
+    """What is true where all conditions are, of which there is one at least: for the statistics of row groups."""
+    import pyarrow.compute as pc
+
+    return reduce(
+        pc.and_kleene, (_met(each, pc.field(each.column), schema.field(each.column).type) for each in conditions)
+    )
 
 
-def expression(condition: Condition, schema: "pa.Schema") -> "ds.Expression":
-    """One condition on a column of the schema."""
+def mask(conditions: Iterable[Condition], rows: "pa.Table") -> "pa.ChunkedArray":
+    """Which rows meet all conditions, of which there is one at least; false or null where they do not."""
+    import pyarrow.compute as pc
+
+    return reduce(
+        pc.and_kleene, (_met(each, rows[each.column], rows.schema.field(each.column).type) for each in conditions)
+    )
+
+
+def _met(condition: Condition, column: Any, kind: "pa.DataType") -> Any:
+    """The condition of a column: an expression of a field, values of values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = pc.field(condition.column)
-    kind = schema.field(condition.column).type
     match condition.operator:
         case "is_null":
-            return column.is_null() if condition.values[0] else column.is_valid()
+            return pc.is_null(column) if condition.values[0] else pc.is_valid(column)
         case "in":
-            return column.isin(pa.array(condition.values, kind))
+            return pc.is_in(column, value_set=pa.array(condition.values, kind))
         case "between":
             low, high = (pa.scalar(value, kind) for value in condition.values)
-            return (column >= low) & (column <= high)
+            return pc.and_kleene(pc.greater_equal(column, low), pc.less_equal(column, high))
         case "like":
             return pc.match_like(column, condition.values[0])
-    compared = _COMPARE[condition.operator](column, pa.scalar(condition.values[0], kind))
+    compare = {
+        "eq": pc.equal,
+        "ne": pc.not_equal,
+        "lt": pc.less,
+        "lte": pc.less_equal,
+        "gt": pc.greater,
+        "gte": pc.greater_equal,
+    }
+    compared = compare[condition.operator](column, pa.scalar(condition.values[0], kind))
     # NaN differs from everything, and the statistics of a row group leave it out
-    return compared | column.is_nan() if condition.operator == "ne" and pa.types.is_floating(kind) else compared
+    if condition.operator == "ne" and pa.types.is_floating(kind):
+        return pc.or_kleene(compared, pc.is_nan(column))
+    return compared

@@ -152,7 +152,7 @@ class Groups:
         import pyarrow.compute as pc
 
         names = [*self._keys, self._inputs[column]]
-        present = keyed.select(names).filter(pc.field(names[-1]).is_valid())
+        present = keyed.select(names).filter(pc.is_valid(keyed[names[-1]]))
         pairs.append(_grouped(present, names, [], counted=False))
         if sum(each.num_rows for each in pairs) > MAX_DISTINCT:
             pairs[:] = [_grouped(_concat(pairs), names, [], counted=False)]

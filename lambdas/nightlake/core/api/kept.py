@@ -1,4 +1,4 @@
-"""Ranges of objects that never change, kept in memory while the worker is warm: the last ones read, up to a size."""
+"""Objects that never change and ranges of them, kept in memory while the worker is warm: the last ones read."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,13 +11,13 @@ _KEPT_BYTES: Final = 1 << 27
 
 
 class Kept:
-    """Reads ranges of a store's objects. A range that was read lately costs no request; any thread may ask."""
+    """Reads a store's objects. What was read lately costs no request; at most `most` bytes are held. For any thread."""
 
     def __init__(self, store: Store, most: int = _KEPT_BYTES) -> None:
         self._store = store
         self._most = most
         self._size = 0
-        self._ranges = OrderedDict[tuple[str, int, int], bytes]()
+        self._objects = OrderedDict[str, dict[tuple[int, int], bytes]]()
         self._lock = Lock()
 
     def newest(self, key: str) -> bytes | None:
@@ -27,23 +27,38 @@ class Kept:
 
     def get(self, key: str) -> bytes:
         """All bytes of an object. Raises ObjectNotFoundError."""
-        return self._once((key, 0, -1), lambda: self._store.get(key))
+        return self._once(key, 0, None, lambda: self._store.get(key))
 
     def get_range(self, key: str, start: int, end: int) -> bytes:
         """The bytes `start` to `end` (exclusive) of an object. Raises ObjectNotFoundError."""
-        return self._once((key, start, end), lambda: self._store.get_range(key, start, end))
+        return self._once(key, start, end, lambda: self._store.get_range(key, start, end))
 
-    def _once(self, place: tuple[str, int, int], read: Callable[[], bytes]) -> bytes:
+    def _once(self, key: str, start: int, end: int | None, read: Callable[[], bytes]) -> bytes:
         with self._lock:
-            if place in self._ranges:
-                self._ranges.move_to_end(place)
-                return self._ranges[place]
+            found = self._find(key, start, end)
+        if found is not None:
+            return found
         content = read()
         with self._lock:
-            if place not in self._ranges:
-                self._ranges[place] = content
-                self._size += len(content)
-            while self._size > self._most:
-                _, dropped = self._ranges.popitem(last=False)
-                self._size -= len(dropped)
+            self._keep(key, start, content)
         return content
+
+    def _find(self, key: str, start: int, end: int | None) -> bytes | None:
+        ranges = self._objects.get(key)
+        if ranges is None:
+            return None
+        self._objects.move_to_end(key)
+        for (first, last), content in ranges.items():
+            if end is None or (first <= start and end <= last):
+                return content if end is None else content[start - first : end - first]
+        return None
+
+    def _keep(self, key: str, start: int, content: bytes) -> None:
+        ranges = self._objects.setdefault(key, {})
+        if (start, start + len(content)) in ranges:
+            return
+        ranges[start, start + len(content)] = content
+        self._size += len(content)
+        while self._size > self._most:
+            _, dropped = self._objects.popitem(last=False)
+            self._size -= sum(map(len, dropped.values()))

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from nightlake.core.api.condition import Condition
 from nightlake.core.api.cursor import Position
-from nightlake.core.api.expression import all_of
+from nightlake.core.api.expression import all_of, mask
 from nightlake.core.api.ranged_file import Budget, RangedFile, Ranges
 from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, PublishedTable
 from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
@@ -28,8 +29,8 @@ Made = TypeVar("Made")
 
 ROW: Final = "#"  # the number of a row in its file; no column is called so
 _BATCH_ROWS: Final = 8192
-_SMALL_BYTES: Final = 1 << 18  # of files that always come whole
-_HALF_BYTES: Final = 1 << 21  # of those that come whole when half of their columns are needed
+SMALL_BYTES: Final = 1 << 18  # of files that always come whole
+MEDIUM_BYTES: Final = 1 << 21  # of those that come whole when half of their columns are needed
 _TOGETHER_BYTES: Final = 1 << 20  # of columns that come together, whether or not all will be needed
 
 
@@ -70,7 +71,7 @@ class Scan:
     last: date
     conditions: tuple[Condition, ...]
     budget: Budget = field(default_factory=Budget)
-    whole: int = _SMALL_BYTES
+    whole: int = SMALL_BYTES
     ahead: int = 1
     batch_rows: int = _BATCH_ROWS
 
@@ -123,18 +124,15 @@ class Scan:
     def take(self, file: File, numbers: Sequence[int], columns: Collection[str]) -> "pa.Table":
         """These rows of a file, in the order of their numbers."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         opened = self._open(file, {*columns}, prune=False)
-        wanted = pa.array(sorted(numbers), pa.int64())
         found = []
         for group, begin, end in opened.spans:
-            if any(begin <= number < end for number in numbers):
+            inside = [number - begin for number in sorted(numbers) if begin <= number < end]
+            if inside:
                 opened.fetch(group, columns)
-                rows = self._complete(
-                    opened, opened.parquet.read_row_group(group, opened.stored(columns)), begin, columns
-                )
-                found.append(rows.filter(pc.field(ROW).isin(wanted)))
+                rows = opened.parquet.read_row_group(group, opened.stored(columns), use_threads=False)
+                found.append(self._complete(opened, rows, begin, columns).take(pa.array(inside, pa.int64())))
         return pa.concat_tables(found)
 
     def _open(self, file: File, needed: Collection[str], *, prune: bool = True) -> "_Opened":
@@ -142,7 +140,7 @@ class Scan:
         import pyarrow.parquet as pq
 
         half = 2 * len(needed) >= len(self.table.columns)
-        whole = max(self.whole, _HALF_BYTES if half else 0)
+        whole = max(self.whole, MEDIUM_BYTES if half else 0)
         source = RangedFile(self.source, file.file.key, file.file.size, self.budget, whole=whole)
         metadata, groups = None, None
         if self.conditions and prune:
@@ -163,30 +161,42 @@ class Scan:
 
         The last batch is empty: also a file without any match tells how far it was read.
         """
-        import pyarrow.compute as pc
+        import numpy as np
 
-        keep = pc.field(ROW) >= first
-        if self.conditions:
-            keep &= all_of(self.conditions, self.schema)
         for group, begin, end in opened.spans:
             if end <= first:
                 continue
             opened.fetch(group, needed, before=tested)
-            if tested:
-                looked_at = opened.parquet.read_row_group(group, opened.stored(tested), use_threads=False)
-                rows = self._complete(opened, looked_at, begin, tested).filter(keep)
-                if not rows.num_rows:
-                    yield self._nothing, end
-                    continue
+            found = self._matching(opened, group, begin, tested)
+            chosen = np.arange(begin, end) if found is None else found
+            chosen = chosen[np.searchsorted(chosen, first) :]
+            if not len(chosen):
+                yield self._nothing, end
+                continue
             opened.fetch(group, needed)
             at = begin
             for batch in opened.parquet.iter_batches(
                 self.batch_rows, row_groups=[group], columns=opened.stored(needed), use_threads=False
             ):
-                rows = self._complete(opened, batch, at, needed)
+                inside = chosen[slice(*np.searchsorted(chosen, (at, at + batch.num_rows)))] - at
+                if len(inside):
+                    rows = self._complete(opened, batch, at, needed)
+                    yield rows if len(inside) == batch.num_rows else rows.take(inside), at + batch.num_rows
                 at += batch.num_rows
-                yield rows.filter(keep), at
+                if at > chosen[-1]:
+                    break
         yield self._nothing, opened.file.file.rows
+
+    def _matching(self, opened: "_Opened", group: int, begin: int, tested: Collection[str]) -> "np.ndarray | None":
+        """The numbers of the rows of a row group that meet the conditions, in their order; None without conditions."""
+        import pyarrow.compute as pc
+
+        if not tested:
+            return None
+        looked_at = opened.parquet.read_row_group(group, opened.stored(tested), use_threads=False)
+        met = mask(self.conditions, self._complete(opened, looked_at, begin, tested))
+        numbers: np.ndarray = pc.indices_nonzero(met.fill_null(False)).to_numpy().astype("i8")
+        return numbers + begin
 
     def _complete(
         self, opened: "_Opened", rows: "pa.Table | pa.RecordBatch", begin: int, needed: Collection[str]
@@ -214,7 +224,7 @@ class Scan:
         keys = partition_keys(partition.day)
         asked = [condition for condition in self.conditions if condition.column in keys]
         row = pa.table({name: [value] for name, value in keys.items()})
-        return not asked or bool(row.filter(all_of(asked, self.schema)).num_rows)
+        return not asked or bool(mask(asked, row)[0].as_py())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The first rows in an order that is asked for: of each file only what decides the order, then the winners' columns."""
 
 import math
-import operator
 from collections.abc import Sequence
 from datetime import date
 from functools import reduce
@@ -84,8 +83,8 @@ def _below(rows: "pa.Table", order: Order, best: "pa.Table") -> "pa.Table":
     last = best[order.column][best.num_rows - 1]
     if not last.is_valid or _is_nan(last):
         return rows
-    column = pc.field(order.column)
-    return rows.filter(column >= last if order.descending else column <= last)
+    compare = pc.greater_equal if order.descending else pc.less_equal
+    return rows.filter(compare(rows[order.column], last))
 
 
 def _is_nan(value: "pa.Scalar") -> bool:
@@ -99,8 +98,8 @@ def _behind(rows: "pa.Table", marker: "pa.Table", orders: Sequence[Order]) -> "p
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_marker = reduce(operator.and_, (pc.field(name) == marker[name][0] for name in _PLACE))
-    together = _concat(marker, rows.filter(~is_marker))
+    is_marker = reduce(pc.and_, (pc.equal(rows[name], marker[name][0]) for name in _PLACE))
+    together = _concat(marker, rows.filter(pc.invert(is_marker)))
     indices = pc.sort_indices(together, sort_keys=_keys(orders))
     place = pc.index(indices, pa.scalar(0, pa.uint64())).as_py()
     return together.take(indices.slice(place + 1))

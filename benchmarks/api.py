@@ -1,0 +1,342 @@
+"""Questions to the API's reader beside a warm DuckDB: the same questions, files and S3, in pairs; and their requests.
+
+    .venv/bin/python benchmarks/api.py [--rows 10000000] [--partitions 365] [--pairs 7] [--json] [--write]
+
+It starts a local AWS of its own and publishes a table of one file a day. Both readers are warm: each has asked the same
+kind of question once, of another key, store or day. DuckDB keeps the metadata and the data that it has read, is told
+the names of the files and which of them are of the day where the question says it, and works on one thread, as a worker
+does. What counts is the median of the pairs' ratios. `requests` are the GETs of a worker that has read this snapshot
+but none of these files.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from local import aws
+from local.athena.engine import httpfs_extension
+from nightlake.adapters.s3 import Objects
+from nightlake.core import layout
+from nightlake.core.api import aggregate, row_key, rows
+from nightlake.core.api.kept import Kept
+from nightlake.core.api.key_index import build_index
+from nightlake.core.api.published import Published
+from nightlake.core.api.result import body
+from nightlake.core.history import advanced, move_head
+from nightlake.core.parquet_file import write_parquet
+from nightlake.core.pipeline import Column
+from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, PublishedTable, Snapshot
+from nightlake.core.table import RUN_COLUMNS
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+BUCKET, PIPELINE, TABLE, RUN = "benchmark-api", "bench", "sales", "20261121T030000Z-00000001"
+FIRST = date(2025, 1, 1)
+COLUMNS = (
+    Column(name="sale_id", type="bigint"),
+    Column(name="basket_id", type="bigint"),
+    Column(name="product_id", type="bigint"),
+    Column(name="customer_id", type="bigint"),
+    Column(name="store_id", type="int"),
+    Column(name="quantity", type="int"),
+    Column(name="sales_value", type="decimal(12,2)"),
+    Column(name="discount", type="decimal(12,2)"),
+    Column(name="website", type="string"),
+    Column(name="sold_at", type="timestamp"),
+    *RUN_COLUMNS,
+)
+Parameters = dict[str, list[str]]
+VVNL = "website='VVNL'"
+MEASURES = "count(*), sum(sales_value)"
+WARM = 1
+"""How many of the questions of each kind are asked before the pairs."""
+
+
+class Counted(Objects):
+    """Counts the GETs."""
+
+    gets = 0
+
+    def read(self, key: str, version_id: str | None = None) -> Any:
+        self.gets += 1
+        return super().read(key, version_id)
+
+    def stream(
+        self, key: str, start: int = 0, end: int | None = None, version_id: str | None = None
+    ) -> Iterator[bytes]:
+        self.gets += 1
+        return super().stream(key, start, end, version_id)
+
+
+def day_of(place: int, count: int) -> pa.Table:
+    """The rows of one day, whose keys have no order."""
+    random = np.random.default_rng(place)
+    start = datetime.combine(FIRST + timedelta(days=place), datetime.min.time())
+    money = [
+        pa.array(random.integers(0, most, count) / 100).cast(pa.decimal128(12, 2), safe=False) for most in (20_000, 500)
+    ]
+    keys = (np.arange(count, dtype="i8") * 365 + place) * 2_654_435_761 % (1 << 40)
+    return pa.table(
+        {
+            "sale_id": keys,
+            "basket_id": 31_198_570_044 + random.integers(0, count // 4 + 1, count),
+            "product_id": random.zipf(1.3, count) % 90_000,
+            "customer_id": random.integers(1, 20_000, count),
+            "store_id": random.integers(1, 400, count).astype("i4"),
+            "quantity": random.integers(1, 6, count).astype("i4"),
+            "sales_value": money[0],
+            "discount": money[1],
+            "website": pa.array(random.choice(["VVNL", "VVBE", "VVDE", "VVFR", "VVUK"], count)),
+            "sold_at": pa.array(np.datetime64(start, "ms") + np.sort(random.integers(0, 86_400_000, count))),
+            "_run_id": pa.array([RUN]).take(pa.array(np.zeros(count, "i4"))).dictionary_encode(),
+            "_loaded_at": pa.array(np.full(count, np.datetime64(start, "ms"))),
+            "_source": pa.array(["s3://raw/sales.csv"]).take(pa.array(np.zeros(count, "i4"))).dictionary_encode(),
+            "_position": np.arange(count, dtype="i8"),
+        }
+    )
+
+
+def publish(store: Objects, total: int, partitions: int) -> tuple[list[str], list[int]]:
+    """Publish the table and index its keys; gives its files and one key of each day."""
+    made, files, keys = [], [], []
+    for place in range(partitions):
+        day = FIRST + timedelta(days=place)
+        table = day_of(place, total // partitions)
+        keys.append(table["sale_id"][place % table.num_rows].as_py())
+        content = io.BytesIO()
+        write_parquet(table, content)
+        location = f"{layout.sealed(PIPELINE, TABLE, RUN)}{layout.day_path(day)}/"
+        key = f"{location}{day}-{place:032x}.parquet"
+        etag = store.put(key, content.getvalue())
+        file = PublishedFile(key=key, etag=etag, size=content.tell(), rows=table.num_rows, contribution=day)
+        manifest = layout.partition_manifest(PIPELINE, TABLE, day, f"{place:040x}")
+        store.put_model(manifest, PartitionManifest(table=TABLE, day=day, location=location, files=(file,)))
+        made.append(
+            Partition(
+                day=day,
+                location=location,
+                manifest=manifest,
+                files=1,
+                rows=file.rows,
+                bytes=file.size,
+                run_id=RUN,
+                contributions=(day,),
+            )
+        )
+        files.append(f"s3://{BUCKET}/{key}")
+    published = PublishedTable(table=TABLE, private=False, columns=COLUMNS, partitions=tuple(made))
+    snapshot = Snapshot(
+        pipeline=PIPELINE,
+        number=1,
+        parent=None,
+        run_id=RUN,
+        date=made[-1].day,
+        contract_hash="0" * 64,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        tables=(published,),
+    )
+    at = layout.snapshot(PIPELINE, 1, RUN)
+    store.put_model(at, snapshot)
+    move_head(store, advanced(None, snapshot, at), etag=None)
+    build_index(store, PIPELINE, published, ("sale_id",))
+    return files, keys
+
+
+def questions(days: int, keys: list[int], pairs: int) -> Iterator[tuple[str, list[tuple[str, Parameters, str]]]]:
+    """Each kind of question with as many of it as are asked: path, parameters, and the same in SQL."""
+    places = [(7 + 31 * number) % days for number in range(WARM + pairs)]
+    dates = [FIRST + timedelta(days=place) for place in places]
+
+    def of(day: date) -> str:
+        return "year='{}' AND month='{}' AND day='{}'".format(*day.isoformat().split("-"))
+
+    def within(first: date, last: date) -> str:
+        return f"(year||'-'||month||'-'||day) BETWEEN '{first}' AND '{last}'"
+
+    yield (
+        "row by key and date",
+        [
+            (
+                f"rows/{keys[place]}",
+                {"date": [str(day)]},
+                f"SELECT * FROM sales WHERE {of(day)} AND sale_id={keys[place]}",
+            )
+            for place, day in zip(places, dates, strict=True)
+        ],
+    )
+    yield (
+        "row by key alone",
+        [(f"rows/{keys[place]}", {}, f"SELECT * FROM sales WHERE sale_id={keys[place]}") for place in places],
+    )
+    month = [(max(FIRST, day - timedelta(days=29)), day) for day in dates]
+    yield (
+        "filtered page of 100 in 30 days",
+        [
+            (
+                "rows",
+                {"from": [str(first)], "to": [str(last)], "store_id": [str(17 + number)], "website": ["eq.VVNL"]},
+                f"SELECT * FROM sales WHERE {within(first, last)} AND {VVNL} AND store_id={17 + number} LIMIT 100",
+            )
+            for number, (first, last) in enumerate(month)
+        ],
+    )
+    yield (
+        "top 10 of a day",
+        [
+            (
+                "rows",
+                {"date": [str(day)], "order_by": ["-sales_value,sale_id"], "limit": ["10"]},
+                f"SELECT * FROM sales WHERE {of(day)} ORDER BY sales_value DESC, sale_id LIMIT 10",
+            )
+            for day in dates
+        ],
+    )
+    yield (
+        "revenue by website in 30 days",
+        [
+            (
+                "aggregate",
+                {
+                    "from": [str(first)],
+                    "to": [str(last)],
+                    "group_by": ["website"],
+                    "measures": ["count,sum(sales_value)"],
+                },
+                f"SELECT website, {MEASURES} FROM sales WHERE {within(first, last)} GROUP BY website ORDER BY website",
+            )
+            for first, last in month
+        ],
+    )
+    last = FIRST + timedelta(days=days - 1)
+    yield (
+        "revenue by month in a year",
+        [
+            (
+                "aggregate",
+                {
+                    "from": [str(FIRST)],
+                    "to": [str(last)],
+                    "bucket": ["month(sold_at)"],
+                    "measures": ["count,sum(sales_value)"],
+                    "quantity.gte": [str(1 + number % 3)],
+                },
+                f"SELECT date_trunc('month', sold_at) AS m, {MEASURES} FROM sales WHERE quantity >= {1 + number % 3} GROUP BY 1 ORDER BY 1",
+            )
+            for number in range(WARM + pairs)
+        ],
+    )
+
+
+def ours(store: Objects) -> Callable[[str, Parameters], list[dict[str, Any]]]:
+    """A worker of the API, from the parsed request to the JSON's values."""
+    published, kept = Published(store), Kept(store)
+
+    def ask(path: str, parameters: Parameters) -> list[dict[str, Any]]:
+        if path.startswith("rows/"):
+            asked = row_key.ask(
+                published, PIPELINE, TABLE, parameters, primary_key=("sale_id",), text=path.removeprefix("rows/")
+            )
+            return body(row_key.answer(kept, asked))["rows"]  # type: ignore[no-any-return]
+        if path == "aggregate":
+            return body(aggregate.answer(kept, aggregate.ask(published, PIPELINE, TABLE, parameters)))["rows"]  # type: ignore[no-any-return]
+        return body(rows.answer(kept, rows.ask(published, PIPELINE, TABLE, parameters)))["rows"]  # type: ignore[no-any-return]
+
+    return ask
+
+
+def theirs(cloud: aws.Endpoint, files: list[str]) -> duckdb.DuckDBPyConnection:
+    """A warm DuckDB that knows the files."""
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute(f"LOAD '{httpfs_extension()}'")
+    connection.execute("SET threads=1; SET enable_http_metadata_cache=true; SET parquet_metadata_cache=true")
+    connection.execute(
+        "CREATE SECRET (TYPE s3, KEY_ID 'test', SECRET 'test', REGION 'us-east-1', "
+        f"ENDPOINT '{cloud.url.partition('://')[2]}', URL_STYLE 'path', USE_SSL false)"
+    )
+    named = ", ".join(f"'{file}'" for file in files)
+    connection.execute(
+        f"CREATE VIEW sales AS FROM read_parquet([{named}], hive_partitioning=true, hive_types_autocast=false)"
+    )
+    return connection
+
+
+def seconds(run: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = run()
+    return time.perf_counter() - started, found
+
+
+def measure(cloud: aws.Endpoint, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """One line for each kind of question."""
+    client = cloud.client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    store = Counted(BUCKET, client)
+    files, keys = publish(store, given.rows, given.partitions)
+    duck, worker = theirs(cloud, files), ours(store)
+    for name, asked in questions(given.partitions, keys, given.pairs):
+        for path, parameters, sql in asked[:WARM]:
+            worker(path, parameters), duck.execute(sql).fetchall()
+        pairs, gets = [], []
+        for path, parameters, sql in asked[WARM:]:
+            before = store.gets
+            own, found = seconds(lambda: worker(path, parameters))  # noqa: B023 (called at once)
+            gets.append(store.gets - before)
+            other, wanted = seconds(lambda: duck.execute(sql).fetchall())  # noqa: B023
+            if len(found) != len(wanted):
+                raise SystemExit(f"{name}: {len(found)} rows where DuckDB finds {len(wanted)}: {path} {parameters}")
+            pairs.append((own, other))
+        yield {
+            "question": name,
+            "rows": len(found),
+            "requests": max(gets),
+            "nightlake_ms": round(1000 * statistics.median(own for own, _ in pairs), 1),
+            "duckdb_ms": round(1000 * statistics.median(other for _, other in pairs), 1),
+            "ratio": round(statistics.median(own / other for own, other in pairs), 2),
+        }
+
+
+def main() -> None:
+    """Measure, print, and keep if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--partitions", type=int, default=365)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--write", action="store_true", help="keep the result in docs/")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="nightlake-bench-") as folder:
+        cloud = aws.start(Path(folder), port=0, detached=False)
+        try:
+            lines = list(measure(cloud, given))
+        finally:
+            aws.stop(Path(folder))
+    result = {
+        "measured_on": datetime.now(UTC).date().isoformat(),
+        "rows": given.rows,
+        "partitions": given.partitions,
+        "questions": lines,
+    }
+    if given.write:
+        (DOCS / "api-benchmark.json").write_text(json.dumps(result, indent=1) + "\n")
+    if given.json:
+        print(json.dumps(result))
+        return
+    print(f"{'question':<34}{'rows':>6}{'GETs':>6}{'ms':>9}{'DuckDB ms':>11}{'ratio':>7}")
+    for line in lines:
+        print(
+            f"{line['question']:<34}{line['rows']:>6}{line['requests']:>6}{line['nightlake_ms']:>9}"
+            f"{line['duckdb_ms']:>11}{line['ratio']:>7}"
+        )
+
+
+if __name__ == "__main__":
+    main()
