@@ -19,6 +19,8 @@ from cli.output import FAILED, Json, answer, errors_told, facts_table, progress,
 _JSON: Final = "application/json"
 _SHOWN_DEPTH: Final = 200
 """Characters of a value inside a value that a table shows."""
+_LEAST_WIDTH: Final = 12
+"""Characters that a column needs beside others."""
 
 api = typer.Typer(help="Ask a stage's HTTPS API; make and revoke its keys.", no_args_is_help=True)
 keys = typer.Typer(help="The keys of the API: who may ask it, and for what.", no_args_is_help=True)
@@ -136,9 +138,13 @@ def _is_listing(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table()
+def _table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The rows below each other; where their columns do not fit beside each other, each row by its names."""
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if len(names) * _LEAST_WIDTH > screen.width:
+        titled = ((f"{place:,}", [(name, _text(row.get(name))) for name in names]) for place, row in enumerate(rows, 1))
+        return Group(*(facts_table(told, title=title) for title, told in titled))
+    table = Table()
     for name in names:
         table.add_column(escape(name), overflow="fold")
     for row in rows:

@@ -16,7 +16,7 @@ from cli.paths import BUILD, HOME, ROOT
 from cli.tools import run_cdk
 
 INPUTS = (
-    "app.py", "cdk.json", "package.json", "requirements.txt", "requirements-lambda.txt",
+    "app.py", "cdk.json", "package.json", "requirements.txt", "requirements-lambda.txt", "requirements-tokens.txt",
     "infra", "lambdas", "pipelines", "sql", "statemachines",
 )  # fmt: skip
 """Everything that a template is made of."""

@@ -14,7 +14,7 @@ from local.aws import Endpoint
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("app.py", "cdk.json", "requirements.txt", "requirements-lambda.txt")
+PARTS = ("app.py", "cdk.json", "requirements.txt", "requirements-lambda.txt", "requirements-tokens.txt")
 FOLDERS = ("infra", "lambdas", "pipelines", "sql", "statemachines")
 
 
