@@ -13,7 +13,7 @@ from nightlake.core.page.write_page import write_page
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import ResultColumn
 from nightlake.core.report import Json
-from nightlake.core.run_record import ReportRecord
+from nightlake.core.run_record import Failure, ReportRecord, SourceRecord
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -45,6 +45,28 @@ def test_a_run_that_failed_says_why_and_what_to_do(sales: Pipeline) -> None:
     assert "nothing was published" in text
     assert "Mend the source, then rerun" in text
     assert "nightlake run sales --date 2017-06-12" in text
+
+
+def test_a_run_that_its_sources_fail_says_what_each_of_them_met(sales: Pipeline) -> None:
+    def failure(error: str, cause: str) -> Failure:
+        return Failure.model_validate({"Error": error, "Cause": cause})
+
+    good, header, late = (
+        SourceRecord(dataset="products", status="good"),
+        SourceRecord(dataset="transactions", status="rejected", error=failure("HeaderMismatchError", "no column id")),
+        SourceRecord(dataset="customers", status="rejected", error=failure("SourceNotReadyError", "nothing landed")),
+    )
+    whole = failure("SourceRejectedError", '[{"dataset":"transactions","status":"rejected"}]')
+    record = failed_run().model_copy(
+        update={"error": whole, "sources": (good, header, late), "missing": ("customers",)}
+    )
+    text = unescape(shown(page_of(sales, record=record)))
+    trouble = text[text.index('<section class="trouble"') : text.index("</section>")]
+    assert "transactions: HeaderMismatchError: no column id" in trouble
+    assert "Mend the delivery or the contract" in trouble
+    assert "nothing landed" not in trouble  # the night went on without it
+    assert "nothing landed" in text
+    assert '"dataset"' not in text
 
 
 def test_a_run_that_never_knew_its_day_has_a_page(sales: Pipeline) -> None:

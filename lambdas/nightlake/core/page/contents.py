@@ -13,7 +13,7 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import ResultColumn
 from nightlake.core.report import Json, Report
 from nightlake.core.rule_result import RuleResult
-from nightlake.core.run_record import RunRecord
+from nightlake.core.run_record import Failure, RunRecord
 from nightlake.core.shard import Finding
 
 _CAUSE_LENGTH: Final = 4_000
@@ -31,10 +31,10 @@ class Table(Frozen):
 
 
 class Trouble(Frozen):
-    """Why a run failed and what a person does about it."""
+    """Why a run failed, one cause for each source that was rejected, and what a person does about it."""
 
     error: str
-    cause: str
+    causes: tuple[str, ...]
     advice: str
 
 
@@ -89,10 +89,10 @@ def _facts(record: RunRecord, pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     yield "Rows", f"{rows} accepted, {refused:,} in quarantine"
     rules = _rules(record)
     broken = sum(rule.verdict == "broken" for rule in rules)
-    yield "Rules", f"{len(rules) - broken:,} of {len(rules):,} not broken"
+    yield "Rules", f"{broken:,} of {len(rules):,} broken"
     if record.missing:
         yield "Missing", ", ".join(record.missing)
-    yield "Cost of the conversion", f"${sum(item.usd for item in record.conversion):.4f}"
+    yield "Cost of the conversion", f"{sum(item.usd for item in record.conversion):.6f} USD"
     yield "Run", record.run_id
     yield "Contract", f"{pipeline.name} {pipeline.version}, {record.contract_hash[:12]}"
 
@@ -109,15 +109,32 @@ def duration(seconds: float) -> str:
 def _trouble(record: RunRecord) -> Trouble | None:
     if record.error is None:
         return None
-    known = getattr(errors, record.error.error, None)
-    meaning = (known.__doc__ or "") if isinstance(known, type) else ""
+    # That sources were rejected says nothing: what each of them met does.
+    rejected = {
+        each.dataset: each.error for each in record.sources if each.error and each.dataset not in record.missing
+    }
+    met = rejected.values() or [record.error]
     day = f" --date {record.date}" if record.date else ""
     rerun = f"Once it is mended, run the date again: nightlake run {record.pipeline}{day}. See docs/runbook.md."
     return Trouble(
         error=record.error.error,
-        cause=shorten(reason(record.error.cause), _CAUSE_LENGTH),
-        advice=f"{meaning} {rerun}".strip(),
+        causes=tuple(f"{name}: {_told(error)}" for name, error in rejected.items()) or (_cause(record.error),),
+        advice=" ".join([*dict.fromkeys(filter(None, (_meaning(error.error) for error in met))), rerun]),
     )
+
+
+def _told(error: Failure) -> str:
+    return f"{error.error}: {_cause(error)}"
+
+
+def _cause(error: Failure) -> str:
+    return shorten(reason(error.cause), _CAUSE_LENGTH)
+
+
+def _meaning(name: str) -> str:
+    """When an error of ours is raised and what to do: the first lines of its class."""
+    known = getattr(errors, name, None)
+    return " ".join((known.__doc__ or "").split()) if isinstance(known, type) else ""
 
 
 def _report(report: Report, sql: str) -> Table:
@@ -221,6 +238,9 @@ def _rules(record: RunRecord) -> list[RuleResult]:
 
 
 def _findings(record: RunRecord) -> Iterator[tuple[Json, ...]]:
+    for source in record.sources:
+        if source.error is not None and not source.problems:
+            yield source.dataset, "problem", source.error.error, _cause(source.error), None
     judged = [(each.dataset, each.problems, each.warnings) for each in record.sources]
     judged += [(each.subject, each.problems, each.warnings) for each in record.audits]
     for subject, problems, warnings in judged:

@@ -88,7 +88,7 @@ def _head(contents: Contents, title: str) -> Iterator[str]:
     if contents.trouble is not None:
         yield '<section class="trouble" aria-labelledby="trouble">'
         yield f'<h2 id="trouble">{escape(contents.trouble.error)}</h2>'
-        yield f'<p class="cause">{escape(contents.trouble.cause)}</p>'
+        yield from (f'<p class="cause">{escape(cause)}</p>' for cause in contents.trouble.causes)
         yield f"<p><strong>What to do:</strong> {escape(contents.trouble.advice)}</p>"
         yield "</section>"
     yield "<dl>"

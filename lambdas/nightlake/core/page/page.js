@@ -73,10 +73,12 @@
   };
   const words = (name) => name.replaceAll("_", " ");
   const bars = (rows, { x, y }) => {
-    const shown = rows.filter((row) => row[x] !== null && Number.isFinite(row[y])).slice(0, MAX_BARS);
+    const all = rows.filter((row) => row[x] !== null && Number.isFinite(row[y]));
+    const shown = all.slice(0, MAX_BARS);
     const longest = Math.max(0, ...shown.map((row) => [...row[x]].length));
-    const beside = Math.min(160, 20 + 7 * longest);
+    const beside = Math.min(160, 24 + 9 * longest);
     return {
+      left: all.length - shown.length,
       marginLeft: beside,
       marginBottom: 40,
       height: 60 + 24 * shown.length,
@@ -99,14 +101,16 @@
           .map((row) => ({ at: read(row[x]), value: row[name], series: by ? String(row[by] ?? "-") : words(name) })),
       )
       .filter((point) => !Number.isNaN(+point.at));
-    const series = [...new Set(points.map((point) => point.series))].slice(0, MAX_SERIES);
+    const all = [...new Set(points.map((point) => point.series))];
+    const series = all.slice(0, MAX_SERIES);
     const shown = points.filter((point) => series.includes(point.series));
     return {
+      left: all.length - series.length,
       height: 280,
       marginLeft: 60,
       marginBottom: 40,
       x: { type: time ? "utc" : "linear", label: words(x) },
-      y: { label: series.length > 1 ? null : words(y), grid: true, nice: true, zero: true },
+      y: { label: y.includes(",") ? null : words(y), grid: true, nice: true, zero: true },
       color: { domain: series, scheme: "Observable10" },
       marks: [
         Plot.ruleY([0]),
@@ -135,7 +139,7 @@
     if (!kept.has(figure)) kept.set(figure, records(table));
     const { plot, title, ...asked } = figure.dataset;
     const time = heads(table).find((head) => head.dataset.name === asked.x)?.dataset.kind === "time";
-    const options = plot === "bar" ? bars(kept.get(figure), asked) : lines(kept.get(figure), asked, time);
+    const { left, ...options } = plot === "bar" ? bars(kept.get(figure), asked) : lines(kept.get(figure), asked, time);
     const drawing = Plot.plot({
       ...options,
       width: Math.max(280, figure.clientWidth),
@@ -146,6 +150,12 @@
     drawing.setAttribute("role", "img");
     figure.replaceChildren(drawing);
     legend(figure, drawing);
+    if (left) {
+      const caption = document.createElement("figcaption");
+      caption.className = "note";
+      caption.textContent = `${left} more are in the table alone.`;
+      figure.append(caption);
+    }
   };
 
   const ago = (time) => {
