@@ -78,7 +78,7 @@ def test_a_function_that_reads_only_its_own_code_may_only_log_and_trace(template
         ("s3:GetObject", "-quarantine-", {"convert", "convert_postgres", "validate"}),
         ("glue:BatchUpdatePartition", "/nightlake_prod/", {"prepare", "publish", "rollback"}),
         ("athena:GetQueryResults", "workgroup/nightlake-prod-pipeline", {"audit_across", "audit_merge", "report"}),
-        ("athena:StartQueryExecution", "", set()),
+        ("athena:StartQueryExecution", "", {"query"}),
     ],
 )
 def test_only_these_functions_may(template: Templates, action: str, resource: str, who: set[str]) -> None:
