@@ -1,19 +1,23 @@
 """Reports with parameters over the API: submitted, polled and read; values stay values, scopes hold."""
 
 import base64
+import io
 import json
+import math
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+import pyarrow.parquet as pq
 import pytest
 from fake_athena import FakeAthena
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nightlake.core import layout
+from nightlake.core.api.report_table import report_table
 from nightlake.core.errors import TooManyQueriesError
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import QueryResult, ResultColumn
@@ -60,7 +64,13 @@ def call(
     environment(SQL=str(SQL), API_WORKGROUP="nightlake-dev-api", QUERIES_AT_ONCE="2")
 
     def ask(
-        path: str, body: object = None, *, caller: str = "shop", scopes: str = "read:* query:*", **query: str
+        path: str,
+        body: object = None,
+        *,
+        caller: str = "shop",
+        scopes: str = "read:* query:*",
+        accept: str = "",
+        **query: str,
     ) -> Answer:
         request = event("api_get")
         request |= {
@@ -69,6 +79,9 @@ def call(
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
             "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
         }
+        if accept:
+            request["headers"]["Accept"] = accept
+            request["multiValueHeaders"]["Accept"] = [accept]
         request["requestContext"] |= {"path": f"/dev{path}", "httpMethod": request["httpMethod"]}
         request["requestContext"]["authorizer"] = {"caller": caller, "scopes": scopes}
         return handler(request, lambda_context)
@@ -287,3 +300,59 @@ def test_a_row_of_a_time_is_written_as_the_night_writes_it(call: Call, athena: F
     query = content(call("/v1/queries", {"report": PRODUCTS}), 202)
     athena.end(rows=[(1, datetime(2017, 6, 12, 8, 15))])  # noqa: DTZ001 (as Athena answers)
     assert content(call(f"/v1/queries/{query['id']}/result"))["rows"][0]["revenue"] == "2017-06-12T08:15:00.000Z"
+
+
+def test_rows_come_in_any_format(call: Call, lake: PublishedLake, athena: FakeAthena) -> None:
+    kept(lake, 2, TUESDAY, "4.20")
+    query = content(call("/v1/queries", {"report": PRODUCTS}), 202)
+    athena.end(rows=[(1, Decimal("4.20")), (2, Decimal("0.50"))])
+    path = f"/v1/queries/{query['id']}/result"
+    assert call(f"/v1/reports/{PRODUCTS}", accept="text/csv")["body"] == "product_id,revenue\r\n1,4.20\r\n"
+    page = call(path, accept="text/csv", limit="1")
+    assert page["body"] == "product_id,revenue\r\n1,4.20\r\n"
+    (link,) = page["multiValueHeaders"]["Link"]
+    cursor = parse_qs(urlsplit(link.partition(">")[0]).query)["cursor"][0]
+    rest = call(path, accept="application/x-ndjson", limit="1", cursor=cursor)
+    assert json.loads(rest["body"]) == {"product_id": 2, "revenue": "0.50"}
+    parquet = call(path, accept="application/vnd.apache.parquet")
+    table = pq.read_table(io.BytesIO(base64.b64decode(parquet["body"])))
+    assert table.to_pylist() == [
+        {"product_id": 1, "revenue": Decimal("4.20")},
+        {"product_id": 2, "revenue": Decimal("0.50")},
+    ]
+    content(call(path, accept="image/png"), 406)
+
+
+def test_values_keep_their_types_in_typed_formats() -> None:
+    kinds = {
+        "a": ("integer", 1),
+        "b": ("double", "NaN"),
+        "c": ("real", 0.5),
+        "d": ("boolean", True),
+        "e": ("date", "2017-06-12"),
+        "f": ("timestamp", "2017-06-12T08:15:00.005Z"),
+        "g": ("varchar", None),
+        "h": ("array", "[1, 2]"),
+        "i": ("timestamp with time zone", "2017-06-12 08:15:00.000 UTC"),
+        "j": ("bigint", None),
+    }
+    told = {
+        "name": "r",
+        "date": "2017-06-12",
+        "snapshot": 1,
+        "columns": [{"name": name, "type": kind} for name, (kind, _) in kinds.items()],
+        "rows": [{name: value for name, (_, value) in kinds.items()}],
+    }
+    (row,) = report_table(told).rows.to_pylist()
+    assert math.isnan(row.pop("b"))
+    assert row == {
+        "a": 1,
+        "c": 0.5,
+        "d": True,
+        "e": date(2017, 6, 12),
+        "f": datetime(2017, 6, 12, 8, 15, 0, 5000),  # noqa: DTZ001 (as Parquet holds it)
+        "g": None,
+        "h": "[1, 2]",
+        "i": "2017-06-12 08:15:00.000 UTC",
+        "j": None,
+    }

@@ -14,6 +14,7 @@ from nightlake.core.api.report_question import Reports, ask, read_body
 from nightlake.core.errors import InvalidParameterError, QueryNotFoundError
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
+from nightlake.handlers.api.reports import answer_report
 from nightlake.handlers.contracts import statements
 from nightlake.handlers.settings import settings
 
@@ -60,7 +61,7 @@ def get_query_result(query_id: str) -> Response[str]:
     parameters = asked.parameters_of("limit", "cursor")
     limit = read_limit(parameters, default=DEFAULT_LIMIT, most=MAX_ROWS)
     desk = _desk()
-    return answer(desk.result(_own(desk, query_id), limit=limit, cursor=parameters.get("cursor")))
+    return answer_report(desk.result(_own(desk, query_id), limit=limit, cursor=parameters.get("cursor")))
 
 
 def _desk() -> Desk:

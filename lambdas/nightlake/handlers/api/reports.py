@@ -1,13 +1,16 @@
 """The routes about reports: what the nights computed."""
 
-from typing import Final
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
+from nightlake.core.api import formats
 from nightlake.core.api.question import once, read_day, read_limit
 from nightlake.core.api.reports import DEFAULT_HISTORY, MAX_HISTORY, find_history, find_report, list_reports
 from nightlake.handlers.api import asked
-from nightlake.handlers.api.answers import answer, router
+from nightlake.handlers.api.answers import answer, answer_rows, header, router
 
 _DATE: Final = "date"
 
@@ -26,7 +29,8 @@ def get_report(name: str) -> Response[str]:
     parameters = {each: once(each, values) for each, values in given.items()}
     day = read_day(parameters, _DATE)
     parameters.pop(_DATE, None)
-    return answer(find_report(asked.lake(), asked.published(), asked.reports(), name, day=day, given=parameters))
+    told = find_report(asked.lake(), asked.published(), asked.reports(), name, day=day, given=parameters)
+    return answer_report(told)
 
 
 @router.get("/v1/reports/<name>/history")
@@ -45,3 +49,13 @@ def get_report_history(name: str) -> Response[str]:
             columns=columns,
         )
     )
+
+
+def answer_report(told: Mapping[str, Any]) -> Response[str]:
+    """Columns and rows as JSON tells them, or in the other format that the caller accepts best."""
+    if formats.choose(header("accept"), formats.FORMATS) == formats.JSON:
+        return answer(told)
+    # Not even typed rows are worth the import of Arrow to those who want JSON.
+    from nightlake.core.api.report_table import report_table
+
+    return answer_rows([json.dumps(told)], lambda: report_table(told))
