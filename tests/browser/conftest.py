@@ -19,9 +19,12 @@ def sales() -> Pipeline:
     return next(each for each in load_pipelines(PIPELINES) if each.name == "sales")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests, each of which has windows of its own."""
+    """One browser for all tests of a file, each of which has windows of its own.
+
+    It is closed before other tests run: Playwright keeps an event loop running as long as it lives.
+    """
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.skip("no Chromium is installed; on Debian: apt-get install chromium")

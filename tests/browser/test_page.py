@@ -9,6 +9,8 @@ import pytest
 from ended_run import departments, failed_run, page_of, report_of, trend
 from nightlake.core.pipeline import Pipeline
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 Open = Callable[..., Any]
 
 HOSTILE = (
