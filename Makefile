@@ -6,6 +6,8 @@ PIPELINE ?= sales
 SAMPLE_sales := 2017-06-12
 SAMPLE_activity := 2013-07-01
 SAMPLE_orders := 2021-11-21
+# Each export of orders that lands starts a run, for which the night of `make run` waits: one is enough.
+DAYS_orders := 1
 DATE ?= $(SAMPLE_$(PIPELINE))
 BIN := .venv/bin
 SHELL := /bin/bash
@@ -49,7 +51,7 @@ up: setup  ## start the local AWS
 
 run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales, activity or orders (DATE=...)
 ifneq ($(SAMPLE_$(PIPELINE)),)
-	@$(BIN)/nightlake seed $(PIPELINE) --from $(DATE) --days 2
+	@$(BIN)/nightlake seed $(PIPELINE) --from $(DATE) --days $(or $(DAYS_$(PIPELINE)),2)
 else
 	-@$(BIN)/nightlake seed $(PIPELINE) $(if $(DATE),--from $(DATE))
 endif
