@@ -8,7 +8,10 @@ import nightlake.handlers
 import pytest
 
 HANDLERS = [found.name for found in pkgutil.iter_modules(nightlake.handlers.__path__)]
-HEAVY = {"pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "yaml", "jsonschema", "sqlglot", "sqlite3", "requests"}
+HEAVY = {
+    *("pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "yaml", "jsonschema", "sqlglot", "sqlite3", "requests"),
+    *("jwt", "cryptography"),
+}
 NEEDED = {"statement": {"sqlglot"}}  # every statement is parsed before it is bound
 NEEDED_AT_ONCE = {"statement": {"sqlglot"}}
 NEVER_IN_A_LAYER = {"aws_cdk", "open_data_contract_standard", "moto", "ministack", "cli", "infra", "local"}
