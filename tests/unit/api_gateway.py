@@ -3,13 +3,16 @@
 import base64
 import json
 import string
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from nightlake.core.api.queries import Execution
 from nightlake.core.column_type import INTEGER_BITS, ColumnType, parse
@@ -29,6 +32,7 @@ SCOPES = {
 _REFUSED = {"type": "about:blank", "title": "Unauthorized", "status": 401, "detail": "Send a key.", "request_id": "r"}
 
 
+STAGE = "/dev"
 PERSONAL = "a-value-that-is-personal"
 DAYS = [date(2017, 6, 12) + timedelta(days=number) for number in range(3)]
 
@@ -97,7 +101,7 @@ class Gateway:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         status, answered, body = self._pass_on(
             environ["REQUEST_METHOD"],
-            environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace"),
+            environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").removeprefix(STAGE),
             parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True),
             headers,
             environ["wsgi.input"].read(length) if length else b"",
@@ -139,7 +143,7 @@ class Gateway:
             values.setdefault(name, []).append(value)
         request = self.event("api_get")
         request["requestContext"]["authorizer"] |= {"caller": key, "scopes": SCOPES[key]}
-        request["requestContext"]["path"] = f"/dev{path}"
+        request["requestContext"]["path"] = f"{STAGE}{path}"
         request |= {
             "path": path,
             "httpMethod": method,
@@ -155,3 +159,21 @@ class Gateway:
         content = base64.b64decode(text) if answer["isBase64Encoded"] else text.encode()
         told = {name: ", ".join(each) for name, each in answer["multiValueHeaders"].items()}
         return answer["statusCode"], told, content
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_arguments: object) -> None:
+        """Whoever asks knows what was answered."""
+
+
+@contextmanager
+def served(gateway: Gateway) -> Iterator[str]:
+    """The address at which the API answers over HTTP meanwhile."""
+    with make_server("127.0.0.1", 0, gateway, handler_class=_Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}{STAGE}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -103,17 +104,21 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sales: Pipeline
 def gateway(
     environment: Callable[..., None],
     event: Callable[[str], dict[str, Any]],
-    lambda_context: Context,
     monkeypatch: pytest.MonkeyPatch,
     sales: Pipeline,
+    tmp_path: Path,
 ) -> Gateway:
-    """The API over three published days, with the keys that `api_gateway.SCOPES` tells of."""
+    """The API over three published days and two reports, with the keys that `api_gateway.SCOPES` tells of."""
+    reports = tmp_path / "sql" / "sales" / "reports"
+    reports.mkdir(parents=True)
+    for name in ("top_products.sql", "department_products.sql"):
+        shutil.copy(TESTS.parent / "sql" / "sales" / "reports" / name, reports)
     lake = PublishedLake()
     fill(lake, sales)
     monkeypatch.setattr(asked, "lake", lambda: lake.store)
     monkeypatch.setattr(queries, "engine", PromptAthena)
-    environment(SQL=str(TESTS.parent / "sql"), SERVES_PRIVATE="true", STAGE="local")
-    return Gateway(event, lambda_context)
+    environment(SQL=str(tmp_path / "sql"), SERVES_PRIVATE="true", STAGE="local")
+    return Gateway(event, Context())
 
 
 @pytest.fixture

@@ -120,7 +120,10 @@ def test_the_newest_day_is_answered_without_a_date(ask: Ask) -> None:
 def test_days_are_chosen_by_date_or_by_range(ask: Ask) -> None:
     assert ids(ask("date=2017-06-12")) == list(range(10))
     assert ids(ask("from=2017-06-12&to=2017-06-13")) == list(range(30))
-    for query in ("from=2017-06-14&to=2017-07-14", "date=9999-12-31", "from=9999-12-31&to=9999-12-31"):
+    assert ids(ask("from=2017-06-13")) == ids(ask("from=2017-06-12&date=2017-06-13")) == list(range(10, 30))
+    assert ids(ask("to=2017-06-12")) == ids(ask("from=2017-06-01&to=2017-06-12")) == list(range(10))
+    apart = ("from=2017-06-13&to=2017-06-12", "date=2017-06-12&from=2017-06-13", "date=2017-06-13&to=2017-06-12")
+    for query in (*apart, "from=2017-06-14&to=2017-07-14", "from=2017-06-14", "to=2017-06-11", "date=9999-12-31", "from=9999-12-31&to=9999-12-31"):
         nothing = ask(query)
         assert (nothing["rows"], nothing["days"], nothing["next_cursor"]) == ([], [], None)
 
@@ -243,16 +246,12 @@ def test_what_is_null_meets_no_condition_but_its_own(lake: PublishedLake) -> Non
         ("limit=1001", "from 1 to 1000"),
         ("limit=1e2", "from 1 to 1000"),
         ("date=2017-6-12", "date: '2017-6-12' is not a day"),
-        ("date=2017-06-12&to=2017-06-12", "date is given together with from or to"),
-        ("from=2017-06-12", "from and to go together"),
-        ("from=2017-06-12&to=2017-06-11", "to is before from"),
         ("id.between=1", "id.between: write the least and the greatest value"),
         ("id.between=1,2,3", "id.between: write the least and the greatest value"),
         ("id=between.1,x", "id=1,x: not a number"),
         ("order_by=", "order_by: there is no column ''"),
         ("order_by=nme", "order_by: there is no column 'nme'"),
         ("order_by=tags", "'tags' is array<string>, which has no order"),
-        ("order_by=id,-id", "each once"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_by_name(ask: Ask, query: str, said: str) -> None:
@@ -405,15 +404,15 @@ def test_a_page_reads_only_the_files_that_it_needs(lake: PublishedLake) -> None:
 
 
 def test_only_needed_columns_and_row_groups_are_paid(lake: PublishedLake) -> None:
-    wide = [row(number, name=base64.b64encode(number.to_bytes(4, "big") * 400).decode()) for number in range(2000)]
-    snapshot = lake.publish("sales", COLUMNS, {WEDNESDAY: [wide]}, row_group=500)
+    wide = [row(number, name=base64.b64encode(number.to_bytes(4, "big") * 400).decode()) for number in range(8000)]
+    snapshot = lake.publish("sales", COLUMNS, {WEDNESDAY: [wide]}, row_group=2000)
     whole = snapshot.tables[-1].partitions[0].bytes
     spent = {}
     for query in ("", "select=id", "select=id&id=7", "select=id&day=01"):
         budget = Budget(left=1 << 30)
         asker(lake)(f"{query}&limit=1000", budget=budget)
         spent[query] = (1 << 30) - budget.left
-    assert whole > 300_000
+    assert whole > 1_100_000
     # Every request counts 128 KiB at least: a footer, then what is asked for.
     assert spent["select=id"] <= 3 * (1 << 17)
     assert spent["select=id&id=7"] == 2 * (1 << 17)

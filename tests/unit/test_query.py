@@ -18,7 +18,7 @@ from nightlake.core.history import rollback
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import QueryResult, ResultColumn
 from nightlake.core.report import build
-from nightlake.core.run_record import Failure, RunRecord
+from nightlake.core.run_record import Failure, RunRecord, SourceRecord
 from nightlake.core.table import tables
 from nightlake.handlers.api import asked
 from nightlake.handlers.query import handler
@@ -33,6 +33,8 @@ PATHS = [
     "/v1/datasets",
     "/v1/datasets/transactions",
     "/v1/datasets/transactions/rows",
+    "/v1/datasets/transactions/rows/31198570044,0",
+    "/v1/datasets/transactions/aggregate",
     "/v1/reports",
     "/v1/reports/top_products",
     "/v1/runs",
@@ -196,6 +198,7 @@ def test_datasets_are_listed_before_the_first_night_and_after(get: Get, lake: Pu
             "updated_at": "2026-11-21T03:10:00Z",
             "days": 1,
             "newest_day": "2017-06-12",
+            "business_date": "2017-06-12",
             "rows": 7,
         }
     }
@@ -211,7 +214,20 @@ def test_a_dataset_is_described(get: Get, lake: PublishedLake, sales: Pipeline) 
     described = content(get("/v1/datasets/transactions"))
     (partition,) = described["partitions"]
     assert partition.pop("bytes") > 0
-    assert partition == {"date": "2017-06-12", "rows": 7, "files": 1, "run_id": run_id}
+    assert partition == {"date": "2017-06-12", "grain": "day", "rows": 7, "files": 1, "run_id": run_id}
+    assert described["quality"] is None  # the run has not ended
+    source = SourceRecord(dataset="transactions", status="good", records=9, rows=7, quarantined=2)
+    record(lake, run_id, sources=(source,))
+    assert content(get("/v1/datasets/transactions"))["quality"] == {
+        "run_id": run_id,
+        "date": "2017-06-12",
+        "status": "good",
+        "records": 9,
+        "rows": 7,
+        "quarantined": 2,
+        "rounded": 0,
+        "rules": [],
+    }
 
 
 def test_a_merge_is_described_by_what_it_made(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
@@ -242,7 +258,6 @@ def test_rows_are_answered_over_pages(get: Get, lake: PublishedLake, sales: Pipe
         ({"product_id": "one"}, "product_id=one: not a number; 'product_id' is bigint"),
         ({"income": "35-49K"}, "There is no parameter or column 'income'"),
         ({"product_id": ["1", "2"]}, "product_id is given 2 times; give it once"),
-        ({"cursor": "made-up"}, "cursor is none of ours"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused_by_name(
@@ -268,6 +283,14 @@ def test_rows_of_what_no_night_has_published_are_not_found(get: Get, lake: Publi
     night(lake, sales, MONDAY, 1)
     path = "/v1/datasets/products/rows"
     assert problem(get(path), HTTPStatus.NOT_FOUND, path).startswith("Nothing of 'products' is published yet")
+
+
+def test_a_cursor_that_was_made_up_leads_to_no_page(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    night(lake, sales, MONDAY, 1)
+    path = "/v1/datasets/transactions/rows"
+    for cursor in ("made-up", "", "é", "AAAA"):
+        detail = problem(get(path, query={"cursor": cursor}), HTTPStatus.NOT_FOUND, path)
+        assert detail.startswith("cursor is none of ours")
 
 
 def test_a_cursor_whose_files_are_gone_is_gone(get: Get, lake: PublishedLake, sales: Pipeline) -> None:

@@ -7,10 +7,13 @@ from typing import Any, Final
 
 from nightlake.core import column_type
 from nightlake.core.api import formats
+from nightlake.core.api.aggregate import FUNCTIONS, MAX_GROUP_COLUMNS, MAX_MEASURES, SPANS
 from nightlake.core.api.datasets import Served
+from nightlake.core.api.groups import MAX_GROUPS
 from nightlake.core.api.openapi_schemas import (
     DAY,
     Schema,
+    key_schema,
     operators_told,
     parameter_schema,
     question_schema,
@@ -55,7 +58,7 @@ _REFUSALS: Final = {
     "400": "What is asked cannot be answered; `parameter` names what to change.",
     "401": "Nobody is known by this key.",
     "403": "The caller has no scope for this.",
-    "404": "There is no such thing, or not for this caller.",
+    "404": "There is no such thing, or not for this caller; or no page at this cursor.",
     "406": "The caller accepts no format that is here.",
     "410": "What a cursor or a query pointed to is gone.",
     "414": "Path and query are too long.",
@@ -203,7 +206,56 @@ def _dataset(found: Served, columns: Sequence[tuple[str, ColumnType]]) -> Schema
         rows = _operation(f"Rows of {found.name}", found.name, _rows(found.name), _asked(columns), description=about)
         rows["responses"]["200"]["headers"] = _told("ETag", "Link")
         paths[f"{path}/rows"] = {"get": rows}
+        paths[f"{path}/aggregate"] = {"get": _aggregate(found.name, columns)}
+        keys = dict(columns)
+        if found.dataset and found.dataset.primary_key:
+            paths[f"{path}/rows/{{key}}"] = {
+                "get": _row(found.name, [keys[name] for name in found.dataset.primary_key])
+            }
     return paths
+
+
+def _row(dataset: str, keys: Sequence[ColumnType]) -> Schema:
+    """The row of a key."""
+    one = {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "schema": key_schema(keys),
+        "description": "The values of the primary key, comma-separated.",
+    }
+    day = _query("date", DAY, "The row's day; without it, the newest that has one.")
+    return _operation(f"The row of {dataset} with a key", dataset, _rows(dataset), [one, day])
+
+
+def _aggregate(dataset: str, columns: Sequence[tuple[str, ColumnType]]) -> Schema:
+    """Measures of groups of rows."""
+    plain = [name for name, kind in columns if not kind.is_nested]
+    calls = [
+        f"{function}({name})"
+        for name, kind in columns
+        for function in FUNCTIONS
+        if (kind.is_number or function not in ("sum", "avg")) and (not kind.is_nested or function == "count")
+    ]
+    spans = [f"{span}({name})" for name, kind in columns if kind.name in ("date", "timestamp") for span in SPANS]
+    some: Schema = {"type": "array", "uniqueItems": True, "minItems": 1}
+    as_list = {"style": "form", "explode": False}
+    measures = some | {"items": {"enum": ["count", *calls]}, "maxItems": MAX_MEASURES}
+    groups = some | {"items": {"enum": plain}, "maxItems": MAX_GROUP_COLUMNS}
+    shared = [each for each in _asked(columns) if each["name"] not in ("select", "order_by", "limit", "cursor")]
+    parameters = [
+        _query("measures", measures, "What is computed of each group; without it, `count`.", **as_list),
+        _query("group_by", groups, "The columns that make the groups.", **as_list),
+        *([_query("bucket", {"enum": spans}, "A span of time that makes groups, too.")] if spans else []),
+        _limit(MAX_GROUPS),
+        *shared,
+    ]
+    content = _rows(dataset)
+    whole = content[formats.JSON]["schema"]
+    found = {"type": "array", "items": {"type": "object", "additionalProperties": _SCALAR}}
+    content |= _json(whole | {"properties": whole["properties"] | {"rows": found}})
+    about = "`order_by` takes columns of the answer, measures too: `order_by=-count`."
+    return _operation(f"Counts and sums of {dataset}", dataset, content, parameters, description=about)
 
 
 def _rows(dataset: str) -> Schema:
@@ -236,13 +288,13 @@ def _asked(columns: Sequence[tuple[str, ColumnType]]) -> list[Schema]:
         for name, kind in columns
     ]
     chosen = {"type": "array", "items": {"enum": names}, "uniqueItems": True, "minItems": 1}
-    order = {"type": "array", "items": {"enum": ordered}, "uniqueItems": True, "minItems": 1, "maxItems": MAX_ORDER}
+    order = {"type": "array", "items": {"enum": ordered}, "minItems": 1, "maxItems": MAX_ORDER}
     return [
         _query("date", DAY, "One day; without it, and without from and to, the latest that is published."),
-        _query("from", DAY, "The first day, together with `to`."),
-        _query("to", DAY, "The last day, together with `from`."),
+        _query("from", DAY, "The first day; without it, the first that is published."),
+        _query("to", DAY, "The last day; without it, the last that is published."),
         _query("select", chosen, "Columns; without it, all but those of the run and the day.", **as_list),
-        _query("order_by", order, "Columns, each once; with - in front from the greatest.", **as_list),
+        _query("order_by", order, "Columns; with - in front from the greatest.", **as_list),
         _limit(MAX_LIMIT),
         _query("cursor", {"type": "string"}, "`next_cursor` of the page before, with the parameters that it was of."),
         *own,
@@ -282,15 +334,12 @@ def _queries(shown: Shown) -> Schema:
             "additionalProperties": False,
             "properties": {
                 "report": {"const": name},
-                "date": DAY,
+                "date": DAY | {"type": ["string", "null"]},
                 "parameters": {
                     "type": "object",
                     "additionalProperties": False,
                     "required": required,
-                    "properties": {
-                        each.name: parameter_schema(each.kind) | {"description": each.description}
-                        for each in header.parameters
-                    },
+                    "properties": {each.name: parameter_schema(each) for each in header.parameters},
                 },
             },
         }

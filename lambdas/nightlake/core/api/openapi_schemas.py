@@ -1,10 +1,12 @@
 """JSON schemas of what the API takes and gives for a column: its values in JSON, and the texts that ask for them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nightlake.core.api.condition import COMPARISONS, OPERATORS, operators_of
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, ColumnType
+from nightlake.core.report import json_value
+from nightlake.core.report_parameters import ReportParameter
 
 Schema = dict[str, Any]
 
@@ -47,9 +49,18 @@ def question_schema(kind: ColumnType) -> Schema:
     return {"type": "string", "pattern": f"^({'|'.join(others)})$"}
 
 
-def parameter_schema(kind: ColumnType) -> Schema:
+def key_schema(keys: Sequence[ColumnType]) -> Schema:
+    """The texts that name a row by the values of its primary key."""
+    texts = ("[A-Za-z0-9_.:-]{1,64}" if each.name == "string" else _text(each) for each in keys)
+    return {"type": "string", "pattern": f"^{','.join(texts)}$"}
+
+
+def parameter_schema(parameter: ReportParameter) -> Schema:
     """What the JSON of a report's parameter may be."""
-    return value_schema(kind, nullable=False)
+    schema = value_schema(parameter.kind, nullable=False) | {"description": parameter.description}
+    if parameter.allowed:
+        return schema | {"enum": [json_value(each) for each in parameter.allowed]}
+    return schema
 
 
 def operators_told(kind: ColumnType) -> str:

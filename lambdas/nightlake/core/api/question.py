@@ -137,17 +137,17 @@ def read_day(parameters: Mapping[str, str], name: str) -> date | None:
 
 
 def read_days(parameters: Mapping[str, str], pinned: Pinned, table: PublishedTable) -> tuple[date, date]:
-    """The first and last day that are asked for, else those of the latest partition. Raises InvalidParameterError."""
+    """The first and last day that are asked for, else those of the latest partition.
+
+    `date`, `from` and `to` are joined by *and*, as all conditions are; an end that is left open is that of what is
+    published. Raises InvalidParameterError.
+    """
     day, first, last = (read_day(parameters, name) for name in RANGE)
-    if day and (first or last):
-        raise InvalidParameterError("date is given together with from or to; give one day, or both ends of a range")
-    if first is None and last is None:
+    if not (day or first or last):
         newest = latest(table, pinned.snapshot)
-        return (day, day) if day else (newest.day, newest.last_day)
-    if first is None or last is None:
-        raise InvalidParameterError("from and to go together; give both ends of the range, or date for one day")
-    if last < first:
-        raise InvalidParameterError(f"from={first} to={last}: to is before from; exchange them")
+        return newest.day, newest.last_day
+    first = max(each for each in (day, first or table.partitions[0].day) if each)
+    last = min(each for each in (day, last or max(first, table.partitions[-1].last_day)) if each)
     inside = sum(each.day <= last and first <= each.last_day for each in table.partitions)
     if inside > MAX_PARTITIONS:
         raise InvalidParameterError(
@@ -167,9 +167,10 @@ def read_order(text: str | None, known: Mapping[str, ColumnType], name: str = "o
             raise InvalidParameterError(f"{name}: there is no column '{order.column}'; there are: {', '.join(known)}")
         if known[order.column].is_nested:
             raise InvalidParameterError(f"{name}: '{order.column}' is {known[order.column]}, which has no order")
-    if len({order.column for order in orders}) < len(orders) or len(orders) > MAX_ORDER:
-        raise InvalidParameterError(f"{name}: name at most {MAX_ORDER} columns, each once")
-    return orders
+    if len(orders) > MAX_ORDER:
+        raise InvalidParameterError(f"{name}: name at most {MAX_ORDER} columns")
+    # A column that has decided already decides nothing when it is named again.
+    return tuple({order.column: order for order in reversed(orders)}.values())[::-1]
 
 
 def read_select(text: str | None, table: PublishedTable) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
     UnknownParameterError: HTTPStatus.BAD_REQUEST,
     InvalidParameterError: HTTPStatus.BAD_REQUEST,
-    InvalidCursorError: HTTPStatus.BAD_REQUEST,
+    InvalidCursorError: HTTPStatus.NOT_FOUND,
     AnswerTooCostlyError: HTTPStatus.BAD_REQUEST,
     QuestionTooLongError: HTTPStatus.REQUEST_URI_TOO_LONG,
     NotAcceptableError: HTTPStatus.NOT_ACCEPTABLE,
@@ -186,7 +186,7 @@ def answer_unknown_route(_error: NotFoundError) -> Response[str]:
     """A method and path that the API does not have."""
     event = router.current_event
     there = openapi.methods_of(event.path)
-    if not there:
+    if not there or event.http_method in there:
         return _problem(HTTPStatus.NOT_FOUND, f"There is no {event.http_method} {event.path}; start at /v1/datasets")
     allowed = ", ".join(there)
     refused = _problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{event.path} knows no {event.http_method}, only {allowed}")
