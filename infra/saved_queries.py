@@ -1,15 +1,19 @@
-"""Saved queries of the BI workgroup: what anybody asks first of a dataset, ready in the Athena console."""
+"""Saved queries of the BI workgroup: what anybody asks first of a dataset, and the reports, ready in the console."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 from nightlake.core.pipeline import Dataset, Pipeline
+from nightlake.core.report_parameters import read_header
+from nightlake.core.saved_report import saved_report
 from nightlake.core.table import PARTITION_KEYS, tables
 
 from infra.catalog import Catalog
+from infra.lambda_code import SQL
 
+_MAX_DESCRIPTION = 1024
 _DAY = ", ".join(PARTITION_KEYS)
 _LATEST_FIRST = ", ".join(f"{key} DESC" for key in PARTITION_KEYS)
 _ON_DAY = " AND ".join(f"{key} = ?" for key in PARTITION_KEYS)
@@ -24,22 +28,22 @@ class SavedQuery(NamedTuple):
 
 
 class SavedQueries(Construct):
-    """The saved queries of every dataset of `pipelines`."""
+    """The saved queries of every dataset and report of `pipelines`."""
 
     def __init__(self, scope: Construct, construct_id: str, *, catalog: Catalog, pipelines: Sequence[Pipeline]) -> None:
         super().__init__(scope, construct_id)
         for pipeline in pipelines:
-            for dataset in pipeline.datasets:
-                for query in saved_queries(dataset):
-                    athena.CfnNamedQuery(
-                        self,
-                        f"{pipeline.name} {query.name}",
-                        name=f"{pipeline.name}: {query.name}",
-                        description=query.description,
-                        database=catalog.database,
-                        query_string=query.sql,
-                        work_group=catalog.bi_workgroup.ref,
-                    )
+            of_datasets = (query for dataset in pipeline.datasets for query in saved_queries(dataset))
+            for query in (*of_datasets, *saved_reports(pipeline)):
+                athena.CfnNamedQuery(
+                    self,
+                    f"{pipeline.name} {query.name}",
+                    name=f"{pipeline.name}: {query.name}",
+                    description=query.description,
+                    database=catalog.database,
+                    query_string=query.sql,
+                    work_group=catalog.bi_workgroup.ref,
+                )
 
 
 def saved_queries(dataset: Dataset) -> tuple[SavedQuery, ...]:
@@ -63,3 +67,16 @@ def saved_queries(dataset: Dataset) -> tuple[SavedQuery, ...]:
             sql=f'SELECT {_DAY}\nFROM "{table.name}$partitions"\nORDER BY {_LATEST_FIRST}',
         ),
     )
+
+
+def saved_reports(pipeline: Pipeline) -> Iterator[SavedQuery]:
+    """The reports of `pipeline`, of the last business date and with their defaults."""
+    folder = SQL / pipeline.name
+    views = [file.stem for file in (folder / "views").glob("*.sql")]
+    for file in sorted((folder / "reports").glob("*.sql")):
+        text = file.read_text(encoding="utf-8")
+        yield SavedQuery(
+            name=f"report {file.stem}",
+            description=read_header(text).description[:_MAX_DESCRIPTION],
+            sql=saved_report(text, name=file.stem, pipeline=pipeline, views=views),
+        )

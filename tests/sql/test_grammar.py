@@ -22,7 +22,7 @@ from nightlake.core.sql_reading import Kind
 from nightlake.core.statement import KINDS, RunDay, render
 from nightlake.core.table import Table, ddl, tables
 
-from infra.saved_queries import saved_queries
+from infra.saved_queries import saved_queries, saved_reports
 from local.athena.errors import QuerySyntaxError
 from local.athena.parser import parse
 
@@ -131,6 +131,7 @@ def test_the_tables_of_every_contract_are_of_hives_grammar() -> None:
 
 def test_the_saved_queries_are_of_trinos_grammar() -> None:
     found = [query.sql for pipeline in PIPELINES for dataset in pipeline.datasets for query in saved_queries(dataset)]
+    found += [query.sql for pipeline in PIPELINES for query in saved_reports(pipeline)]
     assert found
     assert errors("trino", found) == {}
 

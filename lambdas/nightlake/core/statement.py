@@ -91,17 +91,17 @@ def render(
     if kind == "merge":
         location = layout.merged(pipeline.name, name, run.run_id, suffix)
         attempt = MergeAttempt(merge=name, table=f"{name}__{suffix}", location=location)
-    edits = {_span(literal): f"'{run.date:{form}}'" for literal, form in reading.days}
-    edits |= {_span(table.this): _read_from(table, database, staged) for table in reading.tables}
+    edits = {span(literal): f"'{run.date:{form}}'" for literal, form in reading.days}
+    edits |= {span(table.this): _read_from(table, database, staged) for table in reading.tables}
     if reading.created is not None:
         made = f'"{database}"."{attempt.table}" {_properties(lake_bucket, attempt)}' if attempt else None
-        edits[_span(reading.created)] = made or f'"{database}"."{name}"'
+        edits[span(reading.created)] = made or f'"{database}"."{name}"'
     literals = _literals(reading, values if values is not None else _defaults(reading, run.date, where))
     written = literals if values is None else ("?",) * len(literals)
-    edits |= {span: text for (span, _), text in zip(reading.parameters, written, strict=True)}
+    edits |= {place: text for (place, _), text in zip(reading.parameters, written, strict=True)}
     return Statement(
         name=name,
-        query=_edited(text, edits),
+        query=edited(text, edits),
         database=database,
         attempt=attempt,
         parameters=literals if values is not None else (),
@@ -138,11 +138,13 @@ def _properties(lake_bucket: str, attempt: MergeAttempt) -> str:
     )
 
 
-def _span(node: exp.Expr) -> tuple[int, int]:
+def span(node: exp.Expr) -> tuple[int, int]:
+    """Where a word stands in the text: its start, and its end behind it."""
     return node.meta["start"], node.meta["end"] + 1
 
 
-def _edited(text: str, edits: Mapping[tuple[int, int], str]) -> str:
+def edited(text: str, edits: Mapping[tuple[int, int], str]) -> str:
+    """The text with other words at these spans, which do not overlap."""
     for (start, end), new in sorted(edits.items(), reverse=True):
         text = text[:start] + new + text[end:]
     return text

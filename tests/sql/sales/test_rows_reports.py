@@ -9,6 +9,8 @@ from athena_shop import SQL, Shop
 from nightlake.core.report_parameters import DAY as DAY_ZERO
 from nightlake.core.report_parameters import defaults, read_header
 
+from infra.saved_queries import saved_reports
+
 DAY = "2017-06-12"
 PRODUCTS = [
     {"product_id": 10, "department": "GROCERY", "brand": "Private", "product_type": "MILK", "package_size": "1 GA"},
@@ -208,3 +210,10 @@ def test_household_baskets_are_those_of_the_household_that_is_named(shop: Shop) 
         (sunday, 9, 1, Decimal("99.00")),
     ]
     assert baskets(customer_id=10) == []
+
+
+def test_the_saved_reports_run_as_they_are(shop: Shop) -> None:
+    report(shop, "top_products", d20170612=[sold(1, 10, "2.00")])
+    for query in saved_reports(shop.pipeline):
+        parameters = ("7",) if "?" in query.sql else ()
+        assert shop.lake(query.sql, database="served", parameters=parameters).table.num_rows <= 1
