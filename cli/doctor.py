@@ -185,7 +185,8 @@ def _quotas(cloud: Cloud) -> Iterator[Finding]:
         "lambda concurrency",
         unreserved >= AWS_KEEPS_UNRESERVED,
         f"{total} in the account, {unreserved} unreserved",
-        f"AWS keeps {AWS_KEEPS_UNRESERVED} unreserved: ask for a higher quota (Lambda, Concurrent executions).",
+        f"AWS keeps {AWS_KEEPS_UNRESERVED} unreserved: ask for a higher quota (Lambda, Concurrent executions), or "
+        "lower reserved_concurrency of functions.query and functions.authorize in cdk.json.",
     )
 
 
