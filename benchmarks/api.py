@@ -28,6 +28,7 @@ from local.athena.engine import httpfs_extension
 from nightlake.adapters.s3 import Objects
 from nightlake.core import layout
 from nightlake.core.api import aggregate, row_key, rows
+from nightlake.core.api.file_list import write_file_list
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.key_index import build_index
 from nightlake.core.api.published import Published
@@ -56,6 +57,7 @@ COLUMNS = (
 )
 Parameters = dict[str, list[str]]
 VVNL = "website='VVNL'"
+MONTH = "date_trunc('month', sold_at)"
 MEASURES = "count(*), sum(sales_value)"
 WARM = 1
 """How many of the questions of each kind are asked before the pairs."""
@@ -147,6 +149,7 @@ def publish(store: Objects, total: int, partitions: int) -> tuple[list[str], lis
     at = layout.snapshot(PIPELINE, 1, RUN)
     store.put_model(at, snapshot)
     move_head(store, advanced(None, snapshot, at), etag=None)
+    write_file_list(store, PIPELINE, published, None)
     build_index(store, PIPELINE, published, ("sale_id",))
     return files, keys
 
@@ -229,7 +232,7 @@ def questions(days: int, keys: list[int], pairs: int) -> Iterator[tuple[str, lis
                     "measures": ["count,sum(sales_value)"],
                     "quantity.gte": [str(1 + number % 3)],
                 },
-                f"SELECT date_trunc('month', sold_at) AS m, {MEASURES} FROM sales WHERE quantity >= {1 + number % 3} GROUP BY 1 ORDER BY 1",
+                f"SELECT {MONTH}, {MEASURES} FROM sales WHERE quantity >= {1 + number % 3} GROUP BY 1 ORDER BY 1",
             )
             for number in range(WARM + pairs)
         ],

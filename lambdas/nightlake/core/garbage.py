@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from nightlake.core import layout, lock
+from nightlake.core.api.file_list import file_list_key
 from nightlake.core.api.key_index import KeyIndex
 from nightlake.core.errors import PublishContendedError
 from nightlake.core.frozen import Frozen
@@ -60,7 +61,7 @@ def collect_garbage(
     stale_snapshots = _stale_snapshots(pipeline, written, {kept.key for kept in head.kept}, running)
     if not dry_run:
         each(_tagger(store), [found.key for found in superseded], workers=workers)
-        store.delete([*stale_snapshots, *stale_manifests, *_stale_entries(store, pipeline, written)])
+        store.delete([*stale_snapshots, *stale_manifests, *_stale_entries(store, pipeline, written, snapshots)])
     return Garbage(
         kept_snapshots=len(head.kept),
         deleted_snapshots=len(stale_snapshots),
@@ -132,12 +133,19 @@ def _stale_snapshots(pipeline: str, written: Iterable[ObjectInfo], kept: set[str
     ]
 
 
-def _stale_entries(store: Store, pipeline: str, written: Iterable[ObjectInfo]) -> list[str]:
-    """Entries of indexes that no pointer names any more; an index whose entries are gone is made anew."""
+def _stale_entries(
+    store: Store, pipeline: str, written: Iterable[ObjectInfo], snapshots: Iterable[Snapshot]
+) -> list[str]:
+    """Entries of indexes that no pointer names any more, and lists of files of no kept snapshot.
+
+    What is deleted of a run that has just published is made anew by the next, and missed by nobody meanwhile.
+    """
     found = {each.key for each in written if each.key.startswith(layout.key_indexes(pipeline))}
     pointers = {key for key in found if key.endswith(".json")}
     read = (store.find_model(key, KeyIndex) for key in pointers)
-    return sorted(found - pointers - {index[0].entries for index in read if index is not None})
+    named = {index[0].entries for index in read if index is not None}
+    named |= {file_list_key(pipeline, table) for snapshot in snapshots for table in snapshot.tables}
+    return sorted(found - pointers - named)
 
 
 def _tagger(store: Store) -> Callable[[str], None]:

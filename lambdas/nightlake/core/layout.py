@@ -207,6 +207,11 @@ def key_index_entries(pipeline: str, table: str, digest: str) -> str:
     return f"{key_indexes(pipeline)}{table}/{digest}.keys"
 
 
+def file_list(pipeline: str, table: str, digest: str) -> str:
+    """All manifests of one state of a table."""
+    return f"{key_indexes(pipeline)}{table}/{digest}.files"
+
+
 def reports(pipeline: str, name: str) -> str:
     """The prefix of one report, as all runs computed it."""
     return f"reports/{pipeline}/{name}/"

@@ -7,11 +7,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
+from nightlake.core.api.file_list import write_file_list
 from nightlake.core.api.key_index import build_index
+from nightlake.core.history import find_head
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.projection import project
 from nightlake.core.publish import publish, summary
-from nightlake.core.snapshot import Snapshot
+from nightlake.core.snapshot import PublishedTable, Snapshot
 from nightlake.core.store import Store
 from nightlake.core.table import tables
 from nightlake.handlers.contracts import pipeline
@@ -39,18 +41,29 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     changes = project(store, Glue(), pipeline(event["pipeline"]), database=settings().database)
     logger.info("Snapshot published", snapshot=snapshot.number, catalog_changes=changes)
-    _index_keys(store, pipeline(event["pipeline"]), snapshot)
+    _serve(store, pipeline(event["pipeline"]), snapshot)
     return summary(snapshot)
 
 
-def _index_keys(store: Store, of: Pipeline, snapshot: Snapshot) -> None:
-    """Rows are found by their keys without an index, too, only slower: a failure here is no failure of the night."""
+def _serve(store: Store, of: Pipeline, snapshot: Snapshot) -> None:
+    """What lets the API answer in few requests. It answers without, too: a failure here is no failure of the night."""
     keys = {table.name: dataset.primary_key for dataset in of.datasets for table in tables(dataset)}
+    before = _tables_before(store, snapshot)
     for table in snapshot.tables:
         try:
+            if table != before.get(table.table):
+                write_file_list(store, of.name, table, before.get(table.table))
             index = build_index(store, of.name, table, keys.get(table.table, ()))
         except Exception:  # noqa: BLE001 - the night is published, whatever it is
-            logger.exception("Keys not indexed", table=table.table)
+            logger.exception("Table not indexed", table=table.table)
             continue
         if index is not None:
             logger.info("Keys indexed", table=table.table, entries=index.starts[-1])
+
+
+def _tables_before(store: Store, snapshot: Snapshot) -> dict[str, PublishedTable]:
+    """The tables of the snapshot that this one was made from."""
+    found = find_head(store, snapshot.pipeline)
+    keys = [kept.key for kept in found[0].kept if kept.number == snapshot.parent] if found else []
+    parent = store.find_model(keys[0], Snapshot) if keys else None
+    return {table.table: table for table in parent[0].tables} if parent else {}

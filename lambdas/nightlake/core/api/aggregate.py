@@ -168,6 +168,7 @@ def answer(source: Ranges, asked: Asked, *, budget: Budget | None = None) -> Res
     """
     scan = Scan(
         source,
+        asked.pinned.snapshot.pipeline,
         asked.table,
         asked.first,
         asked.last,

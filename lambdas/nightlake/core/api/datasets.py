@@ -4,11 +4,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nightlake.core.api.published import Pinned, Published
+from nightlake.core import layout
+from nightlake.core.api.published import Pinned, Published, latest
 from nightlake.core.errors import DatasetNotFoundError
 from nightlake.core.pipeline import Column, Dataset, Pipeline
+from nightlake.core.run_record import RunRecord
 from nightlake.core.snapshot import Partition, PublishedTable
 from nightlake.core.source import BUSINESS_DATE
+from nightlake.core.store import Store
 from nightlake.core.table import RUN_COLUMNS, tables
 
 _PARTITIONS_TOLD: Final = 100
@@ -61,15 +64,42 @@ def list_datasets(
     return [_summary(each, newest[each.pipeline.name]) for each in known]
 
 
-def describe_dataset(found: Served, pinned: Pinned | None) -> dict[str, Any]:
-    """The dataset with its columns, its primary key and the last days that are published."""
+def newest_run(lake: Store, pinned: Pinned | None) -> RunRecord | None:
+    """The record of the run that published the newest business date, once the run has ended."""
+    if pinned is None:
+        return None
+    runs = pinned.snapshot.runs
+    record = lake.find_model(
+        layout.record(pinned.snapshot.pipeline, runs[-1].run_id if runs else pinned.snapshot.run_id), RunRecord
+    )
+    return record[0] if record else None
+
+
+def describe_dataset(found: Served, pinned: Pinned | None, record: RunRecord | None = None) -> dict[str, Any]:
+    """The dataset with its columns, its primary key, what the newest run's rules found, and the last days."""
     table = _table(found, pinned)
     partitions = table.partitions if table else ()
     return _summary(found, pinned) | {
         "columns": [_column(column) for column in _columns(found, table)],
         "primary_key": list(found.dataset.primary_key) if found.dataset else [],
+        "quality": _quality(found, record),
         "partition_count": len(partitions),
         "partitions": [_partition(partition) for partition in partitions[-_PARTITIONS_TOLD:]],
+    }
+
+
+def _quality(found: Served, record: RunRecord | None) -> dict[str, Any] | None:
+    """What the rules of the contract found in a run: counts and words, no values."""
+    judged = [each for each in record.sources if found.dataset and each.dataset == found.dataset.name] if record else []
+    if record is None or not judged:
+        return None
+    (source,) = judged
+    return {
+        "run_id": record.run_id,
+        "date": record.date.isoformat() if record.date else None,
+        "status": source.status,
+        **{name: getattr(source, name) for name in ("records", "rows", "quarantined", "rounded")},
+        "rules": [rule.model_dump(mode="json", exclude={"dataset"}) for rule in source.rules],
     }
 
 
@@ -92,7 +122,8 @@ def _published(table: PublishedTable | None, pinned: Pinned | None) -> dict[str,
         "snapshot": pinned.snapshot.number,
         "updated_at": pinned.snapshot.created_at,
         "days": len(table.partitions),
-        "newest_day": table.partitions[-1].day.isoformat(),
+        "newest_day": latest(table, pinned.snapshot).day.isoformat(),
+        "business_date": pinned.snapshot.date.isoformat(),
         "rows": sum(partition.rows for partition in table.partitions),
     }
 
@@ -136,6 +167,7 @@ def _column(column: Column) -> dict[str, Any]:
 def _partition(partition: Partition) -> dict[str, Any]:
     return {
         "date": partition.day.isoformat(),
+        "grain": partition.grain,
         "rows": partition.rows,
         "files": partition.files,
         "bytes": partition.bytes,

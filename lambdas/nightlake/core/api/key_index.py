@@ -104,7 +104,7 @@ def build_index(store: Store, pipeline: str, table: PublishedTable, primary_key:
     same = {day for day, manifest in covered.items() if partitions.get(day) == manifest}
     pieces = [*_kept(store, before, same)]
     changed = [each for each in table.partitions if not (pieces and each.day in same)]
-    entries = _sorted([*pieces, *_read(store, table, changed, primary_key)])
+    entries = _sorted([*pieces, *_read(store, pipeline, table, changed, primary_key)])
     content = entries.tobytes()
     key = layout.key_index_entries(pipeline, table.table, hashlib.sha256(content).hexdigest()[:40])
     index = KeyIndex(columns=tuple(primary_key), entries=key, starts=_starts(entries), covered=partitions)
@@ -131,13 +131,13 @@ def _kept(store: Store, before: KeyIndex | None, days: set[date]) -> "Iterator[n
 
 
 def _read(
-    store: Store, table: PublishedTable, partitions: Iterable[Partition], columns: Sequence[str]
+    store: Store, pipeline: str, table: PublishedTable, partitions: Iterable[Partition], columns: Sequence[str]
 ) -> "Iterator[np.ndarray]":
     import numpy as np
 
     source = Kept(store, most=0)
     for partition in partitions:
-        scan = Scan(source, table, partition.day, partition.day, (), budget=Budget(_UNLIMITED))
+        scan = Scan(source, pipeline, table, partition.day, partition.day, (), budget=Budget(_UNLIMITED))
         ordinal = np.uint64(partition.day.toordinal())
         for batch in scan.batches(columns):
             digests, _, known = hashed([batch.rows[name].combine_chunks() for name in columns])

@@ -121,7 +121,9 @@ def _rows(source: Kept, asked: Asked, partition: Partition, budget: Budget) -> R
 
     first, last = (asked.day, asked.day) if asked.day else (partition.day, partition.last_day)
     conditions = (*asked.key, *within(asked.table, asked.moment, first, last))
-    scan = Scan(source, asked.table, first, last, conditions, budget=budget, whole=_WHOLE_BYTES)
+    scan = Scan(
+        source, asked.pinned.snapshot.pipeline, asked.table, first, last, conditions, budget=budget, whole=_WHOLE_BYTES
+    )
     rows = [batch.rows.select(asked.columns) for batch in scan.batches(asked.columns) if batch.rows.num_rows]
     if not rows:
         return None

@@ -74,7 +74,15 @@ def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget
     """
     question = asked.question
     kinds = types(asked.table)
-    scan = Scan(source, asked.table, question.first, question.last, question.conditions, budget=budget or Budget())
+    scan = Scan(
+        source,
+        asked.pinned.snapshot.pipeline,
+        asked.table,
+        question.first,
+        question.last,
+        question.conditions,
+        budget=budget or Budget(),
+    )
     if question.order and len(scan.partitions) <= _FEW_PARTITIONS:
         scan = replace(scan, whole=MEDIUM_BYTES)  # else each file that has a winner would be asked a second time
     try:

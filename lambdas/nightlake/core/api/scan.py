@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from nightlake.core.api.condition import Condition
 from nightlake.core.api.cursor import Position
 from nightlake.core.api.expression import all_of, mask
+from nightlake.core.api.file_list import find_file_list
 from nightlake.core.api.ranged_file import Budget, RangedFile, Ranges
 from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, PublishedTable
@@ -30,6 +31,8 @@ Made = TypeVar("Made")
 ROW: Final = "#"  # the number of a row in its file; no column is called so
 _BATCH_ROWS: Final = 8192
 SMALL_BYTES: Final = 1 << 18  # of files that always come whole
+_FEW: Final = 31
+_FEW_BYTES: Final = 1 << 20  # of those that come whole where the question is about a month at most
 MEDIUM_BYTES: Final = 1 << 21  # of those that come whole when half of their columns are needed
 _TOGETHER_BYTES: Final = 1 << 20  # of columns that come together, whether or not all will be needed
 
@@ -66,6 +69,7 @@ class Scan:
     """
 
     source: Ranges
+    pipeline: str
     table: PublishedTable
     first: date
     last: date
@@ -100,9 +104,18 @@ class Scan:
                 if file.rows and not (start and (manifest.day, number) < (start.day, start.file)):
                     yield File(manifest.day, number, file)
 
+    @cached_property
+    def _listed(self) -> dict[str, bytes]:
+        """The manifests that one request brings."""
+        if len(self.table.partitions) == 1:
+            return {}
+        lines = find_file_list(self.source, self.pipeline, self.table) or []
+        return dict(zip((each.manifest for each in self.table.partitions), lines, strict=False))
+
     def manifest(self, partition: Partition) -> PartitionManifest:
         """What a partition holds."""
-        return PartitionManifest.model_validate_json(self.source.get(partition.manifest))
+        text = self._listed.get(partition.manifest) or self.source.get(partition.manifest)
+        return PartitionManifest.model_validate_json(text)
 
     def batches(self, columns: Collection[str], start: Position | None = None) -> Iterator[Batch]:
         """The rows from the position on, in the order of days, files and lines.
@@ -135,12 +148,16 @@ class Scan:
                 found.append(self._complete(opened, rows, begin, columns).take(pa.array(inside, pa.int64())))
         return pa.concat_tables(found)
 
+    @cached_property
+    def _few(self) -> bool:
+        return len(self.partitions) <= _FEW
+
     def _open(self, file: File, needed: Collection[str], *, prune: bool = True) -> "_Opened":
         import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
         half = 2 * len(needed) >= len(self.table.columns)
-        whole = max(self.whole, MEDIUM_BYTES if half else 0)
+        whole = max(self.whole, MEDIUM_BYTES if half else 0, _FEW_BYTES if self._few else 0)
         source = RangedFile(self.source, file.file.key, file.file.size, self.budget, whole=whole)
         metadata, groups = None, None
         if self.conditions and prune:

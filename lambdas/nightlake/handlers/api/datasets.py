@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 
 from nightlake.core.api.caller import READ
-from nightlake.core.api.datasets import describe_dataset, list_datasets
+from nightlake.core.api.datasets import describe_dataset, list_datasets, newest_run
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
 
@@ -18,7 +18,8 @@ def get_datasets() -> Response[str]:
 
 @router.get("/v1/datasets/<name>")
 def get_dataset(name: str) -> Response[str]:
-    """One dataset with its columns and days; 404 when no contract describes it."""
+    """One dataset with its columns, quality and days; 404 when no contract describes it."""
     asked.parameters_of()
     found = asked.dataset(name)
-    return answer(describe_dataset(found, asked.published().newest(found.pipeline.name)))
+    pinned = asked.published().newest(found.pipeline.name)
+    return answer(describe_dataset(found, pinned, newest_run(asked.lake(), pinned)))
