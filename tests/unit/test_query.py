@@ -167,6 +167,7 @@ def problem(answer: Answer, status: HTTPStatus, path: str) -> str:
     assert answer["multiValueHeaders"]["Cache-Control"] == ["no-store"]
     body = json.loads(answer["body"])
     detail: str = body.pop("detail")
+    body.pop("parameter", None)
     assert body == {
         "type": "about:blank",
         "title": status.phrase,
@@ -258,6 +259,11 @@ def test_rows_are_answered_over_pages(get: Get, lake: PublishedLake, sales: Pipe
         ({"product_id": "one"}, "product_id=one: not a number; 'product_id' is bigint"),
         ({"income": "35-49K"}, "There is no parameter or column 'income'"),
         ({"product_id": ["1", "2"]}, "product_id is given 2 times; give it once"),
+        ({"prodct_id.gt": "1"}, "There is no parameter or column 'prodct_id'; parameters are date, from,"),
+        ({"product_id.gt": "x", "product_id": "1"}, "product_id.gt=x: not a number"),
+        ({"select": "product_id,x", "product_id": "1"}, "select: there is no column 'x'"),
+        ({"limit": "0", "select": "week"}, "limit=0: write a whole number"),
+        ({"date": "today"}, "date: 'today' is not a day"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused_by_name(
@@ -265,7 +271,9 @@ def test_a_question_that_cannot_be_answered_is_refused_by_name(
 ) -> None:
     night(lake, sales, MONDAY, 1)
     path = "/v1/datasets/transactions/rows"
-    assert problem(get(path, query=query), HTTPStatus.BAD_REQUEST, path).startswith(said)
+    refused = get(path, query=query)
+    assert problem(refused, HTTPStatus.BAD_REQUEST, path).startswith(said)
+    assert json.loads(refused["body"])["parameter"] == next(iter(query))
 
 
 def test_private_tables_are_as_unknown_as_any_other(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
@@ -351,6 +359,14 @@ def test_a_report_is_that_of_the_newest_date_or_of_the_one_asked_for(
     assert listed == {"baskets": ("sales", []), "top_products": ("sales", ["2017-06-13", "2017-06-12"])}
     detail = problem(get(path, query={"date": "2017-06-14"}), HTTPStatus.NOT_FOUND, path)
     assert detail == "There is no report 'top_products' of 2017-06-14; the newest are of: 2017-06-13, 2017-06-12"
+
+
+def test_a_report_is_for_spreadsheets_too(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
+    report(lake, "top_products", MONDAY, night(lake, sales, MONDAY, 1))
+    path = "/v1/reports/top_products"
+    assert get(path, headers={"Accept": "text/csv"})["body"] == "product_id,revenue\r\n1,4.20\r\n"
+    lines = get(path, headers={"Accept": "application/x-ndjson"})["body"]
+    assert lines == '{"product_id":1,"revenue":"4.20"}\n'
 
 
 def test_a_backfilled_date_is_not_the_newest_and_a_run_that_was_rolled_back_is_not_there(

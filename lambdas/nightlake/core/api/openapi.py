@@ -167,6 +167,10 @@ def _json(schema: Schema) -> Schema:
     return {formats.JSON: {"schema": schema}}
 
 
+def _records_of(schema: Schema) -> Schema:
+    return _json(schema) | {kind: {"schema": {"type": "string"}} for kind in formats.FORMATS[1:]}
+
+
 def _list(name: str, item: Schema) -> Schema:
     listed = {"type": "array", "items": item}
     return _json({"type": "object", "required": [name], "properties": {name: listed}, "additionalProperties": False})
@@ -311,7 +315,7 @@ def _report(name: str, header: Header) -> Schema:
     day = _query("date", DAY, "The business date; without it, the newest that there is.")
     return {
         f"/v1/reports/{name}": {
-            "get": _operation(f"Report {name}", "reports", _json(report), [day], description=header.description)
+            "get": _operation(f"Report {name}", "reports", _records_of(report), [day], description=header.description)
         },
         f"/v1/reports/{name}/history": {
             "get": _operation(
@@ -366,7 +370,7 @@ def _queries(shown: Shown) -> Schema:
     }
     submit["requestBody"] = {"required": True, "content": _json({"oneOf": bodies})}
     asked = _operation("How a query stands", "queries", _json(query), [one])
-    result = _operation("The rows of a query", "queries", _json({"type": "object"}), [one, _limit(999)])
+    result = _operation("The rows of a query", "queries", _records_of({"type": "object"}), [one, _limit(999)])
     result["responses"] |= conflict | {
         "422": {**_refusals()["400"], "description": "The query would have scanned more than it may."},
         "502": {**_refusals()["500"], "description": "Athena could not answer the query."},

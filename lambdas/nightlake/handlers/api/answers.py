@@ -179,7 +179,16 @@ def bounded(resolver: APIGatewayRestResolver, following: NextMiddleware) -> Resp
 
 def answer_client_error(error: NightlakeError) -> Response[str]:
     """What the caller can mend."""
-    return _problem(CLIENT_ERRORS[type(error)], str(error))
+    detail = str(error)
+    return _problem(CLIENT_ERRORS[type(error)], detail, parameter=_blamed(detail))
+
+
+def _blamed(detail: str) -> str | None:
+    """The query parameter that an error is about: its message begins with the name, or quotes that or its column."""
+    given = sorted(router.current_event.multi_value_query_string_parameters, key=len, reverse=True)
+    first = (name for name in given if name and re.match(rf"{re.escape(name)}(?![\w.])", detail))
+    quoted = (name for name in given if f"'{name}'" in detail or f"'{name.partition('.')[0]}'" in detail)
+    return next(first, None) or next(quoted, None)
 
 
 def answer_unknown_route(_error: NotFoundError) -> Response[str]:
@@ -200,7 +209,7 @@ def answer_internal_error(error: Exception) -> Response[str]:
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed on our side; report its request_id")
 
 
-def _problem(status: HTTPStatus, detail: str) -> Response[str]:
+def _problem(status: HTTPStatus, detail: str, *, parameter: str | None = None) -> Response[str]:
     """An error in the shape of RFC 9457."""
     event = router.current_event
     body: dict[str, Any] = {
@@ -210,7 +219,7 @@ def _problem(status: HTTPStatus, detail: str) -> Response[str]:
         "detail": detail,
         "instance": event.path,
         "request_id": event.request_context.request_id,
-    }
+    } | ({"parameter": parameter} if parameter else {})
     return Response(
         status_code=status.value,
         content_type=PROBLEM_JSON,
