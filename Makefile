@@ -15,10 +15,10 @@ SHELL := /bin/bash
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup installed up run deploy test pytest bench lint format docs down clean lock synth
+.PHONY: help setup installed up run deploy test pytest bench bench-api lint format docs down clean lock synth
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 setup: .venv/bin/python  ## .venv, node_modules and the Lambda layer, all pinned
 	@$(MAKE) --no-print-directory --jobs=2 installed
@@ -75,6 +75,10 @@ bench: setup  ## conversion beside five others and a network card; a table besid
 	$(BIN)/python benchmarks/card.py
 	$(BIN)/python benchmarks/postgres.py
 	$(BIN)/python benchmarks/athena_scan.py
+
+bench-api: setup  ## questions to the API beside a warm DuckDB, in time and requests; table and plot in docs/
+	$(BIN)/python benchmarks/api.py --write
+	$(BIN)/python docs/generate.py
 
 lint: setup  ## ruff, mypy strict, nightlake check
 	$(BIN)/ruff format --check --quiet .

@@ -329,7 +329,10 @@ def main() -> None:
         "questions": lines,
     }
     if given.write:
+        from plot import draw_pairs
+
         (DOCS / "api-benchmark.json").write_text(json.dumps(result, indent=1) + "\n")
+        draw_pairs(lines, DOCS / "api-benchmark.svg")
     if given.json:
         print(json.dumps(result))
         return

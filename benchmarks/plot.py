@@ -1,4 +1,4 @@
-"""Draws how fast each contestant converts each file, as docs/benchmarks.svg."""
+"""Draws what was measured: conversions as docs/benchmarks.svg, questions as docs/api-benchmark.svg."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,5 +27,22 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_ylabel("MB/s of text on one core")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(fontsize=8, ncols=2)
+        figure.savefig(path, metadata={"Date": None})
+        plt.close(figure)
+
+
+def draw_pairs(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Bars beside each other: milliseconds of each question by Nightlake and by DuckDB, and the GETs that it took."""
+    with plt.rc_context({"svg.hashsalt": "nightlake", "font.family": "sans-serif", "font.size": 9}):
+        figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+        places = range(len(rows))
+        for shift, key, name in ((0.2, "nightlake_ms", "Nightlake"), (-0.2, "duckdb_ms", "DuckDB, warm")):
+            axes.barh([-place + shift for place in places], [row[key] for row in rows], 0.4, label=name)
+        axes.set_xscale("log")
+        axes.set_xlabel("milliseconds, median")
+        requests = [f"{row['question']}\n{row['requests']} GET{'s' * (row['requests'] != 1)}" for row in rows]
+        axes.set_yticks([-place for place in places], requests)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=8)
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)

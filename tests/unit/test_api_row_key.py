@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core import layout
 from nightlake.core.api import key_index, row_key
-from nightlake.core.api.file_list import write_file_list
+from nightlake.core.api.file_list import file_list_key, write_file_list
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.key_index import build_index
 from nightlake.core.api.published import Published
@@ -22,6 +22,7 @@ from nightlake.core.errors import (
     RowNotFoundError,
     UnknownParameterError,
 )
+from nightlake.core.garbage import collect_garbage
 from published_lake import PublishedLake, Row
 from test_api_rows import COLUMNS, row
 
@@ -153,6 +154,32 @@ def test_an_index_that_lags_behind_or_is_lost_misses_no_row() -> None:
     lake_of({day: [row(200 + day.day)] for day in DAYS}, lake)
     assert index(lake) is not None
     assert ask(lake, "203")["days"] == ["2017-06-03"]
+
+
+class NothingRuns:
+    """No execution runs any more."""
+
+    def status(self, _execution_id: str) -> str:
+        return "SUCCEEDED"
+
+
+def test_what_no_snapshot_needs_is_collected_and_the_rest_stays() -> None:
+    lake, lists = six_days(), []
+    for _ in range(2):
+        lake_of({day: [row(300 + day.day)] for day in DAYS}, lake)
+        newest = Published(lake.store).newest("sales")
+        assert newest is not None
+        write_file_list(lake.store, "sales", newest.snapshot.tables[0], None)
+        lists.append(file_list_key("sales", newest.snapshot.tables[0]))
+        assert index(lake) is not None
+    prefix = layout.key_indexes("sales")
+    before = {each.key for each in lake.store.list(prefix)}
+    collect_garbage(lake.store, NothingRuns(), pipeline="sales", keep=1, dry_run=False)
+    after = {each.key for each in lake.store.list(prefix)}
+    made = lake.store.get_model(layout.key_index("sales", "sales"), key_index.KeyIndex)
+    assert after == {layout.key_index("sales", "sales"), made.entries, lists[1]}
+    assert lists[0] in before
+    assert ask(lake, "303")["days"] == ["2017-06-03"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("MAX_ROWS", 65), ("FEW_PARTITIONS", 6)])

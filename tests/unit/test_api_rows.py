@@ -31,7 +31,7 @@ from nightlake.core.history import find_head, move_head
 from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import PublishedTable
 from nightlake.core.store import ObjectNotFoundError
-from nightlake.core.table import RUN_COLUMNS
+from nightlake.core.table import RUN_COLUMNS, Table, arrow_schema
 from published_lake import PublishedLake, Row, parquet, publish, put_file, put_partition
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2017, 6, 12) + timedelta(days=day) for day in range(3))
@@ -123,7 +123,14 @@ def test_days_are_chosen_by_date_or_by_range(ask: Ask) -> None:
     assert ids(ask("from=2017-06-13")) == ids(ask("from=2017-06-12&date=2017-06-13")) == list(range(10, 30))
     assert ids(ask("to=2017-06-12")) == ids(ask("from=2017-06-01&to=2017-06-12")) == list(range(10))
     apart = ("from=2017-06-13&to=2017-06-12", "date=2017-06-12&from=2017-06-13", "date=2017-06-13&to=2017-06-12")
-    for query in (*apart, "from=2017-06-14&to=2017-07-14", "from=2017-06-14", "to=2017-06-11", "date=9999-12-31", "from=9999-12-31&to=9999-12-31"):
+    for query in (
+        *apart,
+        "from=2017-06-14&to=2017-07-14",
+        "from=2017-06-14",
+        "to=2017-06-11",
+        "date=9999-12-31",
+        "from=9999-12-31&to=9999-12-31",
+    ):
         nothing = ask(query)
         assert (nothing["rows"], nothing["days"], nothing["next_cursor"]) == ([], [], None)
 
@@ -385,6 +392,45 @@ def test_timestamps_as_athena_writes_them_are_read(lake: PublishedLake) -> None:
     table = PublishedTable(table="ctas", private=False, columns=columns, partitions=(partition,))
     publish(lake.store, "sales", {"ctas": table}, lake.run_id(9), MONDAY)
     assert asker(lake)("at.gte=2017-06-12T08:00:00Z", table="ctas")["rows"] == [{"at": "2017-06-12T08:00:00.000Z"}]
+
+
+def by_month(lake: PublishedLake) -> Ask:
+    """June, July and, long after the night's business date, a month of 2042; rows lie by `sold_at`."""
+    months = [date(2017, 6, 1), date(2017, 7, 1), date(2042, 1, 1)]
+    partitions = []
+    for number, month in enumerate(months):
+        moments = [datetime(month.year, month.month, day, 23, 59, 59, 999_000) for day in (1, 15, 28)]  # noqa: DTZ001
+        held = [row(10 * number + each, sold_at=moment) for each, moment in enumerate(moments)]
+        schema = arrow_schema(Table(name="sales", description="", columns=COLUMNS))
+        files = [put_file(lake.store, f"data/{month}.parquet", parquet(schema, held), rows=3, day=month)]
+        partition = put_partition(lake.store, "sales", month, files, pipeline="sales", run_id="r")
+        partitions.append(partition.model_copy(update={"grain": "month"}))
+    table = PublishedTable(table="sales", private=False, columns=COLUMNS, partitions=tuple(partitions))
+    publish(lake.store, "sales", {"sales": table}, lake.run_id(9), date(2017, 7, 20))
+    reader = Published(lake.store)
+
+    def ask(query: str) -> dict[str, Any]:
+        asked = rows.ask(reader, "sales", "sales", parse_qs(query), moment="sold_at")
+        return body(rows.answer(lake.store, asked))
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("", [10, 11, 12]),
+        ("date=2017-06-15", [1]),
+        ("date=2017-06-16", []),
+        ("from=2017-06-15&to=2017-07-15", [1, 2, 10, 11]),
+        ("from=2017-06-01&to=2017-07-31", [0, 1, 2, 10, 11, 12]),
+        ("from=2042-01-02&to=2042-01-28", [21, 22]),
+    ],
+)
+def test_days_are_also_asked_of_the_column_that_months_lie_by(
+    lake: PublishedLake, query: str, wanted: list[int]
+) -> None:
+    assert ids(by_month(lake)(query)) == wanted
 
 
 def data_reads(lake: PublishedLake) -> list[str]:
