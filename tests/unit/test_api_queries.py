@@ -208,7 +208,9 @@ def test_a_query_is_for_who_has_the_scope_and_asked_it(call: Call) -> None:
 def test_a_third_query_waits(call: Call, monkeypatch: pytest.MonkeyPatch, athena: FakeAthena) -> None:
     for department in ("a", "b"):
         content(call("/v1/queries", {"report": PRODUCTS, "parameters": {"department": department}}), 202)
-    assert "2 of your queries are under way" in content(call("/v1/queries", {"report": PRODUCTS}), 429)["detail"]
+    refused = call("/v1/queries", {"report": PRODUCTS})
+    assert "2 of your queries are under way" in content(refused, 429)["detail"]
+    assert refused["multiValueHeaders"]["Retry-After"] == ["10"]
 
     def busy(*_: Any, **__: Any) -> str:
         raise TooManyQueriesError("Athena has as many queries as it takes; try again in a minute")

@@ -74,6 +74,7 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
 # Lambda answers with at most 6 MiB of JSON, in which the body is a string and stands beside its headers.
 _MOST_BYTES: Final = 6 * 1024 * 1024 - 65_536
 _MOST_ASKED: Final = 8_192
+_TRY_AGAIN: Final = "10"  # seconds: most queries of a report take less
 _WORTH_ZIPPING: Final = 1_024
 _ZIP_LEVEL: Final = 5  # beyond it, a page costs more time than the wire saves
 
@@ -180,7 +181,10 @@ def bounded(resolver: APIGatewayRestResolver, following: NextMiddleware) -> Resp
 def answer_client_error(error: NightlakeError) -> Response[str]:
     """What the caller can mend."""
     detail = str(error)
-    return _problem(CLIENT_ERRORS[type(error)], detail, parameter=_blamed(detail))
+    refused = _problem(CLIENT_ERRORS[type(error)], detail, parameter=_blamed(detail))
+    if isinstance(error, TooManyQueriesError):
+        refused.headers["Retry-After"] = _TRY_AGAIN
+    return refused
 
 
 def _blamed(detail: str) -> str | None:
