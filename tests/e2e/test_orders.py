@@ -55,7 +55,7 @@ def deliver(
         ended: Answer = until(
             lambda: machines.describe_execution(executionArn=started),
             lambda execution: execution["status"] != "RUNNING",
-            seconds=300,
+            seconds=900,
         )
         return ended
 
