@@ -47,7 +47,6 @@ _HOW: Final = {
     "iam": "Sign the request with AWS credentials (SigV4, service execute-api).",
 }
 _PROBLEMS = {
-    "NotAllowed": _Problem(_Kind.INVALID_API_KEY, "Unauthorized", 401, "This key is in no usage plan of the API."),
     "Blocked": _Problem(_Kind.WAF_FILTERED, "Forbidden", 403, "The API's firewall does not let this request in."),
     "Throttled": _Problem(
         _Kind.THROTTLED, "Too Many Requests", 429, "More requests a second than allowed: wait and try again."
@@ -75,6 +74,7 @@ def _problems(kind: str) -> dict[str, _Problem]:
     refused = {
         "Unknown": unknown,
         "Denied": unknown._replace(kind=_Kind.ACCESS_DENIED),
+        "NotCounted": unknown._replace(kind=_Kind.INVALID_API_KEY),
         "NoSuchRoute": unknown._replace(kind=nowhere.kind) if kind == "iam" else nowhere,
     }
     return refused | _PROBLEMS
