@@ -14,10 +14,10 @@ from nightlake.core.across import across_query
 from nightlake.core.across_parts import Part
 from nightlake.core.audit import audit_query
 from nightlake.core.contract import load_pipelines
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Column, Pipeline
-from nightlake.core.report_parameters import DAY, defaults, read_header
+from nightlake.core.report_parameters import read_header
 from nightlake.core.sql_reading import Kind
 from nightlake.core.statement import KINDS, RunDay, render
 from nightlake.core.table import Table, ddl, tables
@@ -107,12 +107,8 @@ def night(pipeline: Pipeline) -> Iterator[str]:
         yield bound("across", "across", across_query(pipeline, part))
     for place, kind in KINDS.items():
         if kind != "audit":
-            yield from (bound(kind, name, text) for name, text in texts[place].items() if _is_nightly(text))
+            yield from (bound(kind, name, text) for name, text in texts[place].items() if read_header(text).is_nightly)
     yield from (bound("audit", merge, audit_query(merge, texts["audits"])) for merge in pipeline.merge)
-
-
-def _is_nightly(text: str) -> bool:
-    return defaults(read_header(text), DAY) is not None
 
 
 def test_the_tables_of_every_contract_are_of_hives_grammar() -> None:

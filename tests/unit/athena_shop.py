@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from athena_lake import Lake
 from nightlake.core import layout
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.report_parameters import read_header, read_values

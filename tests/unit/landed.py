@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from nightlake.core import layout
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.shard import Receipt, Shard, SourceObject, StagedFile, Validation
 from nightlake.core.source import CsvSource

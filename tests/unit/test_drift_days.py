@@ -13,7 +13,7 @@ from nightlake.core import layout, lock
 from nightlake.core.api import rows
 from nightlake.core.api.datasets import describe_dataset, find_dataset
 from nightlake.core.api.published import Published
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.errors import UnknownParameterError
 from nightlake.core.history import rollback
 from nightlake.core.lock import Executions, Owner

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from memory_objects import MemoryObjects
 from moto import mock_aws
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.errors import (
     InvalidDateError,
     InvalidInputError,

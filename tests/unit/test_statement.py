@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.errors import StatementError
 from nightlake.core.merge_attempt import MergeAttempt
 from nightlake.core.pipeline import Pipeline

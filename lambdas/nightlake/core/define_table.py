@@ -4,19 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from nightlake.core.catalog import redefined
+from nightlake.core.databases import Databases
 from nightlake.core.errors import TableNotInContractError
 from nightlake.core.frozen import Frozen
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.quarantine import quarantine_table
 from nightlake.core.table import Table, empty_location, table_input, tables
-
-
-class Databases(Frozen):
-    """The Glue databases of a stage: `served` is what people query, `staging` what audits and merges read."""
-
-    served: str
-    staging: str
-    quarantine: str
 
 
 def tables_of(pipeline: Pipeline, databases: Databases) -> Iterator[tuple[str, Table]]:

@@ -6,8 +6,9 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout, lock
+from nightlake.core.databases import Databases
 from nightlake.core.dates import business_date, parse_instant, requested_date, run_id
-from nightlake.core.define_table import Databases, tables_of
+from nightlake.core.define_table import tables_of
 from nightlake.core.errors import InvalidInputError, RunInProgressError
 from nightlake.core.frozen import Frozen
 from nightlake.core.lock import Executions, Owner

@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from nightlake.core import layout
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.errors import StatementError
 from nightlake.core.frozen import Frozen
 from nightlake.core.merge_attempt import MergeAttempt

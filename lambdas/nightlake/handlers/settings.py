@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
 
 from nightlake.core.api.issuer import Issuer
-from nightlake.core.define_table import Databases
+from nightlake.core.databases import Databases
 from nightlake.core.postgres_login import Address
 
 COMPILED_CONTRACTS: Final = Path(__file__).parents[1] / "contracts"

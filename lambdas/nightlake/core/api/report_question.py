@@ -10,8 +10,8 @@ from typing import Any, Final
 from nightlake.core.api.published import Published
 from nightlake.core.api.queries import Question
 from nightlake.core.api.reports import unknown_report
+from nightlake.core.databases import Databases
 from nightlake.core.dates import parse_date
-from nightlake.core.define_table import Databases
 from nightlake.core.errors import (
     InvalidDateError,
     InvalidParameterError,
