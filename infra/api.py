@@ -14,7 +14,7 @@ from infra.firewall import Firewall
 from infra.nag import acknowledge
 from infra.settings import ApiSettings, Settings
 
-METHODS: Final = ("GET", "POST")
+_METHODS: Final = ("GET", "POST")
 _REMEMBERED: Final = Duration.seconds(60)
 """How long API Gateway keeps who a key or token is of: so long, at most, a revoked key goes on opening."""
 
@@ -69,7 +69,7 @@ def _problems(kind: str) -> dict[str, _Problem]:
         _Kind.MISSING_AUTHENTICATION_TOKEN,
         "Not Found",
         404,
-        "The API answers to GET and POST on paths that begin with /v1/.",
+        "The API answers on paths that begin with /v1/.",
     )
     refused = {
         "Unknown": unknown,
@@ -141,16 +141,16 @@ class Api(Construct):
             validate_request_body=True,
         )
         asked = self._method(name, kind, authorizer)
-        for method in METHODS:
-            proxy.add_method(
-                method,
-                integration,
-                authorization_type=asked.authorization_type,
-                authorizer=asked.authorizer,
-                api_key_required=asked.api_key_required,
-                request_parameters={"method.request.path.proxy": True},
-                request_validator=validator,
-            )
+        # The function knows which methods a path has, and tells those who ask by another.
+        proxy.add_method(
+            "ANY",
+            integration,
+            authorization_type=asked.authorization_type,
+            authorizer=asked.authorizer,
+            api_key_required=asked.api_key_required,
+            request_parameters={"method.request.path.proxy": True},
+            request_validator=validator,
+        )
         _answer_preflights(self.rest_api)
         headers = {"Content-Type": "'application/problem+json'", "X-Request-Id": "context.requestId"}
         if settings.api.cors_origins:
@@ -259,6 +259,6 @@ def _cors(limits: ApiSettings) -> apigateway.CorsOptions | None:
         return None
     return apigateway.CorsOptions(
         allow_origins=list(limits.cors_origins),
-        allow_methods=list(METHODS),
+        allow_methods=list(_METHODS),
         allow_headers=["accept", "authorization", "content-type", "if-none-match", "x-api-key"],
     )
