@@ -11,6 +11,7 @@ from nightlake.core.load import Load
 from nightlake.core.machine import CONVERT_CONCURRENCY
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.prices import Item, Prices, load_prices
+from nightlake.core.report_parameters import read_header
 from nightlake.core.source_rules import queried_rules
 from nightlake.core.table import tables
 from nightlake.core.wall import Work
@@ -94,16 +95,20 @@ def _night(pipeline: Pipeline, brought: tuple[Load, ...], memory_mb: int) -> tup
     parquet = sum(load.parquet_bytes for load in brought)
     rows = {load.dataset: round(load.source_bytes / load.speed.row_bytes) for load in brought}
     across, share = len(across_parts(pipeline, rows)), _across_share(pipeline, brought)
-    counted = {kind: len([*(ROOT / "sql" / pipeline.name / kind).glob("*.sql")]) for kind in ("views", "reports")}
+    folder = ROOT / "sql" / pipeline.name
+    headers = [read_header(file.read_text(encoding="utf-8")) for file in (folder / "reports").glob("*.sql")]
+    views, reports = len([*(folder / "views").glob("*.sql")]), sum(header.is_nightly for header in headers)
     work = Work(
         tables=2 * sum(len(tables(dataset)) for dataset in pipeline.datasets) + 1,
         across=across,
         across_bytes=round(share * parquet / across),
         merges=len(pipeline.merge),
-        **counted,
+        views=views,
+        reports=reports,
         statement_bytes=parquet,
     )
-    items = {"tables": work.tables, "parts": across, "merges": work.merges, "merged": work.merges, **counted}
+    merges = dict.fromkeys(("merges", "merged"), work.merges)
+    items = {"tables": work.tables, "parts": across, "views": views, "reports": reports} | merges
     night = Night(
         loads=brought, work=work, across_share=share, memory_mb=memory_mb, retention_days=pipeline.retention_days
     )

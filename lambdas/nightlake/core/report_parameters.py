@@ -56,6 +56,11 @@ class Header:
     parameters: tuple[ReportParameter, ...]
     faults: tuple[tuple[int, str], ...] = ()
 
+    @property
+    def is_nightly(self) -> bool:
+        """Whether a night can compute the report: nothing has to be given."""
+        return all(each.default is not None for each in self.parameters)
+
     def named(self, name: str) -> ReportParameter | None:
         """The parameter of this name."""
         return next((each for each in self.parameters if each.name == name), None)
@@ -131,7 +136,7 @@ def defaults(header: Header, day: date) -> dict[str, Any] | None:
 
     A default of 1 January 2000 is the day of the run.
     """
-    if any(each.default is None for each in header.parameters):
+    if not header.is_nightly:
         return None
     return {each.name: default_of(each, day) for each in header.parameters}
 

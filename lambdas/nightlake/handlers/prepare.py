@@ -13,7 +13,7 @@ from nightlake.core.dates import parse_instant, run_id
 from nightlake.core.errors import InvalidInputError
 from nightlake.core.prepare import Start, prepare
 from nightlake.core.projection import project
-from nightlake.core.report_parameters import DAY, defaults, read_header
+from nightlake.core.report_parameters import read_header
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import about, logger, task
@@ -54,4 +54,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def _computed(reports: Mapping[str, str]) -> tuple[str, ...]:
     """The reports that a night computes: those whose parameters all have a default."""
-    return tuple(name for name, text in reports.items() if defaults(read_header(text), DAY) is not None)
+    return tuple(name for name, text in reports.items() if read_header(text).is_nightly)

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from athena_shop import SQL, Shop
-from nightlake.core.report_parameters import DAY as DAY_ZERO
-from nightlake.core.report_parameters import defaults, read_header
+from nightlake.core.report_parameters import read_header
 
 from infra.saved_queries import saved_reports
 
@@ -20,7 +19,7 @@ PRODUCTS = [
 REPORTS = sorted(
     file.stem
     for file in (SQL / "sales" / "reports").glob("*.sql")
-    if defaults(read_header(file.read_text(encoding="utf-8")), DAY_ZERO) is not None
+    if read_header(file.read_text(encoding="utf-8")).is_nightly
 )
 
 
