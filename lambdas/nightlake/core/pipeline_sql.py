@@ -45,7 +45,8 @@ def _faults(file: Path, place: str, pipeline: Pipeline, views: list[str]) -> Ite
 
 
 def _plot_faults(text: str) -> Iterable[Fault]:
-    columns = sqlglot.parse_one(text, read="athena").named_selects
+    tree = sqlglot.parse_one(text, read="athena")
+    columns = tree.named_selects if isinstance(tree, sqlglot.exp.Query) else []
     return (Fault(line=line, reason=reason) for line, reason in plot_faults(text, columns))
 
 
