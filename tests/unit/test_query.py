@@ -1,6 +1,9 @@
 """The query API as its callers see it: every route, problem documents, ETags, origins; and a log that knows why."""
 
+import base64
+import gzip
 import json
+import random
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -13,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nightlake.adapters import s3
 from nightlake.core import layout
 from nightlake.core.history import rollback
 from nightlake.core.pipeline import Pipeline
@@ -441,10 +445,30 @@ def test_snapshots_are_listed_with_the_one_that_readers_see(get: Get, lake: Publ
     assert len(content(get("/v1/snapshots", query={"limit": "1"}))["snapshots"]) == 1
 
 
-def test_an_answer_that_lambda_could_not_carry_is_refused(get: Get, lake: PublishedLake) -> None:
-    record(lake, lake.run_id(1), execution_id='"' * 2_100_000)
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_an_answer_that_lambda_could_not_carry_is_led_to(
+    get: Get, lake: PublishedLake, environment: Callable[..., None], encoding: str
+) -> None:
+    environment(AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY="secret", AWS_SESSION_TOKEN="token")
+    s3._link_client.cache_clear()
+    noise = random.Random(7).randbytes(4_000_000).hex()  # noqa: S311 (zipped, half of it is left)
+    made = record(lake, lake.run_id(1), execution_id=noise)
     path = f"/v1/runs/{lake.run_id(1)}"
-    assert problem(get(path), HTTPStatus.BAD_REQUEST, path).endswith("more than the API can send; ask for less")
+    answer = get(path, headers={"Accept-Encoding": encoding})
+    if encoding:
+        assert answer["statusCode"] == 200
+        assert gzip.decompress(base64.b64decode(answer["body"])) == dumped(made)
+        return
+    assert (answer["statusCode"], answer["body"]) == (303, "")
+    assert answer["multiValueHeaders"]["Cache-Control"] == ["no-store"]
+    link = urlsplit(answer["multiValueHeaders"]["Location"][0])
+    assert parse_qs(link.query)["X-Amz-Expires"] == ["300"]
+    assert lake.store.get(link.path.removeprefix("/")) == dumped(made)
+
+
+def dumped(made: RunRecord) -> bytes:
+    """The record as the API tells it."""
+    return json.dumps(made.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def examples() -> list[tuple[str, Any]]:

@@ -247,6 +247,11 @@ def running_queries(caller: str) -> str:
     return f"{queries(caller)}running.json"
 
 
+def api_answer(digest: str, ending: str) -> str:
+    """An answer of the API that is too long to be sent, by the SHA-256 of its content."""
+    return f"queries/answers/{digest}.{ending}"
+
+
 def quarantined(pipeline: str, dataset: str, fingerprint: str, attempt: str) -> str:
     """The refused rows that one attempt found in one shard, in the quarantine bucket."""
     return f"staging/{pipeline}/{dataset}/{fingerprint}/{attempt}.parquet"

@@ -27,6 +27,7 @@ ENDINGS: Final[Mapping[str, str]] = {
     JSON_LINES: "jsonl",
     ARROW: "arrows",
     PARQUET: "parquet",
+    HTML: "html",
 }
 
 _MOST_ACCEPTED: Final = 1_000

@@ -145,6 +145,7 @@ def _operation(summary: str, tag: str, content: Schema, parameters: Iterable[Sch
         "parameters": list(parameters),
         "responses": {
             "200": {"description": "The answer.", "headers": _told("ETag"), "content": content},
+            "303": {"description": "The answer is too long to be sent: `Location` has it for five minutes."},
             "304": {"description": "The caller has the answer already.", "headers": _told("ETag")},
             **_refusals(),
         },

@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.router import APIGatewayRouter
 
+from nightlake.core import layout
 from nightlake.core.api import formats, openapi
 from nightlake.core.api.result import Result
 from nightlake.core.errors import (
@@ -42,6 +43,7 @@ from nightlake.core.errors import (
     TooManyQueriesError,
     UnknownParameterError,
 )
+from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -73,6 +75,7 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
 
 # Lambda answers with at most 6 MiB of JSON, in which the body is a string and stands beside its headers.
 _MOST_BYTES: Final = 6 * 1024 * 1024 - 65_536
+LINK_SECONDS: Final = 300
 _MOST_ASKED: Final = 8_192
 _TRY_AGAIN: Final = "10"  # seconds: most queries of a report take less
 _WORTH_ZIPPING: Final = 1_024
@@ -101,7 +104,7 @@ def question() -> tuple[str, ...]:
 
 
 def answer(body: object) -> Response[str]:
-    """The body as JSON, or 304 where the caller has it already. Raises AnswerTooCostlyError, NotAcceptableError."""
+    """The body as JSON, or 304 where the caller has it already. Raises NotAcceptableError."""
     kind = formats.choose(header("accept"), (formats.JSON,))
     text = formats.write_json(body)
     return _if_new(etag([text.decode()]), kind, lambda: (text, None))
@@ -154,7 +157,8 @@ def _if_new(tag: str, kind: str, make: Callable[[], tuple[bytes, str | None]]) -
 
 
 def _carried(content: bytes, kind: str, headers: dict[str, str | list[str]]) -> Response[str]:
-    """The content as Lambda carries it: texts as they are, all else in base64. Raises AnswerTooCostlyError."""
+    """The content as Lambda carries it: a text as it is, all else in base64; or the way to it, where it is too long."""
+    plain = content
     # API Gateway makes bytes of base64 only for who says what he accepts.
     if len(content) >= _WORTH_ZIPPING and header("accept") and formats.accepts_gzip(header("accept-encoding")):
         content = gzip.compress(content, _ZIP_LEVEL, mtime=0)
@@ -162,10 +166,25 @@ def _carried(content: bytes, kind: str, headers: dict[str, str | list[str]]) -> 
     is_text = kind in formats.TEXTS and "Content-Encoding" not in headers
     body = content.decode() if is_text else base64.b64encode(content).decode()
     if len(json.dumps(body)) > _MOST_BYTES:
-        raise AnswerTooCostlyError(f"The answer has {len(content)} bytes, more than the API can send; ask for less")
+        return _led_to(plain, kind, headers)
     carried: Response[str] = Response(status_code=HTTPStatus.OK.value, content_type=kind, body=body, headers=headers)
     carried.base64_encoded = not is_text
     return carried
+
+
+def _led_to(content: bytes, kind: str, headers: dict[str, str | list[str]]) -> Response[str]:
+    """303 to an answer that Lambda cannot carry, by a link that ends soon."""
+    from nightlake.adapters.s3 import Objects
+    from nightlake.handlers.api import asked
+
+    key = layout.api_answer(hashlib.sha256(content).hexdigest(), formats.ENDINGS[kind])
+    asked.lake().put(key, content, content_type=kind)
+    link = Objects(settings().lake_bucket).link(key, seconds=LINK_SECONDS)
+    # The link is a key to the answer: nobody between keeps it.
+    told = {name: value for name, value in headers.items() if name == "Link"}
+    return Response(
+        status_code=HTTPStatus.SEE_OTHER.value, body="", headers=told | {"Location": link, "Cache-Control": "no-store"}
+    )
 
 
 def bounded(resolver: APIGatewayRestResolver, following: NextMiddleware) -> Response[Any]:
