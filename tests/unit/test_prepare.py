@@ -75,7 +75,9 @@ def test_the_run_names_the_merges_views_and_reports_that_were_deployed(
     for file in ("views/daily.sql", "reports/b.sql", "reports/a.sql"):
         path = tmp_path / "sql" / "sales" / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("SELECT 1")
+        path.write_text("-- parameter n: int = 1\nSELECT 1")
+    # Nobody says in the night for whom.
+    (tmp_path / "sql/sales/reports/asked.sql").write_text("-- parameter n: int\nSELECT 1")
     environment(SQL=str(tmp_path / "sql"))
     prepared = run()
     assert (prepared["merges"], prepared["views"], prepared["reports"]) == ([*sales.merge], ["daily"], ["a", "b"])
