@@ -109,6 +109,17 @@ def benchmark() -> str:
     return "\n".join([f"Measured on {measured['measured_on']}: {measured['machine']}.", "", *lines])
 
 
+def api_benchmark() -> str:
+    """What `make bench-api` measured last, as a table."""
+    measured = json.loads((DOCS / "api-benchmark.json").read_text())
+    head = ["question", "rows", "requests", "ms", "DuckDB ms", "x DuckDB"]
+    keys = ("question", "rows", "requests", "nightlake_ms", "duckdb_ms", "ratio")
+    lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * 5}"]
+    lines += [f"| {' | '.join(str(line[key]) for key in keys)} |" for line in measured["questions"]]
+    size = f"{measured['rows']:,} rows in {measured['partitions']} partitions"
+    return "\n".join([f"Measured on {measured['measured_on']}: {size}.", "", *lines])
+
+
 def _measured(row: Mapping[str, Any]) -> str:
     name = f"**{row['contestant']}**" if row["contestant"].startswith("nightlake") else row["contestant"]
     cells = [row["shape"], str(row["cores"]), name]
@@ -120,6 +131,7 @@ def _measured(row: Mapping[str, Any]) -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "alarms": alarms_table,
+    "api benchmark": api_benchmark,
     "api routes": api_routes,
     "athena": athena_list,
     "benchmark": benchmark,
