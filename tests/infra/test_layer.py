@@ -181,6 +181,7 @@ import datetime, json, sys
 from types import SimpleNamespace
 
 sys.path.append(sys.argv[2])
+from nightlake.core.api import formats
 from nightlake.handlers import define_table, query
 from nightlake.handlers.api import asked
 from nightlake.handlers.contracts import pipelines
@@ -203,6 +204,13 @@ call = json.load(open(sys.argv[1])) | {
     "path": "/v1/datasets/products/rows",
     "multiValueQueryStringParameters": {"product_id.gt": ["7"], "select": ["product_id,department"]},
 }
+bare = {"headers": {}, "multiValueHeaders": {}}
+for kind in formats.FORMATS:
+    written = query.handler(call | {"headers": {}, "multiValueHeaders": {"accept": [kind]}}, context)
+    assert (written["statusCode"], written["multiValueHeaders"]["Content-Type"]) == (200, [kind]), written
+for path in ("/v1/openapi.json", "/v1/docs"):
+    told = query.handler(call | {"path": path, "multiValueQueryStringParameters": None} | bare, context)
+    assert told["statusCode"] == 200, told
 print(table["Name"], *json.loads(query.handler(call, context)["body"])["rows"])
 """
 
