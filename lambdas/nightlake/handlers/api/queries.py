@@ -38,7 +38,8 @@ def post_query() -> Response[str]:
     question = ask(read_body(_body()), reports, asked.published(), settings().databases)
     desk = _desk()
     query = desk.submit(question, datetime.now(UTC))
-    place = f"{router.current_event.request_context.path.rstrip('/')}/{query.id}"
+    # Relative to what was asked: stages and domains put other paths before it.
+    place = query.id if router.current_event.path.endswith("/") else f"queries/{query.id}"
     return Response(
         status_code=HTTPStatus.ACCEPTED.value,
         content_type="application/json",
