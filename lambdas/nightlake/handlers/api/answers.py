@@ -110,14 +110,6 @@ def answer(body: object) -> Response[str]:
     return _if_new(etag([text.decode()]), kind, lambda: (text, None))
 
 
-def answer_if_new(tag: str, make: Callable[[], str]) -> Response[str]:
-    """What `make` makes, JSON, unless the caller has the answer of this ETag already: then 304, and nothing is made.
-
-    Raises as `answer` does.
-    """
-    return _if_new(tag, formats.choose(header("accept"), (formats.JSON,)), lambda: (make().encode(), None))
-
-
 def answer_page(text: str) -> Response[str]:
     """An HTML page that may run nothing and load nothing. Raises as `answer` does."""
     kind = formats.choose(header("accept"), (formats.HTML,))
