@@ -120,6 +120,9 @@ def test_a_parameter_of_rows_is_none_of_aggregates() -> None:
 def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AnswerTooCostlyError, match="ask for fewer days"):
         ask(LAKE, RANGE, budget=Budget(left=1))
+    with pytest.raises(AnswerTooCostlyError, match="ask for fewer days"):
+        ask(LAKE, RANGE, budget=Budget(rows=4))
+    assert ask(LAKE, RANGE, budget=Budget(rows=5))["rows"] == [{"count": 5}]
     monkeypatch.setattr(groups, "MAX_GROUPS", 4)
     with pytest.raises(AnswerTooCostlyError, match="more than 4 groups; group by fewer columns"):
         ask(LAKE, f"{RANGE}&group_by=id")

@@ -22,7 +22,7 @@ from nightlake.core.api.question import (
 )
 from nightlake.core.api.ranged_file import Budget, Ranges
 from nightlake.core.api.result import Result
-from nightlake.core.api.scan import Scan
+from nightlake.core.api.scan import AHEAD, Scan
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, MAX_PRECISION, ColumnType
 from nightlake.core.column_type import parse as parse_type
 from nightlake.core.errors import InvalidParameterError
@@ -37,7 +37,6 @@ FUNCTIONS: Final = ("count", "sum", "min", "max", "avg", "distinct")
 SPANS: Final = ("day", "week", "month", "quarter", "year")
 RESERVED: Final = (*RANGE, "measures", "group_by", "bucket", "order_by", "limit")
 BUDGET_BYTES: Final = 1 << 28
-_AHEAD: Final = 8
 _BATCH_ROWS: Final = 1 << 17
 _CALL: Final = re.compile(r"([a-z]+)\(([^()]+)\)")
 _BIGINT: Final = parse_type("bigint")
@@ -174,7 +173,7 @@ def answer(source: Ranges, asked: Asked, *, budget: Budget | None = None) -> Res
         asked.last,
         asked.conditions,
         budget=budget or Budget(BUDGET_BYTES),
-        ahead=_AHEAD,
+        ahead=AHEAD,
         batch_rows=_BATCH_ROWS,
     )
     groups = Groups(asked.group_by, asked.bucket, asked.measures)

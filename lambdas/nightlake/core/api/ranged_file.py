@@ -15,17 +15,27 @@ _GAP_BYTES: Final = 1 << 18
 
 @dataclass
 class Budget:
-    """What answering one request may read, in bytes; small reads count as 128 KiB, and what is kept counts, too.
+    """What answering one request may read in bytes and decode in rows, some ten seconds of work each.
 
-    So the same question is refused or answered whatever was asked before.
+    Small reads count as 128 KiB, and what is kept counts, too: so the same question is refused or answered whatever was
+    asked before.
     """
 
     left: int = 1 << 26
+    rows: int = 30_000_000
 
     def spend(self, size: int) -> None:
         """Raises AnswerTooCostlyError when it is used up."""
         self.left -= max(size, _REQUEST_BYTES)
-        if self.left < 0:
+        self._refuse()
+
+    def look_at(self, rows: int) -> None:
+        """Raises AnswerTooCostlyError when it is used up."""
+        self.rows -= rows
+        self._refuse()
+
+    def _refuse(self) -> None:
+        if min(self.left, self.rows) < 0:
             raise AnswerTooCostlyError(
                 "The answer lies in more data than one request may read; ask for fewer days, columns or rows, "
                 "or for a narrower range of the column that the data is sorted by"

@@ -10,7 +10,7 @@ from nightlake.core.api.published import Pinned, Published, find_table
 from nightlake.core.api.question import Question, read_question, types
 from nightlake.core.api.ranged_file import Budget, Ranges
 from nightlake.core.api.result import Result
-from nightlake.core.api.scan import MEDIUM_BYTES, ROW, Scan
+from nightlake.core.api.scan import AHEAD, MEDIUM_BYTES, ROW, Scan
 from nightlake.core.api.top import top
 from nightlake.core.api.value import to_json
 from nightlake.core.column_type import ColumnType
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Lambda carries 6 MB of JSON in which this JSON is a string: escaping can double it.
 PAGE_BYTES: Final = 2_500_000
+PAGED_BYTES: Final = 1 << 26
+ORDERED_BYTES: Final = 1 << 28  # files are fetched at the same time
 _FEW_PARTITIONS: Final = 4
 _ESCAPED: Final = 6  # bytes that JSON may need for one, as \u00e9
 _PLAIN: Final = 40  # bytes of a plain value that is no text, with what stands around it
@@ -81,10 +83,12 @@ def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget
         question.first,
         question.last,
         question.conditions,
-        budget=budget or Budget(),
+        budget=budget or Budget(ORDERED_BYTES if question.order else PAGED_BYTES),
     )
     if question.order and len(scan.partitions) <= _FEW_PARTITIONS:
         scan = replace(scan, whole=MEDIUM_BYTES)  # else each file that has a winner would be asked a second time
+    elif question.order:
+        scan = replace(scan, ahead=AHEAD)
     try:
         page = _ordered if question.order else _page
         rows, following = page(scan, question, asked.start, page_bytes)

@@ -29,10 +29,11 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 ROW: Final = "#"  # the number of a row in its file; no column is called so
+AHEAD: Final = 8  # files that are fetched at the same time where all of them must be read
 _BATCH_ROWS: Final = 8192
 SMALL_BYTES: Final = 1 << 18  # of files that always come whole
 _FEW: Final = 31
-_FEW_BYTES: Final = 1 << 20  # of those that come whole where the question is about a month at most
+_FEW_BYTES: Final = 1 << 20  # of those that come whole where a month at most is read, one file after the other
 MEDIUM_BYTES: Final = 1 << 21  # of those that come whole when half of their columns are needed
 _TOGETHER_BYTES: Final = 1 << 20  # of columns that come together, whether or not all will be needed
 
@@ -150,7 +151,7 @@ class Scan:
 
     @cached_property
     def _few(self) -> bool:
-        return len(self.partitions) <= _FEW
+        return self.ahead == 1 and len(self.partitions) <= _FEW
 
     def _open(self, file: File, needed: Collection[str], *, prune: bool = True) -> "_Opened":
         import pyarrow.dataset as ds
@@ -166,6 +167,7 @@ class Scan:
             metadata, groups = fragment.metadata, {group.id for group in left.row_groups}
         parquet = pq.ParquetFile(source, metadata=metadata, coerce_int96_timestamp_unit="ms")
         opened = _Opened(file, source, parquet, groups)
+        self.budget.look_at(sum(end - begin for _, begin, end in opened.spans))
         if self.ahead > 1:
             for group, _, _ in opened.spans:
                 opened.fetch(group, needed)
