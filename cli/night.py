@@ -12,12 +12,14 @@ from nightlake.core.brief import reason
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
+from nightlake.core.source import S3Source
 from nightlake.core.table import PARTITION_KEYS
 
 from cli.cloud import Cloud
 from cli.errors import PipelineUnknownError
-from cli.execution import Ended, follow, start
+from cli.execution import Ended, follow, payload_of, start
 from cli.lake import Lake
+from cli.pipelines import read_pipeline
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Night:
 
 
 def run_night(cloud: Cloud, pipeline: str, payload: Mapping[str, Any]) -> Night:
-    """Starts a night and follows it to its end.
+    """Starts a night, unless a delivery has started it already, and follows it to its end.
 
     Raises:
         PipelineUnknownError: the stage has no such pipeline.
@@ -102,10 +104,26 @@ def run_night(cloud: Cloud, pipeline: str, payload: Mapping[str, Any]) -> Night:
     """
     outputs = cloud.outputs()
     client = cloud.client("stepfunctions")
-    ended = follow(client, start(client, machine(cloud, outputs, pipeline, "daily"), payload))
+    daily = machine(cloud, outputs, pipeline, "daily")
+    ended = follow(client, delivered(client, daily, pipeline, payload.get("date")) or start(client, daily, payload))
     run = run_id(ended.started.astimezone(UTC), ended.arn)
     lake = Lake(cloud.client("s3"), outputs["LakeBucket"])
     return Night(pipeline, ended, lake.find(layout.record(pipeline, run), RunRecord))
+
+
+def delivered(client: Any, daily: str, pipeline: str, day: str | None) -> str | None:
+    """The execution under way that a delivery of the day, or of any, has started: another could only wait for it."""
+    for running in client.list_executions(stateMachineArn=daily, statusFilter="RUNNING")["executions"]:
+        arn: str = running["executionArn"]
+        object_ = payload_of(client.describe_execution(executionArn=arn)).get("delivered")
+        if object_ and (day is None or _delivers(pipeline, object_["key"], day)):
+            return arn
+    return None
+
+
+def _delivers(pipeline: str, key: str, day: str) -> bool:
+    sources = (source for source in read_pipeline(pipeline).sources if isinstance(source, S3Source))
+    return any(str(source.day_of(key)) == day for source in sources)
 
 
 def machine(cloud: Cloud, outputs: Mapping[str, str], pipeline: str, kind: str) -> str:

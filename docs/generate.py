@@ -81,9 +81,7 @@ def api_routes() -> str:
         for decorator in function.decorator_list
         for route in _routes(decorator)
     }
-    return "\n".join(
-        ["| route | answer |", "|---|---|", *(f"| `{route}` | {text} |" for route, text in told.items())]
-    )
+    return "\n".join(["| route | answer |", "|---|---|", *(f"| `{route}` | {text} |" for route, text in told.items())])
 
 
 def _routes(decorator: ast.expr) -> list[str]:

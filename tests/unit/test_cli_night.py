@@ -20,7 +20,7 @@ from cli import api_keys, backfill, execution
 from cli.errors import FunctionFailedError, PipelineUnknownError
 from cli.execution import Ended, StateTime, follow
 from cli.functions import invoke
-from cli.night import Night, machine
+from cli.night import Night, delivered, machine
 from cli.run import summary
 
 BEGAN = datetime(2017, 6, 13, 3, tzinfo=UTC)
@@ -289,3 +289,18 @@ def test_a_backfill_knows_its_own_nights_from_all_others() -> None:
     ]
     assert found[days[0]].run_id == run_id(BEGAN + timedelta(seconds=1), "good")
     assert found[days[1]].seconds == 5.0
+
+
+@pytest.mark.parametrize(
+    ("day", "followed"), [(None, "landed"), ("2026-11-20", "landed"), ("2026-11-19", None), ("2026-11-18", None)]
+)
+def test_a_run_that_a_delivery_has_started_is_followed(day: str | None, followed: str | None) -> None:
+    inputs = {
+        "asked": {"date": "2026-11-18"},
+        "landed": {"delivered": {"key": "orders/2026/11/20/orders.csv", "sequencer": "1", "at": "x"}},
+    }
+    states = SimpleNamespace(
+        list_executions=lambda **_: {"executions": [{"executionArn": arn} for arn in inputs]},
+        describe_execution=lambda executionArn: {"input": json.dumps(inputs[executionArn])},  # noqa: N803 - boto3's name
+    )
+    assert delivered(states, "machine", "orders", day) == followed
