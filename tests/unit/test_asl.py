@@ -29,7 +29,7 @@ FALLIBLE = [
     state.location
     for machine in machines(json.loads(TEXT))
     for state in machine.states.values()
-    if machine.is_outermost and state.kind in ("Task", "Map", "Parallel")
+    if not machine.location and state.kind in ("Task", "Map", "Parallel")
 ]
 
 
