@@ -34,6 +34,7 @@ BY_SERVICES = {
     ("xray:PutTraceSegments", ""): "the Lambda service sends traces in the role's name",
     ("sqs:SendMessage", "-dead-letters"): "the Lambda service sends what failed for good in the role's name",
     ("s3:GetObject", "-results-"): "Athena's GetQueryResults reads the result in the caller's name",
+    ("s3:GetObject", "/pages/"): "who follows a link that the API signed reads in its function's name",
 }
 """(Action, what its resource contains) -> why no call of a function shows that it is needed."""
 

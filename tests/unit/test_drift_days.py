@@ -12,7 +12,9 @@ from nightlake.adapters.glue import Glue
 from nightlake.core import layout, lock
 from nightlake.core.api import rows
 from nightlake.core.api.datasets import describe_dataset, find_dataset
+from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Published
+from nightlake.core.api.result import records
 from nightlake.core.databases import Databases
 from nightlake.core.errors import UnknownParameterError
 from nightlake.core.history import rollback
@@ -123,7 +125,7 @@ class Nights:
         """What the API answers for all days."""
         question = {"from": ["2017-06-12"], "to": ["2017-06-14"], **{key: [text] for key, text in parameters.items()}}
         found = rows.ask(Published(self.shop.lake), "shop", "orders", question)
-        return list(rows.answer(self.shop.lake, found)["rows"])
+        return list(records(rows.answer(Kept(self.shop.lake), found)))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from nightlake.handlers.task import about, logger, task
 MODULES = [each.name for each in pkgutil.iter_modules(handlers.__path__)]
 HANDLERS = [name for name in MODULES if hasattr(importlib.import_module(f"nightlake.handlers.{name}"), "handler")]
 # Called by others than a state machine: each names its request, and what it is about where it knows.
-BY_OTHERS = {"query", "notify"}
+BY_OTHERS = {"query", "notify", "authorize"}
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:nightlake-dev-nosuch-daily:one"
 STARTED = "2026-11-21T03:00:00Z"

@@ -24,6 +24,7 @@ def test_a_report_says_what_it_is_of_and_types_its_columns() -> None:
         "date": "2017-06-12",
         "run_id": "r1",
         "snapshot": 7,
+        "parameters": {},
         "columns": [{"name": "rank", "type": "bigint"}, {"name": "revenue", "type": "decimal(18,2)"}],
         "rows": [{"rank": 1, "revenue": "2.50"}, {"rank": 2, "revenue": None}],
     }
