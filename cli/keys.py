@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nightlake.core.layout import partition_values
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.rule_result import result
 from nightlake.core.shard import Finding, Validation
 from nightlake.core.source_rules import queried_rules
-from nightlake.core.table import PARTITION_KEYS
+from nightlake.core.table import partition_keys
 
 _MEMORY: Final = "256MB"  # what is more goes to disk
 
@@ -57,9 +56,7 @@ def _counts(
     from nightlake.core.sql_reading import PLACEHOLDER
 
     (query,) = sqlglot.transpile(across_query(pipeline, Part()), read="athena", write="duckdb")
-    day = ", ".join(
-        f"'{value}' AS \"{key}\"" for key, value in zip(PARTITION_KEYS, partition_values(PLACEHOLDER), strict=True)
-    )
+    day = ", ".join(f"'{value}' AS \"{key}\"" for key, value in partition_keys(PLACEHOLDER).items())
     config: dict[str, Any] = {"threads": threads, "memory_limit": _MEMORY, "temp_directory": str(scratch / "spill")}
     with duckdb.connect(config={**config, "preserve_insertion_order": False}) as connection:
         for table, paths in files.items():

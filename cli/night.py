@@ -13,7 +13,7 @@ from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
 from nightlake.core.source import S3Source
-from nightlake.core.table import PARTITION_KEYS
+from nightlake.core.table import partition_keys
 
 from cli.cloud import Cloud
 from cli.errors import PipelineUnknownError
@@ -82,7 +82,7 @@ class Night:
         day = self.record.date
         for source in self.record.sources:
             if source.quarantined:
-                values = ("dataset", source.dataset), *zip(PARTITION_KEYS, layout.partition_values(day), strict=True)
+                values = ("dataset", source.dataset), *partition_keys(day).items()
                 where = " AND ".join(f"{name} = '{value}'" for name, value in values)
                 query = f"SELECT line, rules, reasons, raw FROM {self.pipeline} WHERE {where} LIMIT 20"  # noqa: S608 - ours
                 prefix = layout.quarantined_rows(self.pipeline, self.record.run_id, source.dataset)

@@ -8,12 +8,12 @@ from typing import Final
 
 from sqlglot import exp
 
-from nightlake.core import column_type, layout
+from nightlake.core import column_type
 from nightlake.core.across_parts import Part
 from nightlake.core.pipeline import Dataset, Pipeline, Relationship, Rule
 from nightlake.core.source_rules import queried_rules
 from nightlake.core.sql_reading import PLACEHOLDER
-from nightlake.core.table import PARTITION_KEYS, tables
+from nightlake.core.table import partition_keys, tables
 from nightlake.core.union_all import union_all
 
 _EXAMPLES: Final = 20
@@ -140,7 +140,7 @@ def _rows(dataset: Dataset, columns: Sequence[str], scope: _Scope) -> exp.Select
     ).from_(first)
     for index, table in enumerate(others, start=1):
         query = query.join(table, on=[_column(index, name).eq(_column(0, name)) for name in ("_source", "_position")])
-    days = dict(zip(PARTITION_KEYS, layout.partition_values(scope.day), strict=True))
+    days = partition_keys(scope.day)
     query = query.where(*(_column(index, key).eq(day) for index in range(len(needed)) for key, day in days.items()))
     if scope.part.parts == 1:
         return query

@@ -46,9 +46,7 @@ def files_of_others(
     `since` and `until` are aware; a watermark lies on a day in UTC, or on the clocks of its source.
     """
     first, last = since.astimezone(UTC).date() - timedelta(days=1), until.astimezone(UTC).date() + timedelta(days=1)
-    near = (
-        each for each in partitions if each.day <= last and first <= each.last_day and set(each.contributions) - {day}
-    )
+    near = (each for each in partitions if each.has_days(first, last) and set(each.contributions) - {day})
     manifests = (lake.get_model(partition.manifest, PartitionManifest) for partition in near)
     files = (file for manifest in manifests for file in manifest.files if file.contribution != day)
     return tuple(sorted(files, key=_name))

@@ -94,6 +94,10 @@ class Partition(Frozen):
     run_id: str
     contributions: tuple[date, ...]
 
+    def has_days(self, first: date, last: date) -> bool:
+        """Whether the partition is of a day from `first` to `last`."""
+        return self.day <= last and first <= self.last_day
+
     @property
     def last_day(self) -> date:
         """The last of the days that the partition is of."""

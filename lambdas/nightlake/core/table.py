@@ -6,10 +6,12 @@ The table's LOCATION is a prefix that stays empty; partitions are registered wit
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from nightlake.core import column_type
 from nightlake.core.frozen import Frozen
+from nightlake.core.layout import partition_values
 from nightlake.core.pipeline import Column, Dataset, Pipeline
 
 if TYPE_CHECKING:
@@ -55,6 +57,11 @@ _ARROW = {
 }
 _PROPERTIES = {"classification": "parquet", "parquet.compression": "SNAPPY"}
 _DRIFT = {"drift": "true"}
+
+
+def partition_keys(day: date) -> dict[str, str]:
+    """The partition keys of the partition that begins on this day, with their values."""
+    return dict(zip(PARTITION_KEYS, partition_values(day), strict=True))
 
 
 class Table(Frozen):

@@ -12,16 +12,16 @@ from nightlake.core.api.published import Pinned, Published, find_table
 from nightlake.core.api.question import (
     RANGE,
     Order,
-    once,
     read_conditions,
     read_days,
     read_limit,
     read_order,
+    singles,
     types,
     within,
 )
 from nightlake.core.api.ranged_file import Budget, Ranges
-from nightlake.core.api.result import Result
+from nightlake.core.api.result import Result, of_scan
 from nightlake.core.api.scan import AHEAD, Scan
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, MAX_PRECISION, ColumnType
 from nightlake.core.column_type import parse as parse_type
@@ -81,7 +81,7 @@ def ask(
     Raises NothingPublishedError, UnknownParameterError or InvalidParameterError.
     """
     pinned, table = find_table(published.newest(pipeline), dataset, private=private)
-    single = {name: once(name, values) for name, values in parameters.items()}
+    single = singles(parameters)
     known = types(table)
     first, last = read_days(single, pinned, table)
     asked = Asked(
@@ -179,15 +179,8 @@ def answer(source: Ranges, asked: Asked, *, budget: Budget | None = None) -> Res
     groups = Groups(asked.group_by, asked.bucket, asked.measures)
     for batch in scan.batches(groups.needed):
         groups.add(batch.rows)
-    return Result(
-        dataset=asked.table.table,
-        snapshot=asked.pinned.snapshot.number,
-        first=asked.first,
-        last=asked.last,
-        days=tuple(each.day for each in scan.partitions),
-        columns=tuple(asked.columns.items()),
-        rows=_arranged(asked, groups.finish(asked.columns)),
-    )
+    rows = _arranged(asked, groups.finish(asked.columns))
+    return of_scan(scan, rows, asked.columns, snapshot=asked.pinned.snapshot.number)
 
 
 def _arranged(asked: Asked, rows: "pa.Table") -> "pa.Table":

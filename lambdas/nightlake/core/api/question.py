@@ -69,7 +69,7 @@ def read_question(
     range of days is also a condition on it. Raises UnknownParameterError for a parameter, column or operator that there
     is not, and InvalidParameterError for a value that is not allowed; both name the parameter and what is.
     """
-    single = {name: once(name, values) for name, values in parameters.items()}
+    single = singles(parameters)
     known = types(table)
     first, last = read_days(single, pinned, table)
     return Question(
@@ -100,7 +100,7 @@ def within(table: PublishedTable, moment: str | None, first: date, last: date) -
     kind = types(table).get(moment or "")
     if moment is None or kind is None or kind.name not in ("date", "timestamp"):
         return ()
-    inside = [each for each in table.partitions if each.day <= last and first <= each.last_day]
+    inside = [each for each in table.partitions if each.has_days(first, last)]
     if all(first <= each.day and each.last_day <= last for each in inside):
         return ()
     ends = (
@@ -111,11 +111,12 @@ def within(table: PublishedTable, moment: str | None, first: date, last: date) -
     return (Condition(moment, "between", ends),)
 
 
-def once(name: str, values: Sequence[str]) -> str:
-    """The value of a parameter that is given once. Raises InvalidParameterError."""
-    if len(values) != 1:
-        raise InvalidParameterError(f"{name} is given {len(values)} times; give it once")
-    return values[0]
+def singles(parameters: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The value of each parameter, which is given once. Raises InvalidParameterError."""
+    for name, values in parameters.items():
+        if len(values) != 1:
+            raise InvalidParameterError(f"{name} is given {len(values)} times; give it once")
+    return {name: values[0] for name, values in parameters.items()}
 
 
 def read_limit(parameters: Mapping[str, str], *, default: int, most: int) -> int:
@@ -148,7 +149,7 @@ def read_days(parameters: Mapping[str, str], pinned: Pinned, table: PublishedTab
         return newest.day, newest.last_day
     first = max(each for each in (day, first or table.partitions[0].day) if each)
     last = min(each for each in (day, last or max(first, table.partitions[-1].last_day)) if each)
-    inside = sum(each.day <= last and first <= each.last_day for each in table.partitions)
+    inside = sum(each.has_days(first, last) for each in table.partitions)
     if inside > MAX_PARTITIONS:
         raise InvalidParameterError(
             f"from={first} to={last}: {inside} partitions are published in there, and at most {MAX_PARTITIONS} go in; "

@@ -1,6 +1,6 @@
 """What a question about rows is answered with: typed columns and their rows, and how they are written as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,8 @@ from nightlake.core.column_type import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from nightlake.core.api.scan import Scan
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,27 @@ class Result:
     columns: tuple[tuple[str, ColumnType], ...]
     rows: "pa.Table"
     next_cursor: str | None = None
+
+
+def of_scan(
+    scan: "Scan",
+    rows: "pa.Table",
+    columns: Mapping[str, ColumnType],
+    *,
+    snapshot: int,
+    next_cursor: str | None = None,
+) -> Result:
+    """What was found by a scan of a table of this snapshot."""
+    return Result(
+        dataset=scan.table.table,
+        snapshot=snapshot,
+        first=scan.first,
+        last=scan.last,
+        days=tuple(each.day for each in scan.partitions),
+        columns=tuple(columns.items()),
+        rows=rows,
+        next_cursor=next_cursor,
+    )
 
 
 def records(result: Result) -> Iterator[dict[str, Any]]:

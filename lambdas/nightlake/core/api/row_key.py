@@ -10,9 +10,9 @@ from nightlake.core.api.condition import Condition
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.key_index import find_days
 from nightlake.core.api.published import Pinned, Published, find_table
-from nightlake.core.api.question import MAX_LIMIT, once, read_day, read_select, types, within
+from nightlake.core.api.question import MAX_LIMIT, read_day, read_select, singles, types, within
 from nightlake.core.api.ranged_file import Budget
-from nightlake.core.api.result import Result
+from nightlake.core.api.result import Result, of_scan
 from nightlake.core.api.scan import Scan
 from nightlake.core.api.value import parse
 from nightlake.core.errors import AnswerTooCostlyError, InvalidParameterError, RowNotFoundError, UnknownParameterError
@@ -55,7 +55,7 @@ def ask(
     unknown = ", ".join(f"'{name}'" for name in parameters if name not in RESERVED)
     if unknown:
         raise UnknownParameterError(f"A row by its key knows no parameter {unknown}; it knows {', '.join(RESERVED)}")
-    single = {name: once(name, values) for name, values in parameters.items()}
+    single = singles(parameters)
     return Asked(
         pinned,
         table,
@@ -112,7 +112,7 @@ def _candidates(source: Kept, asked: Asked) -> Iterable[Partition]:
     """The partitions that may have the key, the newest first."""
     partitions = asked.table.partitions[::-1]
     if asked.day:
-        return [each for each in partitions if each.day <= asked.day <= each.last_day]
+        return [each for each in partitions if each.has_days(asked.day, asked.day)]
     return find_days(source, asked.pinned.snapshot.pipeline, asked.table, asked.key)
 
 
@@ -128,12 +128,9 @@ def _rows(source: Kept, asked: Asked, partition: Partition, budget: Budget) -> R
     if not rows:
         return None
     kinds = types(asked.table)
-    return Result(
-        dataset=asked.table.table,
+    return of_scan(
+        scan,
+        pa.concat_tables(rows).slice(0, MAX_LIMIT),
+        {name: kinds[name] for name in asked.columns},
         snapshot=asked.pinned.snapshot.number,
-        first=first,
-        last=last,
-        days=tuple(each.day for each in scan.partitions),
-        columns=tuple((name, kinds[name]) for name in asked.columns),
-        rows=pa.concat_tables(rows).slice(0, MAX_LIMIT),
     )

@@ -9,7 +9,7 @@ from nightlake.core.api.cursor import Position, check_cursor, read_cursor, write
 from nightlake.core.api.published import Pinned, Published, find_table
 from nightlake.core.api.question import Question, read_question, types
 from nightlake.core.api.ranged_file import Budget, Ranges
-from nightlake.core.api.result import Result
+from nightlake.core.api.result import Result, of_scan
 from nightlake.core.api.scan import AHEAD, MEDIUM_BYTES, ROW, Scan
 from nightlake.core.api.top import top
 from nightlake.core.api.value import to_json
@@ -75,7 +75,6 @@ def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget
     gone.
     """
     question = asked.question
-    kinds = types(asked.table)
     scan = Scan(
         source,
         asked.pinned.snapshot.pipeline,
@@ -98,14 +97,12 @@ def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget
         raise CursorExpiredError(
             "Files that this cursor pages through are gone; ask again without the cursor"
         ) from None
-    return Result(
-        dataset=question.dataset,
+    kinds = types(asked.table)
+    return of_scan(
+        scan,
+        rows,
+        {name: kinds[name] for name in question.columns},
         snapshot=asked.pinned.snapshot.number,
-        first=question.first,
-        last=question.last,
-        days=tuple(each.day for each in scan.partitions),
-        columns=tuple((name, kinds[name]) for name in question.columns),
-        rows=rows,
         next_cursor=write_cursor(asked.pinned, question, following) if following else None,
     )
 

@@ -17,7 +17,7 @@ from nightlake.core.api.file_list import find_file_list
 from nightlake.core.api.ranged_file import Budget, RangedFile, Ranges
 from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, PublishedTable
-from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema
+from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema, partition_keys
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ class Scan:
     @property
     def partitions(self) -> tuple[Partition, ...]:
         """The partitions that have days of the range."""
-        return tuple(each for each in self.table.partitions if each.day <= self.last and self.first <= each.last_day)
+        return tuple(each for each in self.table.partitions if each.has_days(self.first, self.last))
 
     def files(self, start: Position | None = None) -> Iterator[File]:
         """The files with rows from the position on, in their order; none of a partition that no condition lets in."""
@@ -277,11 +277,6 @@ class _Opened:
         size = sum(end - start for each in ranges.values() for start, end in each)
         chosen = before if before and size > _TOGETHER_BYTES else names
         self.source.fetch(chain.from_iterable(ranges[name] for name in chosen))
-
-
-def partition_keys(day: date) -> dict[str, str]:
-    """The values of the partition keys of the partition that begins on this day."""
-    return dict(zip(PARTITION_KEYS, day.isoformat().split("-"), strict=True))
 
 
 def _equal(keys: dict[str, str]) -> "ds.Expression":

@@ -7,7 +7,7 @@ from nightlake.core.api.caller import OPERATE, PRIVATE, READ, Caller, signer
 from nightlake.core.api.datasets import Served, find_dataset
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Published
-from nightlake.core.api.question import once
+from nightlake.core.api.question import singles
 from nightlake.core.errors import (
     CallerUnknownError,
     InvalidParameterError,
@@ -84,7 +84,7 @@ def parameters_of(*known: str) -> dict[str, str]:
     if unknown:
         advice = f"it knows {', '.join(known)}" if known else "leave it out"
         raise UnknownParameterError(f"{event.path} knows no query parameter {unknown}; {advice}")
-    return {name: once(name, values) for name, values in given.items()}
+    return singles(given)
 
 
 def pipelines_of(parameters: dict[str, str]) -> list[str]:

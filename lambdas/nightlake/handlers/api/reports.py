@@ -7,7 +7,7 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import Response
 
 from nightlake.core.api import formats
-from nightlake.core.api.question import once, read_day, read_limit
+from nightlake.core.api.question import read_day, read_limit, singles
 from nightlake.core.api.reports import DEFAULT_HISTORY, MAX_HISTORY, find_history, find_report, list_reports
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, answer_rows, header, router
@@ -25,8 +25,7 @@ def get_reports() -> Response[str]:
 @router.get("/v1/reports/<name>")
 def get_report(name: str) -> Response[str]:
     """One report of a business date, the newest without one, with the values that the night computed it with."""
-    given = router.current_event.multi_value_query_string_parameters
-    parameters = {each: once(each, values) for each, values in given.items()}
+    parameters = singles(router.current_event.multi_value_query_string_parameters)
     day = read_day(parameters, _DATE)
     parameters.pop(_DATE, None)
     told = find_report(asked.lake(), asked.published(), asked.reports(), name, day=day, given=parameters)
