@@ -1,22 +1,22 @@
 """Where the next page begins: a position in one snapshot, sealed for one question.
 
-The seal is an HMAC whose key is the digest of the snapshot's own text. That text names files by the digests of their
-content, which no answer tells: so a cursor can neither be made up, nor moved, nor used for another question.
+The key of the seal is made of the question and the digest of the snapshot's own text. That text names files by the
+digests of their content, which no answer tells: so a cursor can neither be made up, nor moved, nor used for another
+question.
 """
 
-import base64
 import hmac
 from datetime import date
 from typing import Final
 
 from pydantic import Field
 
+from nightlake.core.api import sealed
 from nightlake.core.api.published import Pinned
 from nightlake.core.api.question import Question
 from nightlake.core.errors import InvalidCursorError
 from nightlake.core.frozen import Frozen
 
-_SEAL_BYTES: Final = 16
 _ADVICE: Final = "send the next_cursor of the page before, with the parameters that you asked for it"
 
 
@@ -38,28 +38,22 @@ class Cursor(Frozen):
 def write_cursor(pinned: Pinned, question: Question, position: Position) -> str:
     """The opaque text of the cursor."""
     cursor = Cursor(snapshot=pinned.snapshot.number, position=position)
-    content = cursor.model_dump_json().encode()
-    return base64.urlsafe_b64encode(_seal(pinned, question, content) + content).decode().rstrip("=")
+    return sealed.write(_key(pinned, question), cursor.model_dump_json().encode())
 
 
 def read_cursor(text: str) -> Cursor:
     """The cursor that a text claims to be. Raises InvalidCursorError."""
     try:
-        return Cursor.model_validate_json(_decode(text)[_SEAL_BYTES:])
+        return Cursor.model_validate_json(sealed.content(text))
     except ValueError:
         raise InvalidCursorError(f"cursor is none of ours; {_ADVICE}") from None
 
 
 def check_cursor(text: str, pinned: Pinned, question: Question) -> None:
     """Raise InvalidCursorError unless the cursor was written for this question to this snapshot."""
-    sealed = _decode(text)
-    if not hmac.compare_digest(sealed[:_SEAL_BYTES], _seal(pinned, question, sealed[_SEAL_BYTES:])):
+    if sealed.read(_key(pinned, question), text) is None:
         raise InvalidCursorError(f"cursor belongs to another question; {_ADVICE}")
 
 
-def _decode(text: str) -> bytes:
-    return base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-
-
-def _seal(pinned: Pinned, question: Question, content: bytes) -> bytes:
-    return hmac.digest(pinned.digest, question.digest() + content, "sha256")[:_SEAL_BYTES]
+def _key(pinned: Pinned, question: Question) -> bytes:
+    return hmac.digest(pinned.digest, question.digest(), "sha256")

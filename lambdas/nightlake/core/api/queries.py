@@ -3,9 +3,7 @@
 What is asked is known by its content: the same question to the same snapshot is the same query, which runs once.
 """
 
-import base64
 import hashlib
-import hmac
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, Protocol
 
 from nightlake.core import layout
+from nightlake.core.api import sealed
 from nightlake.core.errors import (
     InvalidCursorError,
     QueryCancelledError,
@@ -34,7 +33,6 @@ MAX_ROWS: Final = 999
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "too_costly"]
 _UNDER_WAY: Final = ("queued", "running")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_SEAL_BYTES: Final = 16
 _TRIES: Final = 5
 # A place that was taken and whose query never was: longer than its request can have lasted.
 _BEGINNING: Final = timedelta(minutes=1)
@@ -270,21 +268,15 @@ def _expired(query: Query) -> QueryExpiredError:
 
 def _write_cursor(query: Query, token: str) -> str:
     """The opaque text of a cursor: Athena's token, sealed with the name that only we know of the query."""
-    sealed = _seal(query, token.encode()) + token.encode()
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+    return sealed.write(query.query_id.encode(), token.encode())
 
 
 def _read_cursor(query: Query, text: str) -> str:
     """Athena's token in a cursor that was written for this query. Raises InvalidCursorError."""
     try:
-        sealed = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        token = sealed[_SEAL_BYTES:]
-        if hmac.compare_digest(sealed[:_SEAL_BYTES], _seal(query, token)):
-            return token.decode()
+        token = sealed.read(query.query_id.encode(), text)
     except ValueError:
-        pass
-    raise InvalidCursorError("cursor is none of this query's; send the next_cursor of the page before")
-
-
-def _seal(query: Query, token: bytes) -> bytes:
-    return hmac.digest(query.query_id.encode(), token, "sha256")[:_SEAL_BYTES]
+        token = None
+    if token is None:
+        raise InvalidCursorError("cursor is none of this query's; send the next_cursor of the page before")
+    return token.decode()
