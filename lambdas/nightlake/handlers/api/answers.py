@@ -75,7 +75,7 @@ CLIENT_ERRORS: Final[dict[type[NightlakeError], HTTPStatus]] = {
 
 # Lambda answers with at most 6 MiB of JSON, in which the body is a string and stands beside its headers.
 _MOST_BYTES: Final = 6 * 1024 * 1024 - 65_536
-LINK_SECONDS: Final = 300
+_LINK_SECONDS: Final = 300
 _MOST_ASKED: Final = 8_192
 _TRY_AGAIN: Final = "10"  # seconds: most queries of a report take less
 _WORTH_ZIPPING: Final = 1_024
@@ -165,18 +165,24 @@ def _carried(content: bytes, kind: str, headers: dict[str, str | list[str]]) -> 
 
 
 def _led_to(content: bytes, kind: str, headers: dict[str, str | list[str]]) -> Response[str]:
-    """303 to an answer that Lambda cannot carry, by a link that ends soon."""
-    from nightlake.adapters.s3 import Objects
+    """303 to an answer that Lambda cannot carry."""
     from nightlake.handlers.api import asked
 
     key = layout.api_answer(hashlib.sha256(content).hexdigest(), formats.ENDINGS[kind])
     asked.lake().put(key, content, content_type=kind)
-    link = Objects(settings().lake_bucket).link(key, seconds=LINK_SECONDS)
-    # The link is a key to the answer: nobody between keeps it.
-    told = {name: value for name, value in headers.items() if name == "Link"}
-    return Response(
-        status_code=HTTPStatus.SEE_OTHER.value, body="", headers=told | {"Location": link, "Cache-Control": "no-store"}
-    )
+    answered = answer_link(key)
+    answered.headers |= {name: value for name, value in headers.items() if name == "Link"}
+    return answered
+
+
+def answer_link(key: str) -> Response[str]:
+    """303 to an object of the lake, by a link that ends soon."""
+    from nightlake.adapters.s3 import Objects
+
+    link = Objects(settings().lake_bucket).link(key, seconds=_LINK_SECONDS)
+    # The link is a key to the object: nobody between keeps it.
+    headers: dict[str, str | list[str]] = {"Location": link, "Cache-Control": "no-store"}
+    return Response(status_code=HTTPStatus.SEE_OTHER.value, body="", headers=headers)
 
 
 def bounded(resolver: APIGatewayRestResolver, following: NextMiddleware) -> Response[Any]:
