@@ -1,4 +1,4 @@
-"""The role of people and BI tools: published tables through the BI workgroup, and nothing else."""
+"""The role of people and BI tools: published tables through the BI workgroup, what is published, and nothing else."""
 
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
@@ -48,6 +48,9 @@ class BiReader(Construct):
                 wildcard(
                     self, lake.lake.arn_for_objects("data/*")
                 ): "Published files; those of private tables are denied.",
+                wildcard(
+                    self, lake.lake.arn_for_objects("snapshots/*")
+                ): "Which files are published, by pipeline; the indexes of keys are denied.",
                 wildcard(self, lake.results.arn_for_objects("bi/*")): "Athena writes one file per query as its reader.",
             },
         )
@@ -125,7 +128,8 @@ def _read_data(lake: Lake) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(
             sid="ReadPublishedFiles",
             actions=["s3:GetObject"],
-            resources=[bucket.arn_for_objects("data/*")],
+            # HEAD and the manifests name the files of one state, and tell how fresh it is.
+            resources=[bucket.arn_for_objects("data/*"), bucket.arn_for_objects("snapshots/*")],
         ),
         iam.PolicyStatement(
             sid="ListPublishedFiles",
@@ -137,7 +141,11 @@ def _read_data(lake: Lake) -> list[iam.PolicyStatement]:
             sid="NotPrivateFiles",
             effect=iam.Effect.DENY,
             actions=["s3:GetObject"],
-            resources=[bucket.arn_for_objects(f"data/*/{_PRIVATE}/*")],
+            resources=[
+                bucket.arn_for_objects(f"data/*/{_PRIVATE}/*"),
+                bucket.arn_for_objects(f"snapshots/*/{_PRIVATE}/*"),
+                bucket.arn_for_objects("snapshots/*/indexes/*"),
+            ],
         ),
     ]
 

@@ -102,10 +102,10 @@ def test_it_reads_the_served_database_and_changes_nothing(statements: dict[str, 
     assert resources == {f"{GLUE}:catalog", f"{GLUE}:database/nightlake_prod", f"{GLUE}:table/nightlake_prod/*"}
 
 
-def test_it_reads_published_files_and_not_what_is_staged(statements: dict[str, Resource]) -> None:
-    actions, (objects,) = granted(statements, "ReadPublishedFiles")
+def test_it_reads_published_files_and_what_names_them_and_not_what_is_staged(statements: dict[str, Resource]) -> None:
+    actions, objects = granted(statements, "ReadPublishedFiles")
     assert actions == {"s3:GetObject"}
-    assert objects == "DataLake/data/*"
+    assert objects == {"DataLake/data/*", "DataLake/snapshots/*"}
     assert granted(statements, "ListPublishedFiles") == ({"s3:ListBucket"}, {"DataLake"})
     assert statements["ListPublishedFiles"]["Condition"] == {"StringLike": {"s3:prefix": ["data/*", "empty/*"]}}
 
@@ -117,7 +117,10 @@ def test_private_tables_are_denied_in_the_catalog_and_on_disk(statements: dict[s
         {"glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable"},
         {f"{GLUE}:table/nightlake_prod/*_private"},
     )
-    assert granted(statements, "NotPrivateFiles") == ({"s3:GetObject"}, {"DataLake/data/*/*_private/*"})
+    assert granted(statements, "NotPrivateFiles") == (
+        {"s3:GetObject"},
+        {"DataLake/data/*/*_private/*", "DataLake/snapshots/*/*_private/*", "DataLake/snapshots/*/indexes/*"},
+    )
 
 
 def test_it_writes_query_results_under_its_own_prefix_only(statements: dict[str, Resource]) -> None:
