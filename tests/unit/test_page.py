@@ -8,11 +8,12 @@ import pytest
 from ended_run import DAY, SQL, assets, departments, failed_run, page_of, report_of, run_of, trend
 from memory_objects import MemoryObjects
 from nightlake.core import layout
-from nightlake.core.page.plot import Plot, about, choose_plot, plot_faults
+from nightlake.core.page.plot import Plot, choose_plot, plot_faults
 from nightlake.core.page.write_page import write_page
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import ResultColumn
 from nightlake.core.report import Json
+from nightlake.core.report_parameters import read_header
 from nightlake.core.run_record import Failure, ReportRecord, SourceRecord
 
 HOSTILE = (
@@ -140,7 +141,7 @@ COLUMNS = "rank bigint, sold_on date, city varchar, revenue decimal(18,2), baske
 
 def chosen(sql: str, columns: str, *rows: tuple[Json, ...]) -> Plot | None:
     report = report_of("any", columns, *rows)
-    return choose_plot(sql, report.columns, report.rows)
+    return choose_plot(read_header(sql), report.columns, report.rows)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +175,8 @@ def test_columns_have_the_plot_that_suits_them(columns: str, rows: list[tuple[Js
 )
 def test_a_file_says_which_plot_it_wants(asked: str, plot: Plot | None) -> None:
     sql = f"-- What it is.\n-- parameter city: string = 'A' -- which\n-- plot: {asked}\nSELECT 1"
-    assert not [*plot_faults(sql, ["sold_on", "city", "revenue", "baskets"])]
-    assert about(sql) == "What it is."
+    assert not [*plot_faults(read_header(sql), ["sold_on", "city", "revenue", "baskets"])]
+    assert read_header(sql).description == "What it is."
     assert chosen(sql, COLUMNS, (1, "2017-06-11", "A", "1.00", 1), (2, "2017-06-12", "B", "2.00", 2)) == plot
 
 
@@ -194,7 +195,7 @@ def test_a_file_says_which_plot_it_wants(asked: str, plot: Plot | None) -> None:
     ],
 )
 def test_a_plot_asked_for_wrongly_is_told_with_its_line(asked: str, said: str) -> None:
-    ((line, fault),) = plot_faults(f"-- What it is.\n-- plot: {asked}\nSELECT 1", ["a", "b", "c"])
+    ((line, fault),) = plot_faults(read_header(f"-- What it is.\n-- plot: {asked}\nSELECT 1"), ["a", "b", "c"])
     assert line == 2
     assert said in fault
 
@@ -203,4 +204,4 @@ def test_a_plot_of_columns_that_there_are_not_is_the_one_that_suits() -> None:
     columns = (ResultColumn(name="city", type="varchar"), ResultColumn(name="n", type="bigint"))
     rows: list[dict[str, Json]] = [{"city": "A", "n": 1}, {"city": "B", "n": 2}]
     for asked in ("line x=day y=n", "bar x=city y=town", "bar x=n y=city", "line x=city y=n"):
-        assert choose_plot(f"-- plot: {asked}\n", columns, rows) == Plot(kind="bar", x="city", y=("n",))
+        assert choose_plot(read_header(f"-- plot: {asked}\n"), columns, rows) == Plot(kind="bar", x="city", y=("n",))

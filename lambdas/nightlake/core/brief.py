@@ -2,6 +2,8 @@
 
 import json
 
+from nightlake.core import errors
+
 
 def reason(cause: str | None) -> str:
     """What a person wants of a cause: Lambda's is JSON with the message and the trace, others are text."""
@@ -10,6 +12,12 @@ def reason(cause: str | None) -> str:
     except ValueError:
         return cause or ""
     return str(told.get("errorMessage", cause)) if isinstance(told, dict) else str(cause)
+
+
+def meaning(error: str | None) -> str | None:
+    """When an error of ours is raised, and what to do: the first lines of its class; None for any other."""
+    known = getattr(errors, error or "", None)
+    return " ".join(known.__doc__.split()) if isinstance(known, type) and known.__doc__ else None
 
 
 def shorten(text: str, length: int) -> str:

@@ -9,6 +9,7 @@ import sqlglot
 from nightlake.core.errors import Problem
 from nightlake.core.page.plot import plot_faults
 from nightlake.core.pipeline import Pipeline
+from nightlake.core.report_parameters import read_header
 from nightlake.core.sql import lint_sql
 from nightlake.core.sql_files import FOLDERS, Folder
 from nightlake.core.sql_reading import Fault, read
@@ -47,7 +48,7 @@ def _faults(file: Path, place: str, pipeline: Pipeline, views: list[str]) -> Ite
 def _plot_faults(text: str) -> Iterable[Fault]:
     tree = sqlglot.parse_one(text, read="athena")
     columns = tree.named_selects if isinstance(tree, sqlglot.exp.Query) else []
-    return (Fault(line=line, reason=reason) for line, reason in plot_faults(text, columns))
+    return (Fault(line=line, reason=reason) for line, reason in plot_faults(read_header(text), columns))
 
 
 def _name_fault(folder: Folder, name: str, pipeline: Pipeline) -> str | None:

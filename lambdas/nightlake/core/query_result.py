@@ -8,6 +8,11 @@ from typing import Final
 from nightlake.core.errors import NightlakeError
 from nightlake.core.frozen import Frozen
 
+_WHOLE: Final = ("tinyint", "smallint", "integer", "int", "bigint")
+_FLOATS: Final = ("float", "real", "double")
+NUMBERS: Final = (*_WHOLE, *_FLOATS, "decimal")
+"""What Athena and Hive call the types of numbers, without the digits of decimals."""
+
 Value = bool | int | float | Decimal | date | datetime | str | None
 
 
@@ -44,8 +49,8 @@ def typed(kind: str, text: str | None) -> Value:
 
 
 _PARSERS: Final[Mapping[str, Callable[[str], Value]]] = {
-    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
-    **dict.fromkeys(("float", "real", "double"), float),
+    **dict.fromkeys(_WHOLE, int),
+    **dict.fromkeys(_FLOATS, float),
     "decimal": Decimal,
     "boolean": {"true": True, "false": False}.__getitem__,
     "date": date.fromisoformat,

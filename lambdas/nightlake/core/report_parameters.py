@@ -26,7 +26,7 @@ _DECLARATION: Final = re.compile(
 )
 _EXAMPLE: Final = "-- parameter website: string = 'VVNL' in ('VVNL', 'VVBE') -- which shop"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PLOT: Final = "plot:"  # how the page draws it
+_PLOT: Final = re.compile(r"plot\s*:(.*)", re.IGNORECASE)
 _DIGITS: Final = 64
 _EXPONENT: Final = 400
 _WIDE: Final = Context(prec=2 * MAX_PRECISION)
@@ -50,10 +50,14 @@ class ReportParameter:
 
 @dataclass(frozen=True)
 class Header:
-    """What the comment lines at the head of a report say; a fault is a line and what is wrong with it."""
+    """What the comment lines at the head of a report say.
+
+    `plots` are lines that say how the page draws it, and what they say; a fault is a line and what is wrong with it.
+    """
 
     description: str
     parameters: tuple[ReportParameter, ...]
+    plots: tuple[tuple[int, str], ...] = ()
     faults: tuple[tuple[int, str], ...] = ()
 
     @property
@@ -70,13 +74,17 @@ def read_header(text: str) -> Header:
     """The header of a report's text; it ends at the first line that is no comment."""
     told: list[str] = []
     found: dict[str, ReportParameter] = {}
+    plots: list[tuple[int, str]] = []
     faults: list[tuple[int, str]] = []
     for line, content in enumerate(text.splitlines(), 1):
         if not content.lstrip().startswith("--"):
             break
         comment = content.lstrip().removeprefix("--").strip()
+        if plot := _PLOT.fullmatch(comment):
+            plots.append((line, plot[1]))
+            continue
         if not comment.startswith("parameter "):
-            told += [] if comment.startswith(_PLOT) else [comment]
+            told.append(comment)
             continue
         try:
             parameter = _declared(comment.removeprefix("parameter "), line)
@@ -86,7 +94,7 @@ def read_header(text: str) -> Header:
         if parameter.name in found:
             faults.append((line, f"declares the parameter {parameter.name} twice: remove one"))
         found.setdefault(parameter.name, parameter)
-    return Header(" ".join(told), tuple(found.values()), tuple(faults))
+    return Header(" ".join(told), tuple(found.values()), tuple(plots), tuple(faults))
 
 
 def _declared(text: str, line: int) -> ReportParameter:

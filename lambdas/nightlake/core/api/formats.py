@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core.api.result import Result, body, records
 from nightlake.core.errors import NotAcceptableError
+from nightlake.core.query_result import NUMBERS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +34,6 @@ ENDINGS: Final[Mapping[str, str]] = {
 _MOST_ACCEPTED: Final = 1_000
 _RANGE: Final = re.compile(r"\s*([!#$&^_.+\w*-]+)/([!#$&^_.+\w*-]+)\s*((?:;[^;]*)*)", re.ASCII)
 _QUALITY: Final = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", re.IGNORECASE)
-_NUMBERS: Final = re.compile(r"(tinyint|smallint|int|integer|bigint|float|real|double|decimal)\b")
 # A spreadsheet takes a text that begins so for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED: Final = re.compile(r'^$|[",\r\n]|^\s|\s$')
@@ -96,7 +96,7 @@ def write_csv(columns: Iterable[tuple[str, str]], records: Iterable[Mapping[str,
     Null is empty, an empty text is `""`, what is nested is JSON. A text that a spreadsheet would run as a formula gets
     an apostrophe in front; numbers are numbers.
     """
-    kinds = {name: _NUMBERS.match(kind) is not None for name, kind in columns}
+    kinds = {name: kind.partition("(")[0] in NUMBERS for name, kind in columns}
     lines = [",".join(_cell(name, is_number=False) for name in kinds)]
     lines += [
         ",".join(_cell(record[name], is_number=is_number) for name, is_number in kinds.items()) for record in records

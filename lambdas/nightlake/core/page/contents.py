@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from nightlake.core import errors
-from nightlake.core.brief import reason, shorten
+from nightlake.core.brief import meaning, reason, shorten
 from nightlake.core.dates import parse_instant
 from nightlake.core.frozen import Frozen
-from nightlake.core.page.plot import Plot, about, choose_plot
+from nightlake.core.page.plot import Plot, choose_plot
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import ResultColumn
 from nightlake.core.report import Json, Report
+from nightlake.core.report_parameters import Header, read_header
 from nightlake.core.rule_result import RuleResult
 from nightlake.core.run_record import Failure, RunRecord
 from nightlake.core.shard import Finding
@@ -71,7 +71,7 @@ def contents(
         ended_at=parse_instant(record.ended_at),
         facts=tuple(_facts(record, pipeline)),
         trouble=_trouble(record),
-        reports=tuple(_report(report, sql.get(report.name, "")) for report in reports),
+        reports=tuple(_report(report, read_header(sql.get(report.name, ""))) for report in reports),
         tables=tuple(table for table in _tables(record, history) if table.rows),
     )
 
@@ -119,7 +119,7 @@ def _trouble(record: RunRecord) -> Trouble | None:
     return Trouble(
         error=record.error.error,
         causes=tuple(f"{name}: {_told(error)}" for name, error in rejected.items()) or (_cause(record.error),),
-        advice=" ".join([*dict.fromkeys(filter(None, (_meaning(error.error) for error in met))), rerun]),
+        advice=" ".join([*dict.fromkeys(filter(None, (meaning(error.error) for error in met))), rerun]),
     )
 
 
@@ -131,21 +131,15 @@ def _cause(error: Failure) -> str:
     return shorten(reason(error.cause), _CAUSE_LENGTH)
 
 
-def _meaning(name: str) -> str:
-    """When an error of ours is raised and what to do: the first lines of its class."""
-    known = getattr(errors, name, None)
-    return " ".join((known.__doc__ or "").split()) if isinstance(known, type) else ""
-
-
-def _report(report: Report, sql: str) -> Table:
+def _report(report: Report, header: Header) -> Table:
     names = [column.name for column in report.columns]
     return Table(
         name=report.name,
         title=report.name.replace("_", " ").capitalize(),
-        note=about(sql),
+        note=header.description,
         columns=report.columns,
         rows=tuple(tuple(row[name] for name in names) for row in report.rows),
-        plot=choose_plot(sql, report.columns, report.rows),
+        plot=choose_plot(header, report.columns, report.rows),
     )
 
 

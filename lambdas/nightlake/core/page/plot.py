@@ -9,20 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from nightlake.core.frozen import Frozen
-from nightlake.core.query_result import ResultColumn
+from nightlake.core.query_result import NUMBERS, ResultColumn
 from nightlake.core.report import Json
+from nightlake.core.report_parameters import Header
 
 Kind = Literal["number", "time", "text", "other"]
 
 MAX_BARS: Final = 30
 MAX_SERIES: Final = 10
 _FEW: Final = 2
-_NUMBERS: Final = ("tinyint", "smallint", "integer", "int", "bigint", "float", "real", "double", "decimal")
 _TIMES: Final = ("date", "timestamp")
 _TEXTS: Final = ("varchar", "char", "string")
-_HEAD: Final = re.compile(r"--\s?(.*)")
-_PLOT: Final = re.compile(r"plot\s*:(.*)", re.IGNORECASE)
-_PARAMETER: Final = re.compile(r"parameter\b.*:.*", re.IGNORECASE)
 # Numbers that name something or order the rows: a plot of them says nothing.
 _NAMES: Final = re.compile(r"(.*_)?(id|key|rank|year|month|day|number)")
 
@@ -41,7 +38,7 @@ class Plot(Frozen):
 def kind_of(athena_type: str) -> Kind:
     """What a column of this type is to a plot and to a table."""
     name = athena_type.partition("(")[0].partition(" ")[0].lower()
-    for kind, names in (("number", _NUMBERS), ("time", _TIMES), ("text", _TEXTS)):
+    for kind, names in (("number", NUMBERS), ("time", _TIMES), ("text", _TEXTS)):
         if name in names:
             return kind  # type: ignore[return-value]
     return "other"
@@ -52,12 +49,12 @@ def is_name(column: str) -> bool:
     return _NAMES.fullmatch(column.lower()) is not None
 
 
-def choose_plot(sql: str, columns: Sequence[ResultColumn], rows: Sequence[Mapping[str, Json]]) -> Plot | None:
-    """The plot of a report; none where its file wants none, or nothing suits.
+def choose_plot(header: Header, columns: Sequence[ResultColumn], rows: Sequence[Mapping[str, Json]]) -> Plot | None:
+    """The plot of a report; none where its header wants none, or nothing suits.
 
-    What a file asks for wrongly is for `plot_faults` to say: here it counts as not asked.
+    What a header asks for wrongly is for `plot_faults` to say: here it counts as not asked.
     """
-    for _, asked in _asked(sql):
+    for _, asked in header.plots:
         try:
             plot = _read(asked)
         except ValueError:
@@ -83,15 +80,9 @@ def suiting_plot(columns: Sequence[ResultColumn], rows: Sequence[Mapping[str, Js
     return None
 
 
-def about(sql: str) -> str:
-    """What a file's first comment lines say of it to people, without what they declare."""
-    lines = [text for _, text in _head(sql)]
-    return " ".join(text.strip() for text in lines if not _PLOT.match(text) and not _PARAMETER.match(text)).strip()
-
-
-def plot_faults(sql: str, columns: Sequence[str]) -> Iterator[tuple[int, str]]:
+def plot_faults(header: Header, columns: Sequence[str]) -> Iterator[tuple[int, str]]:
     """What is wrong with the lines that ask for a plot of these columns: line, and what to do."""
-    for position, (line, asked) in enumerate(_asked(sql)):
+    for position, (line, asked) in enumerate(header.plots):
         if position:
             yield line, "plot: stands here twice: a report has one plot, remove one"
             continue
@@ -103,20 +94,6 @@ def plot_faults(sql: str, columns: Sequence[str]) -> Iterator[tuple[int, str]]:
         named = (plot.x, *plot.y, *filter(None, [plot.by])) if plot else ()
         if unknown := [name for name in named if name not in columns]:
             yield line, f"plot: the report has no column {', '.join(unknown)}: it has {', '.join(columns)}"
-
-
-def _head(sql: str) -> Iterator[tuple[int, str]]:
-    for number, text in enumerate(sql.splitlines(), start=1):
-        found = _HEAD.match(text)
-        if found is None:
-            return
-        yield number, found[1]
-
-
-def _asked(sql: str) -> Iterator[tuple[int, str]]:
-    for number, text in _head(sql):
-        if found := _PLOT.match(text):
-            yield number, found[1]
 
 
 def _read(text: str) -> Plot | None:
