@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import Any
 
-from nightlake.core import errors, layout
-from nightlake.core.brief import reason
+from nightlake.core import layout
+from nightlake.core.brief import meaning, reason
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
-from nightlake.core.source import S3Source
 from nightlake.core.table import partition_keys
 
 from cli.cloud import Cloud
@@ -45,7 +44,7 @@ class Night:
             "seconds": self.ended.seconds,
             "error": self.ended.error,
             "cause": self.ended.cause,
-            "meaning": _meaning(self.ended.error),
+            "meaning": meaning(self.ended.error),
             "rejected": list(self._rejected()),
             **record,
             "states": [asdict(state) for state in self.ended.states],
@@ -116,14 +115,9 @@ def delivered(client: Any, daily: str, pipeline: str, day: str | None) -> str | 
     for running in client.list_executions(stateMachineArn=daily, statusFilter="RUNNING")["executions"]:
         arn: str = running["executionArn"]
         object_ = payload_of(client.describe_execution(executionArn=arn)).get("delivered")
-        if object_ and (day is None or _delivers(pipeline, object_["key"], day)):
+        if object_ and (day is None or str(read_pipeline(pipeline).day_of(object_["key"])) == day):
             return arn
     return None
-
-
-def _delivers(pipeline: str, key: str, day: str) -> bool:
-    sources = (source for source in read_pipeline(pipeline).sources if isinstance(source, S3Source))
-    return any(str(source.day_of(key)) == day for source in sources)
 
 
 def machine(cloud: Cloud, outputs: Mapping[str, str], pipeline: str, kind: str) -> str:
@@ -144,12 +138,6 @@ def machines(cloud: Cloud, outputs: Mapping[str, str], kind: str) -> dict[str, s
     before, after = f"nightlake-{cloud.stage}-", f"-{kind}"
     names = {arn.rpartition(":")[2]: arn for arn in sorted(outputs.values()) if ":stateMachine:" in arn}
     return {name.removeprefix(before).removesuffix(after): arn for name, arn in names.items() if name.endswith(after)}
-
-
-def _meaning(error: str | None) -> str | None:
-    """When an error of ours is raised, and whether trying again helps: the first lines of its class."""
-    known = getattr(errors, error or "", None)
-    return " ".join(known.__doc__.split()) if isinstance(known, type) and known.__doc__ else None
 
 
 def _api(cloud: Cloud, outputs: Mapping[str, str], record: RunRecord | None) -> dict[str, str]:

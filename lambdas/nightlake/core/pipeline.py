@@ -6,13 +6,14 @@ library and no pyarrow come with it.
 
 import hashlib
 import json
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, computed_field, model_validator
 
 from nightlake.core.cron import check_cron
 from nightlake.core.frozen import Frozen
-from nightlake.core.source import TimeZone
+from nightlake.core.source import S3Source, TimeZone
 from nightlake.core.sources import AnySource
 
 Severity = Literal["warn", "quarantine", "fail"]
@@ -154,6 +155,11 @@ class Pipeline(Frozen):
     def source(self, dataset: str) -> AnySource:
         """Where the rows of that dataset come from."""
         return next(source for source in self.sources if source.dataset == dataset)
+
+    def day_of(self, key: str) -> date | None:
+        """The day that is delivered with an object of this key; None for one that no source reads."""
+        sources = (source for source in self.sources if isinstance(source, S3Source))
+        return next((day for source in sources if (day := source.day_of(key))), None)
 
     def __hash__(self) -> int:
         return hash(self.contract_hash)

@@ -149,10 +149,9 @@ def prepare(
 
 def _day_of(key: str, pipeline: Pipeline) -> str:
     """The day whose delivery the object is. Raises InvalidInputError."""
-    sources = [source for source in pipeline.sources if isinstance(source, S3Source)]
-    day = next((day for source in sources if (day := source.day_of(key))), None)
+    day = pipeline.day_of(key)
     if day is None:
-        paths = ", ".join(source.path for source in sources)
+        paths = ", ".join(source.path for source in pipeline.sources if isinstance(source, S3Source))
         raise InvalidInputError(
             f"The object {key!r} that has landed is of no day that '{pipeline.name}' reads ({paths}); move it there"
         )
