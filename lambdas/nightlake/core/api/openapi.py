@@ -20,7 +20,10 @@ from nightlake.core.api.openapi_schemas import (
     row_schema,
 )
 from nightlake.core.api.published import Pinned
+from nightlake.core.api.queries import MAX_ROWS
 from nightlake.core.api.question import MAX_LIMIT, MAX_ORDER, RESERVED
+from nightlake.core.api.reports import MAX_HISTORY
+from nightlake.core.api.runs import MAX_LISTED
 from nightlake.core.column_type import ColumnType
 from nightlake.core.report_parameters import Header
 from nightlake.core.table import PARTITION_KEYS, tables
@@ -276,7 +279,7 @@ def _rows(dataset: str) -> Schema:
         "next_cursor": {"type": ["string", "null"]},
     }
     whole = {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
-    return _json(whole) | {kind: {"schema": {"type": "string"}} for kind in formats.FORMATS if kind != formats.JSON}
+    return _records_of(whole)
 
 
 def _asked(columns: Sequence[tuple[str, ColumnType]]) -> list[Schema]:
@@ -323,7 +326,7 @@ def _report(name: str, header: Header) -> Schema:
                 f"The last reports {name}",
                 "reports",
                 _json(history),
-                [_query("to", DAY, "The last business date."), _limit(31)],
+                [_query("to", DAY, "The last business date."), _limit(MAX_HISTORY)],
             )
         },
     }
@@ -371,7 +374,7 @@ def _queries(shown: Shown) -> Schema:
     }
     submit["requestBody"] = {"required": True, "content": _json({"oneOf": bodies})}
     asked = _operation("How a query stands", "queries", _json(query), [one])
-    result = _operation("The rows of a query", "queries", _records_of({"type": "object"}), [one, _limit(999)])
+    result = _operation("The rows of a query", "queries", _records_of({"type": "object"}), [one, _limit(MAX_ROWS)])
     result["responses"] |= conflict | {
         "422": {**_refusals()["400"], "description": "The query would have scanned more than it may."},
         "502": {**_refusals()["500"], "description": "Athena could not answer the query."},
@@ -394,7 +397,7 @@ def _operated(shown: Shown) -> Schema:
         "schema": {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$"},
     }
     run = {"type": "object", "required": ["pipeline", "run_id", "outcome"]}
-    asked = [pipeline, _limit(100)]
+    asked = [pipeline, _limit(MAX_LISTED)]
     return {
         "/v1/runs": {"get": _operation("The last runs", "runs", _list("runs", run), asked)},
         "/v1/runs/{run_id}": {

@@ -9,11 +9,10 @@ from typing import Any, Final
 
 from nightlake.core.api.published import Published
 from nightlake.core.api.queries import Question
+from nightlake.core.api.question import read_day
 from nightlake.core.api.reports import unknown_report
 from nightlake.core.databases import Databases
-from nightlake.core.dates import parse_date
 from nightlake.core.errors import (
-    InvalidDateError,
     InvalidParameterError,
     NothingPublishedError,
     ReportNotFoundError,
@@ -120,9 +119,4 @@ def _refuse(constant: str) -> None:
 
 
 def _day(given: object) -> date | None:
-    if given is None:
-        return None
-    try:
-        return parse_date(str(given))
-    except InvalidDateError as error:
-        raise InvalidParameterError(f"date: {error}") from None
+    return None if given is None else read_day({"date": str(given)}, "date")

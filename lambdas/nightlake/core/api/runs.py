@@ -10,6 +10,8 @@ from nightlake.core.errors import RunNotFoundError
 from nightlake.core.run_record import RunRecord
 from nightlake.core.store import Store
 
+DEFAULT_LISTED: Final = 20
+MAX_LISTED: Final = 100
 _RUN_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _IN_SHORT: Final = {"pipeline", "date", "run_id", "outcome", "error", "started_at", "ended_at", "snapshot"}
 

@@ -1,25 +1,20 @@
 """The routes about what was run and published."""
 
-from typing import Final
-
 from aws_lambda_powertools.event_handler import Response
 
 from nightlake.core.api.caller import OPERATE
 from nightlake.core.api.question import read_limit
-from nightlake.core.api.runs import find_run, list_runs
+from nightlake.core.api.runs import DEFAULT_LISTED, MAX_LISTED, find_run, list_runs
 from nightlake.core.api.snapshots import list_snapshots
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, router
-
-_LISTED: Final = 20
-_MOST_LISTED: Final = 100
 
 
 @router.get("/v1/runs")
 def get_runs() -> Response[str]:
     """The last runs in short."""
     parameters = asked.parameters_of("pipeline", "limit")
-    limit = read_limit(parameters, default=_LISTED, most=_MOST_LISTED)
+    limit = read_limit(parameters, default=DEFAULT_LISTED, most=MAX_LISTED)
     return answer({"runs": list_runs(asked.lake(), asked.pipelines_of(parameters), limit)})
 
 
@@ -34,5 +29,5 @@ def get_run(run_id: str) -> Response[str]:
 def get_snapshots() -> Response[str]:
     """The snapshots that are published or can be again."""
     parameters = asked.parameters_of("pipeline", "limit")
-    limit = read_limit(parameters, default=_LISTED, most=_MOST_LISTED)
+    limit = read_limit(parameters, default=DEFAULT_LISTED, most=MAX_LISTED)
     return answer({"snapshots": list_snapshots(asked.published(), asked.pipelines_of(parameters), limit)})
