@@ -86,7 +86,9 @@ def api_routes() -> str:
 
 def _routes(decorator: ast.expr) -> list[str]:
     match decorator:
-        case ast.Call(func=ast.Attribute(attr="get" | "post" as method), args=[ast.Constant(value=str(path))]):
+        case ast.Call(
+            func=ast.Attribute(attr="get" | "post" | "delete" as method), args=[ast.Constant(value=str(path))]
+        ):
             return [f"{method.upper()} {path}"]
     return []
 

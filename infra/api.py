@@ -14,7 +14,7 @@ from infra.firewall import Firewall
 from infra.nag import acknowledge
 from infra.settings import ApiSettings, Settings
 
-_METHODS: Final = ("GET", "POST")
+_METHODS: Final = ("GET", "POST", "DELETE")
 _REMEMBERED: Final = Duration.seconds(60)
 """How long API Gateway keeps who a key or token is of: so long, at most, a revoked key goes on opening."""
 

@@ -331,7 +331,8 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
         yield iam.PolicyStatement(actions=[*_GET], resources=[f"{bucket_arn(stage, 'results')}/pipeline/*"])
     if task.asks:
         workgroup = _arn("athena", f"workgroup/{catalog.api_workgroup.name}")
-        asked = ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution"]
+        verbs = ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution")
+        asked = [f"athena:{verb}" for verb in verbs]
         private = _arn("glue", f"table/{catalog.database}/*{PRIVATE_SUFFIX}")
         buckets = [bucket_arn(stage, name) for name in ("lake", "results")]
         yield iam.PolicyStatement(actions=asked, resources=[workgroup])

@@ -80,6 +80,11 @@ RARE = {
     ("publish", "s3:PutObject", "/data/*"): (
         "test_publish.py::test_late_rows_join_their_day_and_a_delivery_sent_again_replaces_only_its_own"
     ),
+    (
+        "query",
+        "athena:StopQueryExecution",
+        "workgroup/",
+    ): "test_athena_queries.py::test_a_query_is_stopped_before_its_end",
     ("rollback", "s3:ListBucket", "-lake-"): (
         "test_publish.py::test_a_snapshot_that_is_not_kept_is_refused_with_those_that_are"
     ),

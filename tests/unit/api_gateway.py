@@ -79,6 +79,9 @@ class PromptAthena:
         """Done."""
         return Execution("succeeded", 0, None)
 
+    def stop(self, _query_id: str) -> None:
+        """It has ended."""
+
     def page(self, _query_id: str, **_other: object) -> tuple[QueryResult, str | None]:
         """The one row."""
         return QueryResult(columns=(ResultColumn(name="number", type="bigint"),), rows=((1,),)), None

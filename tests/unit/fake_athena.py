@@ -49,6 +49,9 @@ class FakeAthena:
     def execution(self, query_id: str) -> Execution | None:
         return self.started[query_id].execution if self.knows else None
 
+    def stop(self, query_id: str) -> None:
+        self.started[query_id].execution = replace(self.started[query_id].execution, state="cancelled", ended_at=ENDED)
+
     def page(self, query_id: str, *, token: str | None, limit: int) -> tuple[QueryResult, str | None]:
         found = self.started[query_id]
         if not found.is_kept:

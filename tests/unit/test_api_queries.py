@@ -67,6 +67,7 @@ def call(
         path: str,
         body: object = None,
         *,
+        method: str = "",
         caller: str = "shop",
         scopes: str = "read:* query:*",
         accept: str = "",
@@ -75,7 +76,7 @@ def call(
         request = event("api_get")
         request |= {
             "path": path,
-            "httpMethod": "GET" if body is None else "POST",
+            "httpMethod": method or ("GET" if body is None else "POST"),
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
             "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
         }
@@ -203,6 +204,35 @@ def test_a_query_is_for_who_has_the_scope_and_asked_it(call: Call) -> None:
         unknown = f"/v1/queries/{'0' * 32}"
         assert told.replace(urlsplit(place).path.rpartition("/")[2], "0" * 32) == content(call(unknown), 404)["detail"]
     content(call(place), 200)
+
+
+def test_an_asker_lists_and_cancels_his_own_queries(call: Call, athena: FakeAthena) -> None:
+    query = content(call("/v1/queries", {"report": PRODUCTS}), 202)
+    place = f"/v1/queries/{query['id']}"
+    assert content(call("/v1/queries")) == {"queries": [content(call(place))], "next_cursor": None}
+    assert content(call("/v1/queries", caller="office"))["queries"] == []
+    assert content(call("/v1/queries", scopes="query:orders"), 403)["status"] == 403
+    content(call(place, method="DELETE", caller="office"), 404)
+    content(call(place, method="DELETE", scopes="read:*"), 403)
+    cancelled = call(place, method="DELETE")
+    assert (cancelled["statusCode"], cancelled["body"]) == (204, "")
+    assert content(call(place))["state"] == "cancelled"
+    assert "submit it again" in content(call(f"{place}/result"), 409)["detail"]
+    content(call("/v1/queries", {"report": PRODUCTS}), 202)
+    athena.end()
+    assert "nothing to cancel" in content(call(place, method="DELETE"), 409)["detail"]
+
+
+def test_queries_are_listed_page_by_page(call: Call, athena: FakeAthena) -> None:
+    for department in ("a", "b", "c"):
+        content(call("/v1/queries", {"report": PRODUCTS, "parameters": {"department": department}}), 202)
+        athena.end()
+    first = content(call("/v1/queries", limit="2"))
+    rest = content(call("/v1/queries", limit="2", cursor=first["next_cursor"]))
+    departments = [each["parameters"]["department"] for page in (first, rest) for each in page["queries"]]
+    assert (departments, rest["next_cursor"]) == (["c", "b", "a"], None)
+    assert content(call("/v1/queries", cursor="x"), 400)["parameter"] == "cursor"
+    content(call("/v1/queries", limit="51"), 400)
 
 
 def test_a_third_query_waits(call: Call, monkeypatch: pytest.MonkeyPatch, athena: FakeAthena) -> None:

@@ -130,6 +130,16 @@ def test_what_becomes_of_a_query_is_told(athena: Athena) -> None:
     assert athena.execution("00000000-0000-0000-0000-000000000000") is None
 
 
+def test_a_query_is_stopped_before_its_end(athena: Athena) -> None:
+    # Two thousand million pairs: nobody waits for its own end.
+    many = "UNNEST(SEQUENCE(1, 45000))"
+    query = start(athena, f"SELECT SUM(a * b % 7) AS n FROM {many} AS x (a) CROSS JOIN {many} AS y (b)")  # noqa: S608
+    athena.stop(query)
+    assert ended(athena, query).state == "cancelled"
+    athena.stop(query)
+    athena.stop("00000000-0000-0000-0000-000000000000")
+
+
 def test_a_result_that_is_gone_or_a_token_of_another_is_told(athena: Athena) -> None:
     query = start(athena, "SELECT n FROM t WHERE n > ?", "0")
     ended(athena, query)

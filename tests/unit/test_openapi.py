@@ -36,7 +36,7 @@ def registered() -> set[tuple[str, str]]:
 
 def test_every_route_is_known_by_its_methods() -> None:
     assert registered() == set(openapi.ROUTES)
-    assert openapi.methods_of("/v1/queries/") == ["POST"]
+    assert openapi.methods_of("/v1/queries/") == ["GET", "POST"]
     assert openapi.methods_of("/v1/datasets/a/b") == []
 
 

@@ -11,7 +11,9 @@ from nightlake.core import layout
 from nightlake.core.api.queries import Desk, Execution, Query, Question
 from nightlake.core.errors import (
     InvalidCursorError,
+    InvalidParameterError,
     QueryCancelledError,
+    QueryEndedError,
     QueryExpiredError,
     QueryNotFoundError,
     QueryTooCostlyError,
@@ -175,6 +177,36 @@ def test_a_query_is_its_askers_alone(desk: Desk) -> None:
         with pytest.raises(QueryNotFoundError, match=f"There is no query '{query.id}' of yours"):
             other(desk, stranger).find(query.id)
     assert desk.find(query.id) == query
+
+
+def test_an_askers_queries_are_listed_from_the_newest_on_in_pages(desk: Desk, athena: FakeAthena) -> None:
+    submitted = []
+    for department in ("a", "b", "c"):
+        submitted.append(desk.submit(question(department), NOW).id)
+        athena.end()
+    other(desk, "office").submit(question(), NOW)
+    page = desk.listed(["sales"], limit=2, cursor=None)
+    assert [each["id"] for each in page["queries"]] == [submitted[2], submitted[1]]
+    assert page["queries"][0] == desk.describe(desk.find(submitted[2]))
+    rest = desk.listed(["sales"], limit=2, cursor=page["next_cursor"])
+    assert ([each["id"] for each in rest["queries"]], rest["next_cursor"]) == ([submitted[0]], None)
+    assert desk.listed(["orders"], limit=2, cursor=None)["queries"] == []
+    for wrong in ("", "1", page["next_cursor"] + "\n", page["next_cursor"].upper()):
+        with pytest.raises(InvalidParameterError, match="cursor is none of ours"):
+            desk.listed(["sales"], limit=2, cursor=wrong)
+
+
+def test_a_query_under_way_is_cancelled_and_gives_its_place_free(desk: Desk, athena: FakeAthena) -> None:
+    query = desk.submit(question("a"), NOW)
+    desk.submit(question("b"), NOW)
+    desk.cancel(query)
+    desk.cancel(query)
+    assert desk.describe(query)["state"] == "cancelled"
+    desk.submit(question("c"), NOW)
+    athena.end()
+    with pytest.raises(QueryEndedError, match="has ended; there is nothing to cancel"):
+        desk.cancel(desk.submit(question("c"), NOW))
+    assert desk.submit(question("a"), NOW).attempt == 2
 
 
 @pytest.mark.parametrize("name", ["running", "../shop", "", "0" * 31, "0" * 33, "G" * 32, "\ud800"])

@@ -1,7 +1,7 @@
 """Starts Athena queries, tells how they stand, and reads the rows of those that succeeded."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
@@ -93,6 +93,14 @@ class Athena:
             scanned_bytes=found.get("Statistics", {}).get("DataScannedInBytes", 0),
             ended_at=ended.astimezone(UTC) if ended else None,
         )
+
+    def stop(self, query_id: str) -> None:
+        """End a query that is under way; nothing happens to any other.
+
+        Source: https://docs.aws.amazon.com/athena/latest/APIReference/API_StopQueryExecution.html
+        """
+        with suppress(ResultGoneError), self._gone():
+            self._client.stop_query_execution(QueryExecutionId=query_id)
 
     def page(self, query_id: str, *, token: str | None, limit: int) -> tuple[QueryResult, str | None]:
         """At most `limit` rows of a SELECT that succeeded, from a token on, and the token of the rows behind them.

@@ -327,6 +327,10 @@ class QueryUnfinishedError(NightlakeError):
     """Raised when the API is asked for the result of a query that is under way. Retrying helps when it has ended."""
 
 
+class QueryEndedError(NightlakeError):
+    """Raised when the API is asked to cancel a query that has ended. Retrying does not help."""
+
+
 class QueryCancelledError(NightlakeError):
     """Raised when the API is asked for the result of a query that somebody stopped. Submit it again."""
 

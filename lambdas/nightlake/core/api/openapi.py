@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nightlake.core import column_type
-from nightlake.core.api import formats
+from nightlake.core.api import formats, queries
 from nightlake.core.api.aggregate import FUNCTIONS, MAX_GROUP_COLUMNS, MAX_MEASURES, SPANS
 from nightlake.core.api.datasets import Served
 from nightlake.core.api.groups import MAX_GROUPS
@@ -20,7 +20,6 @@ from nightlake.core.api.openapi_schemas import (
     row_schema,
 )
 from nightlake.core.api.published import Pinned
-from nightlake.core.api.queries import MAX_ROWS
 from nightlake.core.api.question import MAX_LIMIT, MAX_ORDER, RESERVED
 from nightlake.core.api.reports import MAX_HISTORY
 from nightlake.core.api.runs import MAX_LISTED
@@ -40,8 +39,10 @@ ROUTES: Final = (
     ("GET", "/v1/reports"),
     ("GET", "/v1/reports/{name}"),
     ("GET", "/v1/reports/{name}/history"),
+    ("GET", "/v1/queries"),
     ("POST", "/v1/queries"),
     ("GET", "/v1/queries/{query_id}"),
+    ("DELETE", "/v1/queries/{query_id}"),
     ("GET", "/v1/queries/{query_id}/result"),
     ("GET", "/v1/pages/{pipeline}"),
     ("GET", "/v1/runs"),
@@ -373,15 +374,30 @@ def _queries(shown: Shown) -> Schema:
         **_refusals(),
     }
     submit["requestBody"] = {"required": True, "content": _json({"oneOf": bodies})}
+    many: Schema = {
+        "type": "object",
+        "required": ["queries", "next_cursor"],
+        "properties": {"queries": {"type": "array", "items": query}, "next_cursor": {"type": ["string", "null"]}},
+    }
+    behind = _query("cursor", {"type": "string", "pattern": f"^{queries.PLACE}$"}, "`next_cursor` of the page before.")
+    listed = _operation("Your queries, the newest first", "queries", _json(many), [_limit(queries.MAX_LISTED), behind])
     asked = _operation("How a query stands", "queries", _json(query), [one])
-    result = _operation("The rows of a query", "queries", _records_of({"type": "object"}), [one, _limit(MAX_ROWS)])
+    cancel = _operation("Cancel a query", "queries", {}, [one])
+    cancel["responses"] = {
+        "204": {"description": "It is cancelled, or was.", "headers": _told()},
+        **_refusals(),
+        "409": {**_refusals()["400"], "description": "The query has ended."},
+    }
+    result = _operation(
+        "The rows of a query", "queries", _records_of({"type": "object"}), [one, _limit(queries.MAX_ROWS)]
+    )
     result["responses"] |= conflict | {
         "422": {**_refusals()["400"], "description": "The query would have scanned more than it may."},
         "502": {**_refusals()["500"], "description": "Athena could not answer the query."},
     }
     return {
-        **({"/v1/queries": {"post": submit}} if bodies else {}),
-        "/v1/queries/{query_id}": {"get": asked},
+        "/v1/queries": {"get": listed, **({"post": submit} if bodies else {})},
+        "/v1/queries/{query_id}": {"get": asked, "delete": cancel},
         "/v1/queries/{query_id}/result": {"get": result},
     }
 

@@ -6,7 +6,7 @@ What is asked is known by its content: the same question to the same snapshot is
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, Protocol
@@ -15,7 +15,9 @@ from nightlake.core import layout
 from nightlake.core.api import sealed
 from nightlake.core.errors import (
     InvalidCursorError,
+    InvalidParameterError,
     QueryCancelledError,
+    QueryEndedError,
     QueryExpiredError,
     QueryNotFoundError,
     QueryTooCostlyError,
@@ -26,10 +28,14 @@ from nightlake.core.errors import (
 from nightlake.core.frozen import Frozen
 from nightlake.core.query_result import QueryResult, ResultGoneError
 from nightlake.core.report import Json, json_value
-from nightlake.core.store import PreconditionFailedError, Store
+from nightlake.core.store import ObjectInfo, PreconditionFailedError, Store
 
 MAX_ROWS: Final = 999
 """Rows of a page: Athena gives 1,000, of which the first is the names of the columns."""
+DEFAULT_LISTED: Final = 20
+MAX_LISTED: Final = 50
+PLACE: Final = "[0-9]{8}T[0-9]{12}-[0-9a-f]{32}"
+"""A query's place among its asker's, as a regular expression: when it was submitted, and its name."""
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "too_costly"]
 _UNDER_WAY: Final = ("queued", "running")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -55,6 +61,9 @@ class Engine(Protocol):
 
     def execution(self, query_id: str) -> Execution | None:
         """How a query stands; None when Athena knows it no more."""
+
+    def stop(self, query_id: str) -> None:
+        """End a query that is under way; nothing happens to any other."""
 
     def page(self, query_id: str, *, token: str | None, limit: int) -> tuple[QueryResult, str | None]:
         """Rows of a query that succeeded, from a token on, and the token of the rows behind them.
@@ -164,6 +173,31 @@ class Desk:
             raise QueryNotFoundError(f"There is no query '{name}' of yours; POST /v1/queries submits one")
         return found[0]
 
+    def listed(self, pipelines: Collection[str], *, limit: int, cursor: str | None) -> dict[str, Any]:
+        """How the caller's last queries of these pipelines stand, the newest first, and the cursor of those before.
+
+        At most `limit` are looked at. Raises InvalidParameterError for a cursor that is none.
+        """
+        if cursor is not None and not re.fullmatch(PLACE, cursor, re.ASCII):
+            raise InvalidParameterError("cursor is none of ours; send the next_cursor of the page before")
+        own = layout.queries(self.caller)
+        names = ((each, each.key.removeprefix(own).removesuffix(".json")) for each in self.store.list(own))
+        places = {_place(each, name): name for each, name in names if _ID.fullmatch(name)}
+        behind = sorted((place for place in places if cursor is None or place < cursor), reverse=True)
+        found = [self.find(places[place]) for place in behind[:limit]]
+        return {
+            "queries": [self.describe(query) for query in found if query.pipeline in pipelines],
+            "next_cursor": behind[limit - 1] if len(behind) > limit else None,
+        }
+
+    def cancel(self, query: Query) -> None:
+        """End the query before its time; one that was cancelled stays so. Raises QueryEndedError."""
+        execution = self.engine.execution(query.query_id)
+        if execution and execution.state in _UNDER_WAY:
+            self.engine.stop(query.query_id)
+        elif execution is None or execution.state != "cancelled":
+            raise QueryEndedError(f"Query '{query.id}' has ended; there is nothing to cancel")
+
     def describe(self, query: Query) -> dict[str, Any]:
         """How the query stands; `expired` when its result is no longer kept."""
         execution = self.engine.execution(query.query_id)
@@ -235,6 +269,10 @@ class Desk:
             return now - datetime.fromisoformat(place.since) < _BEGINNING
         execution = self.engine.execution(found[0].query_id)
         return execution is not None and execution.state in _UNDER_WAY
+
+
+def _place(kept: ObjectInfo, name: str) -> str:
+    return f"{kept.modified:%Y%m%dT%H%M%S%f}-{name}"
 
 
 def _about(query: Query) -> dict[str, Any]:

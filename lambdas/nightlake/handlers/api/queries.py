@@ -1,4 +1,4 @@
-"""The routes about reports with other values than the night's: submit, poll, read."""
+"""The routes about reports with other values than the night's: submit, poll, read, cancel."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 
 from nightlake.core.api.caller import QUERY
-from nightlake.core.api.queries import MAX_ROWS, Desk, Engine, Query
+from nightlake.core.api.queries import DEFAULT_LISTED, MAX_LISTED, MAX_ROWS, Desk, Engine, Query
 from nightlake.core.api.question import DEFAULT_LIMIT, read_limit
 from nightlake.core.api.report_question import Reports, ask, read_body
 from nightlake.core.errors import InvalidParameterError, QueryNotFoundError
@@ -25,6 +25,14 @@ def engine() -> Engine:
     from nightlake.adapters.athena import Athena
 
     return Athena()
+
+
+@router.get("/v1/queries")
+def get_queries() -> Response[str]:
+    """The caller's own queries, the newest first: how each stands."""
+    parameters = asked.parameters_of("limit", "cursor")
+    limit = read_limit(parameters, default=DEFAULT_LISTED, most=MAX_LISTED)
+    return answer(_desk().listed(asked.visible(QUERY), limit=limit, cursor=parameters.get("cursor")))
 
 
 @router.post("/v1/queries")
@@ -54,6 +62,15 @@ def get_query(query_id: str) -> Response[str]:
     asked.parameters_of()
     desk = _desk()
     return answer(desk.describe(_own(desk, query_id)))
+
+
+@router.delete("/v1/queries/<query_id>")
+def delete_query(query_id: str) -> Response[str]:
+    """Cancels a query that is under way: 204; 409 when it has ended."""
+    asked.parameters_of()
+    desk = _desk()
+    desk.cancel(_own(desk, query_id))
+    return Response(status_code=HTTPStatus.NO_CONTENT.value, body="", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/v1/queries/<query_id>/result")
