@@ -22,12 +22,17 @@ _SHOWN_DEPTH: Final = 200
 _LEAST_WIDTH: Final = 12
 """Characters that a column needs beside others."""
 
-api = typer.Typer(help="Ask a stage's HTTPS API; make and revoke its keys.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 keys = typer.Typer(help="The keys of the API: who may ask it, and for what.", no_args_is_help=True)
-api.add_typer(keys, name="keys")
+app.add_typer(keys, name="keys")
 
 
-@api.command()
+@app.callback()
+def api() -> None:
+    """Ask a stage's HTTPS API; make and revoke its keys."""
+
+
+@app.command()
 def get(
     path: Annotated[str, typer.Argument(help="A path with its query, like /v1/datasets.")],
     *,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from local import aws as local_aws
 from local import world
-from nightlake.core.contract import load_pipelines
 
 from cli.cloud import GOOD_STACK, Cloud, OfStage, Stage, connect, describe_stack
 from cli.errors import DeployFailedError
@@ -29,6 +28,8 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Deploy both stacks of a stage. Without a change it is a no-op."""
+    from nightlake.core.contract import load_pipelines
+
     with errors_told(as_json=as_json):
         cloud = connect(stage)
         started = time.monotonic()

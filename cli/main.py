@@ -2,43 +2,19 @@
 
 import typer
 
-from cli import (
-    api,
-    backfill,
-    check,
-    collect_garbage,
-    convert,
-    cost,
-    deploy,
-    doctor,
-    down,
-    graph,
-    infer,
-    quality,
-    query,
-    replay,
-    report,
-    rollback,
-    run,
-    seed,
-    snapshots,
-    status,
-    up,
-)
+from cli.lazy import LazyGroup
 
 app = typer.Typer(
-    help="Nightlake: the daily serverless data lake, on this machine and in AWS.",
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    up.up, deploy.deploy, seed.seed, run.run, quality.quality, report.report, query.query, backfill.backfill,
-    snapshots.snapshots, rollback.rollback, replay.replay, collect_garbage.gc, status.status, check.check,
-    infer.infer, convert.convert, graph.graph, cost.cost, doctor.doctor, down.down,
-):  # fmt: skip
-    app.command()(command)
-app.add_typer(api.api, name="api")
+
+
+@app.callback()
+def nightlake() -> None:
+    """Nightlake: the daily serverless data lake, on this machine and in AWS."""
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
-from nightlake.core.contract import load_pipeline
 from nightlake.core.dates import business_date
 from nightlake.core.pipeline import Pipeline
 
@@ -21,6 +20,8 @@ def read_pipeline(name: str) -> Pipeline:
         PipelineUnknownError: there is no such folder.
         ContractError: its files have problems.
     """
+    from nightlake.core.contract import load_pipeline
+
     folders = {path.name: path for path in sorted((ROOT / "pipelines").glob("[!.]*")) if path.is_dir()}
     if name not in folders:
         raise PipelineUnknownError(f"pipelines/ has no pipeline {name!r}; it has: {', '.join(folders)}")

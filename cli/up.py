@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 from local import aws as local_aws
 from local import world
-from nightlake.core.contract import load_pipelines
 
 from cli.output import Json, answer, errors_told
 from cli.paths import HOME, ROOT
@@ -21,6 +20,8 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the local AWS and what the pipelines read, or find it running; what was deployed before is there again."""
+    from nightlake.core.contract import load_pipelines
+
     with errors_told(as_json=as_json):
         endpoint = local_aws.start(HOME, port, iam=iam)
         world.start(HOME, load_pipelines(ROOT / "pipelines"), endpoint.client("secretsmanager"))

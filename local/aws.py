@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from local import outages, tls
+from local import outages
 from local.errors import OtherModeError, PortInUseError, StartFailedError
 from local.home import HOST, carries, free_port, last_words, locked
 
@@ -285,6 +285,8 @@ def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
     if iam:
+        from local import tls
+
         material = tls.ensure(home / "tls")
         variables |= {
             "MINISTACK_SSL_CERT": str(material.certificate),

@@ -17,7 +17,7 @@ class Outage(BaseModel):
     It ends after so many `times`, where these are given.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: Literal["slow_down", "break_off"]
     method: str
@@ -26,7 +26,7 @@ class Outage(BaseModel):
     times: PositiveInt | None = None
 
 
-_FILE = TypeAdapter(tuple[Outage, ...])
+_FILE = TypeAdapter(tuple[Outage, ...], config=ConfigDict(defer_build=True))
 
 
 def order(home: Path, *outages: Outage) -> None:
