@@ -62,7 +62,8 @@ def _bootstrap(cloud: Cloud) -> None:
 
 
 def _deploy(cloud: Cloud) -> None:
-    assembly = BUILD / "cdk" / cloud.stage
+    # The templates of the local AWS name what runs beside it: another one has other templates.
+    assembly = HOME / local_aws.TEMPLATES if cloud.stage is Stage.LOCAL else BUILD / "cdk" / cloud.stage
     stamp = assembly / "inputs.sha256"
     running = _running(cloud.stage)
     digest = _digest_of_inputs(ROOT, running)

@@ -34,8 +34,10 @@ GRANTS_USED = "grants-used.jsonl"
 """A file of the home: each action and resource that a role was granted and that alone allowed a call, as JSON lines."""
 API_KEY = "api-key"
 """A file of the home: the header line with which this machine asks the API; `nightlake api` makes it."""
+TEMPLATES = "cdk"
+"""A folder of the home: the templates that `nightlake deploy` last put into this local AWS, and their files."""
 _MADE = (
-    API_KEY,
+    *(API_KEY, TEMPLATES),
     *(_LOG, "emulator.previous.log", "endpoint.json", GRANTS_USED, outages.FILE),
     *("lock", "s3", "state", "tls", "tmp"),
 )

@@ -21,15 +21,14 @@ Nightlake = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What deploys the stage, or uses the deployed one, runs in one worker: `nightlake deploy` has one folder for its
-    templates. The other e2e tests run in another, which starts a local AWS of its own. What the nights needed is looked
-    at last.
+    """What uses the deployed stage runs in one worker, which has deployed it. The other tests that share a local AWS
+    run in another, with one of its own; README's have one each. What the nights needed is looked at last.
     """
     items.sort(key=lambda item: item.path.name == "test_least_privilege.py")
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            deploys = item.path.name == "test_readme.py" or "outputs" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("stage" if deploys else "local-aws"))
+        if Path(__file__).parent in item.path.parents and item.path.name != "test_readme.py":
+            is_deployed = "outputs" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("stage" if is_deployed else "local-aws"))
 
 
 @pytest.fixture(scope="session")
