@@ -92,7 +92,7 @@ def test_status_says_that_nothing_runs(home: Path) -> None:
     assert "make deploy" in nightlake(home, "status").stdout
 
 
-@pytest.mark.parametrize("arguments", [("deploy",), ("run", "sales"), ("seed", "sales"), ("rollback", "sales")])
+@pytest.mark.parametrize("arguments", [("deploy",), ("run", "sales"), ("seed", "sales"), ("env",)])
 def test_what_needs_the_local_aws_says_how_to_start_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
