@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core.api import aggregate, groups
+from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Published
 from nightlake.core.api.ranged_file import Budget
 from nightlake.core.api.result import body
@@ -31,7 +32,7 @@ def lake_of(*files: list[Row]) -> PublishedLake:
 
 def ask(lake: PublishedLake, query: str, **limits: Any) -> Any:
     asked = aggregate.ask(Published(lake.store), "sales", "sales", parse_qs(query, keep_blank_values=True))
-    return body(aggregate.answer(lake.store, asked, **limits))
+    return body(aggregate.answer(Kept(lake.store, most=0), asked, **limits))
 
 
 LAKE = lake_of(
@@ -64,6 +65,10 @@ LAKE = lake_of(
         ),
         (f"{RANGE}&group_by=day&measures=sum(id)", [{"day": "12", "sum(id)": 6}, {"day": "13", "sum(id)": 9}]),
         (f"{RANGE}&group_by=name&order_by=-count,-name&limit=1", [{"name": "b", "count": 2}]),
+        (
+            f"{RANGE}&group_by=name&measures=count&order_by=-max(id),sum(price)",
+            [{"name": "b", "count": 2}, {"name": "a", "count": 2}, {"name": None, "count": 1}],
+        ),
         (f"{RANGE}&paid=true&measures=sum(id)", [{"sum(id)": 6}]),
         (f"{RANGE}&id=7&measures=count,sum(id),distinct(id)", [{"count": 0, "sum(id)": None, "distinct(id)": 0}]),
         (f"{RANGE}&id=7&group_by=name", []),
@@ -103,6 +108,8 @@ def test_types_are_told() -> None:
         ("bucket=hour(sold_at)", "there are: day, week, month, quarter, year"),
         ("bucket=day(name)", "bucket: 'name' is string"),
         ("order_by=id", "order_by: there is no column 'id'; there are: count"),
+        ("order_by=sum(name)", "order_by: there is no sum of 'name', which is string"),
+        ("order_by=max(none)", "order_by: there is no column 'none'; there are: "),
         ("limit=10001", "from 1 to 10000"),
         ("id=x", "not a number"),
     ],

@@ -1,13 +1,14 @@
 """Counts, sums and their like over a dataset's rows, grouped by columns and spans of time."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from nightlake.core.api.condition import Condition
 from nightlake.core.api.groups import MAX_GROUPS, Bucket, Groups, Measure
+from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Pinned, Published, find_table
 from nightlake.core.api.question import (
     RANGE,
@@ -20,7 +21,7 @@ from nightlake.core.api.question import (
     types,
     within,
 )
-from nightlake.core.api.ranged_file import Budget, Ranges
+from nightlake.core.api.ranged_file import Budget
 from nightlake.core.api.result import Result, of_scan
 from nightlake.core.api.scan import AHEAD, Scan
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, MAX_PRECISION, ColumnType
@@ -46,7 +47,10 @@ _DATE: Final = parse_type("date")
 
 @dataclass(frozen=True)
 class Asked:
-    """Measures of the groups of the rows of the days `first` to `last` that meet all conditions."""
+    """Measures of the groups of the rows of the days `first` to `last` that meet all conditions.
+
+    `unseen` are measures that groups are ordered by and that the answer does not have.
+    """
 
     pinned: Pinned
     table: PublishedTable
@@ -58,6 +62,7 @@ class Asked:
     bucket: Bucket | None
     order: tuple[Order, ...]
     limit: int
+    unseen: tuple[Measure, ...] = ()
 
     @property
     def columns(self) -> dict[str, ColumnType]:
@@ -96,8 +101,9 @@ def ask(
         order=(),
         limit=read_limit(single, default=MAX_GROUPS, most=MAX_GROUPS),
     )
-    order = read_order(single.get("order_by"), asked.columns)
-    return replace(asked, order=order)
+    unseen = tuple(_unseen(single.get("order_by", ""), asked.columns, known))
+    order = read_order(single.get("order_by"), asked.columns | {each.name: each.kind for each in unseen})
+    return replace(asked, order=order, unseen=unseen)
 
 
 def _measures(text: str, known: Mapping[str, ColumnType]) -> tuple[Measure, ...]:
@@ -107,14 +113,20 @@ def _measures(text: str, known: Mapping[str, ColumnType]) -> tuple[Measure, ...]
     return measures
 
 
-def _measure(text: str, known: Mapping[str, ColumnType]) -> Measure:
+def _unseen(order: str, seen: Mapping[str, ColumnType], known: Mapping[str, ColumnType]) -> Iterator[Measure]:
+    for name in dict.fromkeys(each.removeprefix("-") for each in order.split(",")):
+        if name not in seen and (name == "count" or name.partition("(")[0] in FUNCTIONS):
+            yield _measure(name, known, "order_by")
+
+
+def _measure(text: str, known: Mapping[str, ColumnType], parameter: str = "measures") -> Measure:
     if text == "count":
         return Measure("count", "", _BIGINT)
-    function, column = _called("measures", text, FUNCTIONS, known)
+    function, column = _called(parameter, text, FUNCTIONS, known)
     kind = known[column]
     allowed = {"sum": kind.is_number, "avg": kind.is_number, "count": True}.get(function, not kind.is_nested)
     if not allowed:
-        raise InvalidParameterError(f"measures: there is no {function} of '{column}', which is {kind}")
+        raise InvalidParameterError(f"{parameter}: there is no {function} of '{column}', which is {kind}")
     return Measure(function, column, _kind(function, kind))
 
 
@@ -159,12 +171,13 @@ def _called(parameter: str, text: str, functions: Sequence[str], known: Mapping[
     return call[1], call[2]
 
 
-def answer(source: Ranges, asked: Asked, *, budget: Budget | None = None) -> Result:
+def answer(source: Kept, asked: Asked, *, budget: Budget | None = None) -> Result:
     """The groups in the order that is asked for, else in that of their columns; null comes last.
 
     Raises AnswerTooCostlyError where the rows lie in more data than the budget allows, or there are more groups or
     different values than are held.
     """
+    groups = Groups(asked.group_by, asked.bucket, (*asked.measures, *asked.unseen))
     scan = Scan(
         source,
         asked.pinned.snapshot.pipeline,
@@ -175,11 +188,12 @@ def answer(source: Ranges, asked: Asked, *, budget: Budget | None = None) -> Res
         budget=budget or Budget(BUDGET_BYTES),
         ahead=AHEAD,
         batch_rows=_BATCH_ROWS,
+        dictionaries=groups.dictionaries,
     )
-    groups = Groups(asked.group_by, asked.bucket, asked.measures)
     for batch in scan.batches(groups.needed):
         groups.add(batch.rows)
-    rows = _arranged(asked, groups.finish(asked.columns))
+    made = groups.finish(asked.columns | {each.name: each.kind for each in asked.unseen})
+    rows = _arranged(asked, made).select([*asked.columns])
     return of_scan(scan, rows, asked.columns, snapshot=asked.pinned.snapshot.number)
 
 

@@ -24,9 +24,17 @@ def mask(conditions: Iterable[Condition], rows: "pa.Table") -> "pa.ChunkedArray"
     """Which rows meet all conditions, of which there is one at least; false or null where they do not."""
     import pyarrow.compute as pc
 
-    return reduce(
-        pc.and_kleene, (_met(each, rows[each.column], rows.schema.field(each.column).type) for each in conditions)
-    )
+    return reduce(pc.and_kleene, (_each_met(condition, rows[condition.column]) for condition in conditions))
+
+
+def _each_met(condition: Condition, values: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """Which of the values meet the condition; what a dictionary has is compared once."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(values.type) or condition.operator == "is_null":
+        return _met(condition, values, values.type)
+    chunks = (_met(condition, each.dictionary, values.type.value_type).take(each.indices) for each in values.chunks)
+    return pa.chunked_array(chunks, pa.bool_())
 
 
 def _met(condition: Condition, column: Any, kind: "pa.DataType") -> Any:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_GROUPS: Final = 10_000
 MAX_DISTINCT: Final = 1_000_000
+_AT_ONCE: Final = 1 << 17  # rows that are grouped together: each time has its price
+_MANY_DAYS: Final = 1 << 16
 _HELD_ROWS: Final = 100_000
 _BIGGEST: Final = 2**63 - 1
 _WIDE: Final = Context(prec=2 * MAX_PRECISION)
@@ -68,9 +70,15 @@ class Groups:
             if measure.column
             for part in _PARTS.get(measure.function, (measure.function,))
         }
+        self._waiting: list[pa.Table] = []
         self._held: list[pa.Table] = []
         self._pairs: dict[str, list[pa.Table]] = {each.column: [] for each in measures if each.function == "distinct"}
         self._reached = {each.column: 0 for each in measures if each.function in ("sum", "avg")}
+
+    @property
+    def dictionaries(self) -> set[str]:
+        """The columns of which numbers of a dictionary do: rows are told apart by them, and that is all."""
+        return {*self._group_by}.difference(self._inputs)
 
     @property
     def needed(self) -> set[str]:
@@ -83,12 +91,20 @@ class Groups:
         Raises AnswerTooCostlyError when there are more groups or different values than are held, or a sum of whole
         numbers may be too large for a bigint.
         """
-        if not rows.num_rows:
+        if rows.num_rows:
+            self._waiting.append(rows.select(sorted(self.needed)) if self.needed else rows)
+        if sum(each.num_rows for each in self._waiting) >= _AT_ONCE:
+            self._group_waiting()
+
+    def _group_waiting(self) -> None:
+        if not self._waiting:
             return
+        rows = _joined(self._waiting)
+        self._waiting.clear()
         self._guard(rows)
         keyed = self._keyed(rows)
         made = _grouped(keyed, self._keys, [(name, part, f"{name}_{part}") for name, part in sorted(self._parts)])
-        self._held.append(made)
+        self._held.append(_plain(made))
         if sum(each.num_rows for each in self._held) > _HELD_ROWS:
             self._held = [self._merged(self._held)]
         for column, pairs in self._pairs.items():
@@ -98,6 +114,7 @@ class Groups:
         """The groups with these columns: those of the group, then the measures. Raises AnswerTooCostlyError."""
         import pyarrow as pa
 
+        self._group_waiting()
         if not self._held:
             return self._of_nothing(columns)
         counted = []
@@ -125,11 +142,10 @@ class Groups:
     def _keyed(self, rows: "pa.Table") -> "pa.Table":
         """The rows under our own names: keys and inputs."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         keys = [rows[name] for name in self._group_by]
         if self._bucket:
-            keys.append(pc.floor_temporal(rows[self._bucket.column], unit=self._bucket.span).cast(pa.date32()))
+            keys.append(_floored(rows[self._bucket.column], self._bucket.span))
         if not keys:
             keys.append(pa.repeat(pa.scalar(0, pa.int8()), rows.num_rows))
         named = dict(zip(self._keys, keys, strict=True))
@@ -153,7 +169,7 @@ class Groups:
 
         names = [*self._keys, self._inputs[column]]
         present = keyed.select(names).filter(pc.is_valid(keyed[names[-1]]))
-        pairs.append(_grouped(present, names, [], counted=False))
+        pairs.append(_plain(_grouped(present, names, [], counted=False)))
         if sum(each.num_rows for each in pairs) > MAX_DISTINCT:
             pairs[:] = [_grouped(_concat(pairs), names, [], counted=False)]
             if pairs[0].num_rows > MAX_DISTINCT:
@@ -208,6 +224,38 @@ def _grouped(
     made = pa.TableGroupBy(rows, list(keys), use_threads=False).aggregate(asked + [([], "count_all")] * counted)
     made = made.select([*keys, *names])
     return made.rename_columns([*keys, *(name for _, _, name in parts), *[f"i_{_ROWS}"] * counted])
+
+
+def _floored(values: "pa.ChunkedArray", span: str) -> "pa.ChunkedArray":
+    """The first day of the span of each; every day is reckoned once, as they are few beside the rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = values.cast(pa.date32()).cast(pa.int32())
+    ends = pc.min_max(days).as_py()
+    if ends["min"] is None or ends["max"] - ends["min"] > _MANY_DAYS:
+        return pc.floor_temporal(values, unit=span).cast(pa.date32())
+    known = pa.array(range(ends["min"], ends["max"] + 1), pa.int32()).cast(pa.date32())
+    first = pc.floor_temporal(known, unit=span)
+    return pc.take(first, pc.subtract(days, pa.scalar(ends["min"], pa.int32())))
+
+
+def _joined(tables: Sequence["pa.Table"]) -> "pa.Table":
+    """The tables behind each other, with one dictionary for each column that has one in all of them."""
+    import pyarrow as pa
+
+    same = len({tuple(each.schema.types) for each in tables}) == 1
+    return pa.concat_tables(tables if same else map(_plain, tables)).unify_dictionaries()
+
+
+def _plain(rows: "pa.Table") -> "pa.Table":
+    """The rows without dictionaries."""
+    from pyarrow import types
+
+    for place, field in enumerate(rows.schema):
+        if types.is_dictionary(field.type):
+            rows = rows.set_column(place, field.name, rows[field.name].cast(field.type.value_type))
+    return rows
 
 
 def _concat(tables: Iterable["pa.Table"]) -> "pa.Table":

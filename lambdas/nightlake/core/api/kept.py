@@ -1,13 +1,17 @@
-"""Objects that never change and ranges of them, kept in memory while the worker is warm: the last ones read."""
+"""Objects that never change, their ranges and footers, in memory while the worker is warm: the last ones read."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nightlake.core.store import Store
 
+if TYPE_CHECKING:
+    from nightlake.core.api.footer import Footer
+
 _KEPT_BYTES: Final = 1 << 27
+_FOOTER_BYTES: Final = 1 << 22  # as they are written; parsed ones take some ten times as much
 
 
 class Kept:
@@ -18,6 +22,8 @@ class Kept:
         self._most = most
         self._size = 0
         self._objects = OrderedDict[str, dict[tuple[int, int], bytes]]()
+        self._footers: OrderedDict[str, Footer] = OrderedDict()
+        self._footer_size = 0
         self._lock = Lock()
 
     def newest(self, key: str) -> bytes | None:
@@ -32,6 +38,32 @@ class Kept:
     def get_range(self, key: str, start: int, end: int) -> bytes:
         """The bytes `start` to `end` (exclusive) of an object. Raises ObjectNotFoundError."""
         return self._once(key, start, end, lambda: self._store.get_range(key, start, end))
+
+    def holds(self, key: str, start: int, end: int) -> bool:
+        """Whether these bytes cost no request now."""
+        with self._lock:
+            return self._find(key, start, end) is not None
+
+    def known_footer(self, key: str) -> "Footer | None":
+        """The footer of a file, if it is kept."""
+        return self._footers.get(key)
+
+    def footer(self, key: str, read: "Callable[[], Footer]") -> "Footer":
+        """The footer of a file, parsed once."""
+        with self._lock:
+            found = self._footers.get(key)
+            if found is not None:
+                self._footers.move_to_end(key)
+                return found
+        footer = read()
+        with self._lock:
+            if key not in self._footers:
+                self._footer_size += footer.size
+            self._footers[key] = footer
+            while self._footer_size > _FOOTER_BYTES:
+                _, dropped = self._footers.popitem(last=False)
+                self._footer_size -= dropped.size
+        return footer
 
     def _once(self, key: str, start: int, end: int | None, read: Callable[[], bytes]) -> bytes:
         with self._lock:

@@ -95,6 +95,12 @@ class RangedFile(io.RawIOBase):
             if self._find(start, end) is None:
                 self._held.append((start, self._get(start, end)))
 
+    def moved(self) -> "RangedFile":
+        """The same with what it holds. This one holds nothing any more, however long somebody keeps it."""
+        other = RangedFile(self._source, self._key, self._size, self._budget)
+        other._held, self._held = self._held, []
+        return other
+
     def _read(self, start: int, end: int) -> bytes | memoryview:
         if start >= end:
             return b""

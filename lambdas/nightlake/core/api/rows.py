@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nightlake.core.api.cursor import Position, check_cursor, read_cursor, write_cursor
+from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Pinned, Published, find_table
 from nightlake.core.api.question import Question, read_question, types
-from nightlake.core.api.ranged_file import Budget, Ranges
+from nightlake.core.api.ranged_file import Budget
 from nightlake.core.api.result import Result, of_scan
 from nightlake.core.api.scan import AHEAD, MEDIUM_BYTES, ROW, Scan
 from nightlake.core.api.top import top
@@ -67,7 +68,7 @@ def ask(
     return Asked(question, pinned, table, start=cursor.position if cursor else None)
 
 
-def answer(source: Ranges, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget: Budget | None = None) -> Result:
+def answer(source: Kept, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget: Budget | None = None) -> Result:
     """A page of rows, and the cursor of the next one if there may be more.
 
     A page ends early at `page_bytes` of JSON, or where the budget ends; one in an order of its own must be found within

@@ -1,20 +1,21 @@
 """Reads the Parquet files that a snapshot names: needed columns and row groups only, in few requests."""
 
-import operator
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, reduce
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from nightlake.core.api.condition import Condition
 from nightlake.core.api.cursor import Position
-from nightlake.core.api.expression import all_of, mask
+from nightlake.core.api.expression import mask
 from nightlake.core.api.file_list import find_file_list
-from nightlake.core.api.ranged_file import Budget, RangedFile, Ranges
+from nightlake.core.api.footer import Footer
+from nightlake.core.api.kept import Kept
+from nightlake.core.api.ranged_file import Budget, RangedFile
 from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, PublishedTable
 from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema, partition_keys
@@ -22,7 +23,6 @@ from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema, partition_
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
 Item = TypeVar("Item")
@@ -66,10 +66,11 @@ class Scan:
     """Rows of one table that lie in these days' partitions and meet all conditions.
 
     Files of at most `whole` bytes come in one request; `ahead` is how many are fetched at the same time, and
-    `batch_rows` how many rows are decoded at once.
+    `batch_rows` how many rows are decoded at once. Texts of the columns `dictionaries` may come as numbers of a
+    dictionary.
     """
 
-    source: Ranges
+    source: Kept
     pipeline: str
     table: PublishedTable
     first: date
@@ -79,6 +80,7 @@ class Scan:
     whole: int = SMALL_BYTES
     ahead: int = 1
     batch_rows: int = _BATCH_ROWS
+    dictionaries: Collection[str] = ()
 
     @cached_property
     def schema(self) -> "pa.Schema":
@@ -100,7 +102,8 @@ class Scan:
     def files(self, start: Position | None = None) -> Iterator[File]:
         """The files with rows from the position on, in their order; none of a partition that no condition lets in."""
         partitions = [each for each in self.partitions if not (start and each.day < start.day) and self._lets_in(each)]
-        for manifest in _ahead(self.manifest, partitions, self.ahead):
+        known = self._listed
+        for manifest in _ahead(self.manifest, partitions, self.ahead, lambda each: each.manifest in known):
             for number, file in enumerate(manifest.files):
                 if file.rows and not (start and (manifest.day, number) < (start.day, start.file)):
                     yield File(manifest.day, number, file)
@@ -126,7 +129,12 @@ class Scan:
         """
         tested = {condition.column for condition in self.conditions}
         needed = {*columns, *tested}
-        opened = _ahead(lambda pair: (self._open(pair[0], needed), pair[1]), _followed(self.files(start)), self.ahead)
+        opened = _ahead(
+            lambda pair: (self._open(pair[0], needed), pair[1]),
+            _followed(self.files(start)),
+            self.ahead,
+            lambda pair: self._is_held(pair[0], needed),
+        )
         for each, after in opened:
             here = each.file
             first = start.row if start and (start.day, start.file) == (here.day, here.number) else 0
@@ -137,39 +145,62 @@ class Scan:
 
     def take(self, file: File, numbers: Sequence[int], columns: Collection[str]) -> "pa.Table":
         """These rows of a file, in the order of their numbers."""
+        import numpy as np
         import pyarrow as pa
 
         opened = self._open(file, {*columns}, prune=False)
         found = []
         for group, begin, end in opened.spans:
-            inside = [number - begin for number in sorted(numbers) if begin <= number < end]
-            if inside:
+            inside = np.array([number for number in sorted(numbers) if begin <= number < end])
+            if len(inside):
                 opened.fetch(group, columns)
-                rows = opened.parquet.read_row_group(group, opened.stored(columns), use_threads=False)
-                found.append(self._complete(opened, rows, begin, columns).take(pa.array(inside, pa.int64())))
+                rows = opened.read(group, columns).take(inside - begin)
+                found.append(self._complete(opened, rows, inside, columns))
         return pa.concat_tables(found)
 
     @cached_property
     def _few(self) -> bool:
-        return self.ahead == 1 and len(self.partitions) <= _FEW
+        return len(self.partitions) <= _FEW
+
+    def _comes_whole(self, file: File, needed: Collection[str]) -> bool:
+        half = 2 * len(needed) >= len(self.table.columns)
+        return file.file.size <= max(self.whole, MEDIUM_BYTES if half else 0, _FEW_BYTES if self._few else 0)
+
+    def _is_held(self, file: File, needed: Collection[str]) -> bool:
+        """Whether all that will be read of the file is in memory."""
+        key = file.file.key
+        if self._comes_whole(file, needed):
+            return self.source.holds(key, 0, file.file.size)
+        footer = self.source.known_footer(key)
+        return footer is not None and all(
+            self.source.holds(key, *each) for group, _, _ in footer.spans for each in footer.ranges(group, needed)
+        )
 
     def _open(self, file: File, needed: Collection[str], *, prune: bool = True) -> "_Opened":
-        import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
-        half = 2 * len(needed) >= len(self.table.columns)
-        whole = max(self.whole, MEDIUM_BYTES if half else 0, _FEW_BYTES if self._few else 0)
-        source = RangedFile(self.source, file.file.key, file.file.size, self.budget, whole=whole)
-        metadata, groups = None, None
-        if self.conditions and prune:
-            fragment = ds.ParquetFileFormat().make_fragment(source, partition_expression=_equal(file.keys))
-            left = fragment.subset(filter=all_of(self.conditions, self.schema), schema=self.schema)
-            metadata, groups = fragment.metadata, {group.id for group in left.row_groups}
-        parquet = pq.ParquetFile(source, metadata=metadata, coerce_int96_timestamp_unit="ms")
-        opened = _Opened(file, source, parquet, groups)
-        self.budget.look_at(sum(end - begin for _, begin, end in opened.spans))
+        key, size = file.file.key, file.file.size
+        source = RangedFile(self.source, key, size, self.budget)
+        if self._comes_whole(file, needed):
+            source.fetch([(0, size)])
+            footer = self.source.footer(key, lambda: Footer(source, file.keys))
+            held = source.moved()
+        else:
+            footer = self.source.footer(key, lambda: Footer(RangedFile(self.source, key, size, Budget()), file.keys))
+            self.budget.spend(footer.size)
+            held = source
+        left = footer.left(self.conditions, self.schema) if self.conditions and prune else None
+        spans = [each for each in footer.spans if left is None or each[0] in left]
+        self.budget.look_at(sum(end - begin for _, begin, end in spans))
+        parquet = pq.ParquetFile(
+            held,
+            metadata=footer.metadata,
+            coerce_int96_timestamp_unit="ms",
+            read_dictionary=footer.numbered(needed),
+        )
+        opened = _Opened(file, held, parquet, footer, spans)
         if self.ahead > 1:
-            for group, _, _ in opened.spans:
+            for group, _, _ in spans:
                 opened.fetch(group, needed)
         return opened
 
@@ -186,112 +217,122 @@ class Scan:
             if end <= first:
                 continue
             opened.fetch(group, needed, before=tested)
-            found = self._matching(opened, group, begin, tested)
-            chosen = np.arange(begin, end) if found is None else found
-            chosen = chosen[np.searchsorted(chosen, first) :]
+            looked_at = opened.read(group, tested) if tested else None
+            chosen = np.arange(max(begin, first), end)
+            if looked_at is not None:
+                found = self._matching(opened, looked_at, begin, tested)
+                chosen = found[np.searchsorted(found, first) :]
             if not len(chosen):
                 yield self._nothing, end
                 continue
             opened.fetch(group, needed)
             at = begin
-            for batch in opened.parquet.iter_batches(
-                self.batch_rows, row_groups=[group], columns=opened.stored(needed), use_threads=False
-            ):
-                inside = chosen[slice(*np.searchsorted(chosen, (at, at + batch.num_rows)))] - at
+            for batch in opened.batches(group, {*needed}.difference(tested), self.batch_rows):
+                inside = chosen[slice(*np.searchsorted(chosen, (at, at + batch.num_rows)))]
                 if len(inside):
-                    rows = self._complete(opened, batch, at, needed)
-                    yield rows if len(inside) == batch.num_rows else rows.take(inside), at + batch.num_rows
+                    rows = batch
+                    for name, values in (
+                        zip(looked_at.column_names, looked_at.columns, strict=True) if looked_at else ()
+                    ):
+                        rows = rows.append_column(name, values.slice(at - begin, batch.num_rows))
+                    rows = rows if len(inside) == batch.num_rows else rows.take(inside - at)
+                    yield self._complete(opened, rows, inside, needed), at + batch.num_rows
                 at += batch.num_rows
                 if at > chosen[-1]:
                     break
         yield self._nothing, opened.file.file.rows
 
-    def _matching(self, opened: "_Opened", group: int, begin: int, tested: Collection[str]) -> "np.ndarray | None":
-        """The numbers of the rows of a row group that meet the conditions, in their order; None without conditions."""
+    def _matching(self, opened: "_Opened", rows: "pa.Table", begin: int, tested: Collection[str]) -> "np.ndarray":
+        """The numbers of those rows of a row group that meet the conditions, in their order."""
+        import numpy as np
         import pyarrow.compute as pc
 
-        if not tested:
-            return None
-        looked_at = opened.parquet.read_row_group(group, opened.stored(tested), use_threads=False)
-        met = mask(self.conditions, self._complete(opened, looked_at, begin, tested))
-        numbers: np.ndarray = pc.indices_nonzero(met.fill_null(False)).to_numpy().astype("i8")
-        return numbers + begin
+        numbers = np.arange(begin, begin + rows.num_rows)
+        met = mask(self.conditions, self._complete(opened, rows, numbers, tested, keep=tested))
+        found: np.ndarray = numbers[pc.indices_nonzero(met.fill_null(False)).to_numpy()]
+        return found
 
     def _complete(
-        self, opened: "_Opened", rows: "pa.Table | pa.RecordBatch", begin: int, needed: Collection[str]
+        self,
+        opened: "_Opened",
+        rows: "pa.Table",
+        numbers: "np.ndarray",
+        needed: Collection[str],
+        keep: Collection[str] | None = None,
     ) -> "pa.Table":
-        """The rows with all needed columns in the table's types, and their numbers."""
-        import numpy as np
+        """The rows with all needed columns in the table's types, and their numbers.
+
+        Columns to `keep`, those of the scan if not said, are left with their dictionaries.
+        """
         import pyarrow as pa
 
-        columns: dict[str, pa.Array] = {ROW: pa.array(np.arange(begin, begin + rows.num_rows))}
+        columns: dict[str, pa.Array] = {ROW: pa.array(numbers)}
         keys = opened.file.keys
-        stored = opened.parquet.schema_arrow.names
+        keep = self.dictionaries if keep is None else keep
         for field_ in self.schema:
-            if field_.name not in needed:
+            name, kind = field_.name, field_.type
+            if name not in needed:
                 continue
-            if field_.name in stored and field_.name not in keys:
-                columns[field_.name] = rows.column(field_.name).cast(field_.type)
+            if name in rows.column_names and name not in keys:
+                values = rows.column(name)
+                as_it_is = values.type == kind or (name in keep and pa.types.is_dictionary(values.type))
+                columns[name] = values if as_it_is else values.cast(kind)
             else:
-                columns[field_.name] = pa.repeat(pa.scalar(keys.get(field_.name), field_.type), rows.num_rows)
+                columns[name] = pa.repeat(pa.scalar(keys.get(name), kind), rows.num_rows)
         return pa.table(columns)
 
     def _lets_in(self, partition: Partition) -> bool:
         """Whether rows of the partition can meet the conditions on its keys."""
         import pyarrow as pa
 
-        keys = partition_keys(partition.day)
-        asked = [condition for condition in self.conditions if condition.column in keys]
-        row = pa.table({name: [value] for name, value in keys.items()})
-        return not asked or bool(mask(asked, row)[0].as_py())
+        if not self._of_keys:
+            return True
+        row = pa.table({name: [value] for name, value in partition_keys(partition.day).items()})
+        return bool(mask(self._of_keys, row)[0].as_py())
+
+    @cached_property
+    def _of_keys(self) -> list[Condition]:
+        return [condition for condition in self.conditions if condition.column in PARTITION_KEYS]
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file whose footer is read, and the row groups that its statistics do not rule out (None: all)."""
+    """A file whose footer is read, and the spans of those row groups that its statistics do not rule out."""
 
     file: File
     source: RangedFile
     parquet: "pq.ParquetFile"
-    groups: Collection[int] | None
+    footer: Footer
+    spans: Sequence[tuple[int, int, int]]
 
-    @property
-    def spans(self) -> Iterator[tuple[int, int, int]]:
-        """Those row groups, each with its first row and the one behind its last."""
-        begin = 0
-        for group in range(self.parquet.num_row_groups):
-            end = begin + self.parquet.metadata.row_group(group).num_rows
-            if self.groups is None or group in self.groups:
-                yield group, begin, end
-            begin = end
+    def read(self, group: int, names: Collection[str]) -> "pa.Table":
+        """Those of the columns of a row group that the file has."""
+        return self.parquet.read_row_group(group, self._stored(names), use_threads=False)
 
-    def stored(self, names: Collection[str]) -> list[str]:
-        """Those of the columns that the file has."""
-        return [name for name in self.parquet.schema_arrow.names if name in names]
+    def batches(self, group: int, names: Collection[str], size: int) -> "Iterator[pa.Table]":
+        """The same, so many rows at a time."""
+        import pyarrow as pa
+
+        if self.footer.metadata.row_group(group).num_rows <= size:
+            yield self.read(group, names)
+            return
+        for batch in self.parquet.iter_batches(
+            size, row_groups=[group], columns=self._stored(names), use_threads=False
+        ):
+            yield pa.Table.from_batches([batch])
+
+    def _stored(self, names: Collection[str]) -> list[str]:
+        return [name for name in self._names if name in names]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(self.parquet.schema_arrow.names)
 
     def fetch(self, group: int, names: Collection[str], before: Collection[str] = ()) -> None:
         """Read these columns of a row group; if they are large, only those that are to be looked at `before`."""
-        chunks = self.parquet.metadata.row_group(group)
-        columns = [chunks.column(place) for place in range(chunks.num_columns)]
-        ranges = {name: [_range(each) for each in columns if _top(each) == name] for name in names}
-        size = sum(end - start for each in ranges.values() for start, end in each)
-        chosen = before if before and size > _TOGETHER_BYTES else names
-        self.source.fetch(chain.from_iterable(ranges[name] for name in chosen))
-
-
-def _equal(keys: dict[str, str]) -> "ds.Expression":
-    import pyarrow.compute as pc
-
-    return reduce(operator.and_, (pc.field(name) == value for name, value in keys.items()))
-
-
-def _top(column: "pq.ColumnChunkMetaData") -> str:
-    return str(column.path_in_schema).partition(".")[0]
-
-
-def _range(column: "pq.ColumnChunkMetaData") -> tuple[int, int]:
-    start = column.data_page_offset if column.dictionary_page_offset is None else column.dictionary_page_offset
-    return start, start + column.total_compressed_size
+        ranges = self.footer.ranges(group, names)
+        large = before and sum(end - start for start, end in ranges) > _TOGETHER_BYTES
+        self.source.fetch(self.footer.ranges(group, before) if large else ranges)
 
 
 def _followed(files: Iterable[File]) -> Iterator[tuple[File, File | None]]:
@@ -301,20 +342,28 @@ def _followed(files: Iterable[File]) -> Iterator[tuple[File, File | None]]:
             yield file, after
 
 
-def _ahead(function: Callable[[Item], Made], items: Iterable[Item], workers: int) -> Iterator[Made]:
-    """`function` of every item, in their order; it works on so many at the same time."""
+def _ahead(
+    function: Callable[[Item], Made], items: Iterable[Item], workers: int, is_quick: Callable[[Item], bool]
+) -> Iterator[Made]:
+    """`function` of every item, in their order; it works on so many at the same time, on a quick one at its turn."""
     if workers == 1:
         yield from map(function, items)
         return
-    waiting = deque[Future[Made]]()
+    waiting = deque[tuple[Item, Future[Made] | None]]()
+
+    def first() -> Made:
+        item, task = waiting.popleft()
+        return function(item) if task is None else task.result()
+
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
-                waiting.append(pool.submit(function, item))
+                waiting.append((item, None if is_quick(item) else pool.submit(function, item)))
                 if len(waiting) >= workers:
-                    yield waiting.popleft().result()
+                    yield first()
             while waiting:
-                yield waiting.popleft().result()
+                yield first()
         finally:
-            for task in waiting:
-                task.cancel()
+            for _, task in waiting:
+                if task is not None:
+                    task.cancel()

@@ -1,0 +1,64 @@
+"""What the footer of a Parquet file says: where its columns lie, and which row groups conditions leave."""
+
+import operator
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from io import RawIOBase
+from typing import TYPE_CHECKING
+
+from nightlake.core.api.condition import Condition
+from nightlake.core.api.expression import all_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+Range = tuple[int, int]
+
+
+class Footer:
+    """A footer, read once. `keys` are the values of the partition keys in all rows of the file.
+
+    `size` are its bytes in the file, `spans` the row groups: each with its first row and the one behind its last.
+    """
+
+    def __init__(self, file: RawIOBase, keys: Mapping[str, str]) -> None:
+        import pyarrow.compute as pc
+        import pyarrow.dataset as ds
+
+        rows_have = reduce(operator.and_, (pc.field(name) == value for name, value in keys.items()))
+        self._fragment = ds.ParquetFileFormat().make_fragment(file, partition_expression=rows_have)
+        self.metadata: pq.FileMetaData = self._fragment.metadata
+        self.size = int(self.metadata.serialized_size)
+        self.spans: list[tuple[int, int, int]] = []
+        self._ranges: list[dict[str, list[Range]]] = []
+        self._numbered: set[str] = set()
+        begin = 0
+        for number in range(self.metadata.num_row_groups):
+            group = self.metadata.row_group(number)
+            self.spans.append((number, begin, begin + group.num_rows))
+            begin += group.num_rows
+            self._ranges.append({})
+            for place in range(group.num_columns):
+                self._note(group.column(place))
+
+    def _note(self, column: "pq.ColumnChunkMetaData") -> None:
+        path = column.path_in_schema
+        start = column.dictionary_page_offset or column.data_page_offset
+        ends = (start, start + column.total_compressed_size)
+        self._ranges[-1].setdefault(path.partition(".")[0], []).append(ends)
+        if column.physical_type == "BYTE_ARRAY" and column.has_dictionary_page:
+            self._numbered.add(path)
+
+    def numbered(self, names: Collection[str]) -> list[str]:
+        """Those of the columns whose texts are written once each, and numbered: so they are compared and grouped."""
+        return [name for name in names if name in self._numbered]
+
+    def ranges(self, group: int, names: Collection[str]) -> list[Range]:
+        """Where these columns of a row group lie in the file."""
+        return [each for name in names for each in self._ranges[group].get(name, ())]
+
+    def left(self, conditions: Sequence[Condition], schema: "pa.Schema") -> set[int]:
+        """The row groups that the conditions, of which there is one at least, do not rule out."""
+        subset = self._fragment.subset(filter=all_of(conditions, schema), schema=schema)
+        return {group.id for group in subset.row_groups}
