@@ -14,10 +14,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+from nightlake.core import layout
 from nightlake.core.api.queries import Execution
 from nightlake.core.column_type import INTEGER_BITS, ColumnType, parse
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.query_result import QueryResult, ResultColumn
+from nightlake.core.report import build
 from nightlake.core.table import tables
 from nightlake.handlers.query import handler
 from published_lake import PublishedLake
@@ -52,6 +54,17 @@ def fill(lake: PublishedLake, pipeline: Pipeline) -> None:
                 for number, day in enumerate(DAYS)
             }
             lake.publish(table.name, table.columns, days, private=place > 0)
+
+
+def leave_report(lake: PublishedLake, name: str) -> None:
+    """A report of the newest run, as it has left it."""
+    run, values = lake.run_id(lake.nights), {"department": "GROCERY"} if name == "department_products" else {}
+    columns = (ResultColumn(name="product_id", type="bigint"), ResultColumn(name="revenue", type="decimal(18,2)"))
+    result = QueryResult(columns=columns, rows=((1, Decimal("4.20")),))
+    made = build(
+        pipeline="sales", name=name, day=DAYS[-1], run_id=run, snapshot=lake.nights, result=result, values=values
+    )
+    lake.store.put_model(layout.report("sales", name, run), made)
 
 
 def _value(kind: ColumnType, row: int, *, private: bool) -> object:

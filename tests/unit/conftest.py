@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_gateway import Gateway, PromptAthena, fill
+from api_gateway import Gateway, PromptAthena, fill, leave_report
 from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, notify, page, query
@@ -115,6 +115,8 @@ def gateway(
         shutil.copy(TESTS.parent / "sql" / "sales" / "reports" / name, reports)
     lake = PublishedLake()
     fill(lake, sales)
+    for name in ("top_products", "department_products"):
+        leave_report(lake, name)
     monkeypatch.setattr(asked, "lake", lambda: lake.store)
     monkeypatch.setattr(queries, "engine", PromptAthena)
     environment(SQL=str(tmp_path / "sql"), SERVES_PRIVATE="true", STAGE="local")

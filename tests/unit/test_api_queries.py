@@ -302,7 +302,9 @@ def test_a_report_is_instant_with_the_values_of_the_night(call: Call, lake: Publ
     night = content(call(path))
     assert night["parameters"] == {"department": "GROCERY", "brand": "all", "since": "2017-06-13"}
     assert content(call(path, department="GROCERY", since="2017-06-13", date="2017-06-13")) == night
-    told = content(call(path, department="FUEL"), 400)["detail"]
+    refused = content(call(path, department="FUEL"), 404)
+    assert refused["parameter"] == "department"
+    told = refused["detail"]
     assert told == f"department=FUEL: no night computes '{PRODUCTS}' with it; POST /v1/queries asks for any value"
     told = content(call(path, departmnt="FUEL"), 400)["detail"]
     assert told.endswith("knows no query parameter 'departmnt'; it knows date, department, brand, since")

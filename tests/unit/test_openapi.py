@@ -62,6 +62,35 @@ def test_each_dataset_has_its_columns_as_parameters_and_in_its_rows(gateway: Gat
     }
 
 
+def test_every_parameter_that_a_route_knows_is_in_the_document(gateway: Gateway) -> None:
+    asked = 0
+    for path, methods in gateway.document()["paths"].items():
+        if "get" not in methods:
+            continue
+        documented = {each["name"] for each in methods["get"]["parameters"] if each["in"] == "query"}
+        place = re.sub(r"\{\w+\}", "0" * 32, path).replace("pages/" + "0" * 32, "pages/sales")
+        status, _, body = gateway.ask(place, [("no-such-parameter", "1")])
+        told = json.loads(body)["detail"]
+        assert status == 400, (path, told)
+        known = re.search(r"(?:it knows|parameters are) (.*?)(?:, columns are (.*))?$", told)
+        names = {*known[1].split(", ")} if known else set()
+        columns = {*known[2].split(", ")} if known and known[2] else set()
+        # A column that is called like a parameter is asked for with an operator.
+        columns = {f"{each}.is_null" if each in names else each for each in columns}
+        assert documented == names | columns, path
+        asked += bool(names)
+    assert asked > 12
+
+
+def test_a_report_is_documented_with_its_parameters_and_columns(gateway: Gateway) -> None:
+    paths = gateway.document()["paths"]
+    report = {each["name"]: each for each in paths["/v1/reports/department_products"]["get"]["parameters"]}
+    assert report["brand"]["schema"] == {"enum": ["all", "National", "Private"]}
+    assert report["since"]["description"].endswith("The night computes it with the business date.")
+    history = {each["name"]: each for each in paths["/v1/reports/department_products/history"]["get"]["parameters"]}
+    assert history["select"]["schema"]["items"] == {"enum": ["product_id", "revenue"]}
+
+
 def test_a_caller_is_told_only_of_what_he_may_ask(gateway: Gateway) -> None:
     everything, little = gateway.document(), gateway.document(key="nothing")
     assert {"/v1/runs", "/v1/datasets/transactions/rows"} < set(everything["paths"])

@@ -235,9 +235,12 @@ def test_a_cursor_is_of_its_query_and_cannot_be_made_up(desk: Desk, athena: Fake
     second = desk.submit(question("b"), NOW)
     athena.end(rows=ROWS)
     cursor = desk.result(first, limit=1, cursor=None)["next_cursor"]
-    for forged in (cursor[:-1] + ("A" if cursor[-1] != "A" else "B"), cursor[5:], "2", "", "é", "\ud800", "=" * 9):
+    for forged in (("A" if cursor[0] != "A" else "B") + cursor[1:], "A" * len(cursor), cursor + "AAAA"):
         with pytest.raises(InvalidCursorError):
             desk.result(first, limit=1, cursor=forged)
+    for other in (cursor[5:], "2", "", "é", "\ud800", "=" * 9):
+        with pytest.raises(InvalidParameterError):
+            desk.result(first, limit=1, cursor=other)
     with pytest.raises(InvalidCursorError):
         desk.result(second, limit=1, cursor=cursor)
 

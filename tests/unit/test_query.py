@@ -300,9 +300,12 @@ def test_rows_of_what_no_night_has_published_are_not_found(get: Get, lake: Publi
 def test_a_cursor_that_was_made_up_leads_to_no_page(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
     night(lake, sales, MONDAY, 1)
     path = "/v1/datasets/transactions/rows"
-    for cursor in ("made-up", "", "é", "AAAA"):
-        detail = problem(get(path, query={"cursor": cursor}), HTTPStatus.NOT_FOUND, path)
-        assert detail.startswith("cursor is none of ours")
+    # What looks like a cursor leads to no page; anything else is no cursor.
+    for cursor in ("made-up", "", "é", "AAAA", "A" * 60):
+        status = HTTPStatus.NOT_FOUND if cursor == "A" * 60 else HTTPStatus.BAD_REQUEST
+        refused = get(path, query={"cursor": cursor})
+        assert problem(refused, status, path).startswith("cursor is none of ours")
+        assert json.loads(refused["body"])["parameter"] == "cursor"
 
 
 def test_a_cursor_whose_files_are_gone_is_gone(get: Get, lake: PublishedLake, sales: Pipeline) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field
 from nightlake.core.api import sealed
 from nightlake.core.api.published import Pinned
 from nightlake.core.api.question import Question
-from nightlake.core.errors import InvalidCursorError
+from nightlake.core.errors import InvalidCursorError, InvalidParameterError
 from nightlake.core.frozen import Frozen
 
 _ADVICE: Final = "send the next_cursor of the page before, with the parameters that you asked for it"
@@ -42,7 +42,12 @@ def write_cursor(pinned: Pinned, question: Question, position: Position) -> str:
 
 
 def read_cursor(text: str) -> Cursor:
-    """The cursor that a text claims to be. Raises InvalidCursorError."""
+    """The cursor that a text claims to be.
+
+    Raises InvalidParameterError for a text that is no cursor, InvalidCursorError for one that we have not written.
+    """
+    if not sealed.looks_so(text):
+        raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}")
     try:
         return Cursor.model_validate_json(sealed.content(text))
     except ValueError:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nightlake.core import column_type
-from nightlake.core.api import formats, queries
+from nightlake.core.api import formats, queries, sealed
 from nightlake.core.api.aggregate import FUNCTIONS, MAX_GROUP_COLUMNS, MAX_MEASURES, SPANS
 from nightlake.core.api.datasets import Served
 from nightlake.core.api.groups import MAX_GROUPS
 from nightlake.core.api.openapi_schemas import (
     DAY,
     Schema,
+    asked_schema,
+    computed_told,
     key_schema,
     operators_told,
     parameter_schema,
@@ -82,6 +84,7 @@ _PROBLEM: Final[Schema] = {
         "request_id": {"type": "string"},
     },
 }
+_BEHIND: Final = "`next_cursor` of the page before."
 _COLUMNS: Final[Schema] = {
     "type": "array",
     "items": {
@@ -90,15 +93,17 @@ _COLUMNS: Final[Schema] = {
         "properties": {"name": {"type": "string"}, "type": {"type": "string"}},
     },
 }
+_AS_LIST: Final = {"style": "form", "explode": False}
 _SCALAR: Final[Schema] = {"type": ["boolean", "number", "string", "null"]}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the document tells of: who asks may see these."""
+    """What the document tells of: who asks may see these. `columns` are those of reports, where a run has left one."""
 
     datasets: Sequence[tuple[Served, Pinned | None]]
     reports: Mapping[str, Mapping[str, Header]]
+    columns: Mapping[str, Sequence[str]]
     operated: Sequence[str]
     queried: Sequence[str]
 
@@ -118,7 +123,7 @@ def document(shown: Shown, *, security: str, server: str, version: str) -> Schem
         schemas[f"{found.name}.row"] = row_schema(columns)
         paths |= _dataset(found, columns)
     for name, header in ((name, header) for reports in shown.reports.values() for name, header in reports.items()):
-        paths |= _report(name, header)
+        paths |= _report(name, header, shown.columns.get(name, ()))
     if shown.queried:
         paths |= _queries(shown)
     return {
@@ -189,6 +194,17 @@ def _limit(most: int) -> Schema:
     return _query("limit", {"type": "integer", "minimum": 1, "maximum": most}, "How many at most.")
 
 
+def _cursor(description: str, pattern: str = sealed.PATTERN) -> Schema:
+    return _query("cursor", {"type": "string", "pattern": f"^{pattern}$"}, description)
+
+
+def _select(columns: Sequence[str], without: str = "all but those of the run and the day") -> Schema:
+    chosen: Schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
+    if columns:
+        chosen["items"] = {"enum": list(columns)}
+    return _query("select", chosen, f"Columns; without it, {without}.", **_AS_LIST)
+
+
 def _general() -> Schema:
     page = {"text/html": {"schema": {"type": "string"}}}
     return {
@@ -219,12 +235,12 @@ def _dataset(found: Served, columns: Sequence[tuple[str, ColumnType]]) -> Schema
         keys = dict(columns)
         if found.dataset and found.dataset.primary_key:
             paths[f"{path}/rows/{{key}}"] = {
-                "get": _row(found.name, [keys[name] for name in found.dataset.primary_key])
+                "get": _row(found.name, [keys[name] for name in found.dataset.primary_key], [*keys])
             }
     return paths
 
 
-def _row(dataset: str, keys: Sequence[ColumnType]) -> Schema:
+def _row(dataset: str, keys: Sequence[ColumnType], columns: Sequence[str]) -> Schema:
     """The row of a key."""
     one = {
         "name": "key",
@@ -234,7 +250,7 @@ def _row(dataset: str, keys: Sequence[ColumnType]) -> Schema:
         "description": "The values of the primary key, comma-separated.",
     }
     day = _query("date", DAY, "The row's day; without it, the newest that has one.")
-    return _operation(f"The row of {dataset} with a key", dataset, _rows(dataset), [one, day])
+    return _operation(f"The row of {dataset} with a key", dataset, _rows(dataset), [one, day, _select(columns)])
 
 
 def _aggregate(dataset: str, columns: Sequence[tuple[str, ColumnType]]) -> Schema:
@@ -248,14 +264,21 @@ def _aggregate(dataset: str, columns: Sequence[tuple[str, ColumnType]]) -> Schem
     ]
     spans = [f"{span}({name})" for name, kind in columns if kind.name in ("date", "timestamp") for span in SPANS]
     some: Schema = {"type": "array", "uniqueItems": True, "minItems": 1}
-    as_list = {"style": "form", "explode": False}
     measures = some | {"items": {"enum": ["count", *calls]}, "maxItems": MAX_MEASURES}
     groups = some | {"items": {"enum": plain}, "maxItems": MAX_GROUP_COLUMNS}
+    called = "|".join(re.escape(each) for each in ("count", *calls))
+    ordered = {"type": "array", "items": {"type": "string", "pattern": f"^-?({called})$"}, "minItems": 1}
     shared = [each for each in _asked(columns) if each["name"] not in ("select", "order_by", "limit", "cursor")]
     parameters = [
-        _query("measures", measures, "What is computed of each group; without it, `count`.", **as_list),
-        _query("group_by", groups, "The columns that make the groups.", **as_list),
+        _query("measures", measures, "What is computed of each group; without it, `count`.", **_AS_LIST),
+        _query("group_by", groups, "The columns that make the groups.", **_AS_LIST),
         *([_query("bucket", {"enum": spans}, "A span of time that makes groups, too.")] if spans else []),
+        _query(
+            "order_by",
+            ordered | {"maxItems": MAX_ORDER},
+            "Measures, or columns of the groups; with - in front from the greatest. Without it, those of the groups.",
+            **_AS_LIST,
+        ),
         _limit(MAX_GROUPS),
         *shared,
     ]
@@ -263,8 +286,7 @@ def _aggregate(dataset: str, columns: Sequence[tuple[str, ColumnType]]) -> Schem
     whole = content[formats.JSON]["schema"]
     found = {"type": "array", "items": {"type": "object", "additionalProperties": _SCALAR}}
     content |= _json(whole | {"properties": whole["properties"] | {"rows": found}})
-    about = "`order_by` takes columns of the answer, measures too: `order_by=-count`."
-    return _operation(f"Counts and sums of {dataset}", dataset, content, parameters, description=about)
+    return _operation(f"Counts and sums of {dataset}", dataset, content, parameters)
 
 
 def _rows(dataset: str) -> Schema:
@@ -287,7 +309,6 @@ def _asked(columns: Sequence[tuple[str, ColumnType]]) -> list[Schema]:
     """The parameters of a question about rows."""
     names = [name for name, _ in columns]
     ordered = [f"{sign}{name}" for name, kind in columns if not kind.is_nested for sign in ("", "-")]
-    as_list = {"style": "form", "explode": False}
     own = [
         _query(
             name if name not in RESERVED else f"{name}.is_null",
@@ -296,21 +317,20 @@ def _asked(columns: Sequence[tuple[str, ColumnType]]) -> list[Schema]:
         )
         for name, kind in columns
     ]
-    chosen = {"type": "array", "items": {"enum": names}, "uniqueItems": True, "minItems": 1}
     order = {"type": "array", "items": {"enum": ordered}, "minItems": 1, "maxItems": MAX_ORDER}
     return [
         _query("date", DAY, "One day; without it, and without from and to, the latest that is published."),
         _query("from", DAY, "The first day; without it, the first that is published."),
         _query("to", DAY, "The last day; without it, the last that is published."),
-        _query("select", chosen, "Columns; without it, all but those of the run and the day.", **as_list),
-        _query("order_by", order, "Columns; with - in front from the greatest.", **as_list),
+        _select(names),
+        _query("order_by", order, "Columns; with - in front from the greatest.", **_AS_LIST),
         _limit(MAX_LIMIT),
-        _query("cursor", {"type": "string"}, "`next_cursor` of the page before, with the parameters that it was of."),
+        _cursor("`next_cursor` of the page before, with the parameters that it was of."),
         *own,
     ]
 
 
-def _report(name: str, header: Header) -> Schema:
+def _report(name: str, header: Header, columns: Sequence[str]) -> Schema:
     report: Schema = {"$ref": "#/components/schemas/Report"}
     history = {
         "type": "object",
@@ -318,16 +338,23 @@ def _report(name: str, header: Header) -> Schema:
         "properties": {"columns": _COLUMNS, "history": {"type": "array", "items": {"type": "object"}}},
     }
     day = _query("date", DAY, "The business date; without it, the newest that there is.")
+    values = [
+        _query(each.name, asked_schema(each), f"{each.description} {computed_told(each)}".strip())
+        for each in header.parameters
+    ]
+    earlier = [_select(columns, "all"), _query("to", DAY, "The last business date."), _limit(MAX_HISTORY)]
     return {
         f"/v1/reports/{name}": {
-            "get": _operation(f"Report {name}", "reports", _records_of(report), [day], description=header.description)
+            "get": _operation(
+                f"Report {name}", "reports", _records_of(report), [day, *values], description=header.description
+            )
         },
         f"/v1/reports/{name}/history": {
             "get": _operation(
                 f"The last reports {name}",
                 "reports",
                 _json(history),
-                [_query("to", DAY, "The last business date."), _limit(MAX_HISTORY)],
+                earlier,
             )
         },
     }
@@ -379,8 +406,8 @@ def _queries(shown: Shown) -> Schema:
         "required": ["queries", "next_cursor"],
         "properties": {"queries": {"type": "array", "items": query}, "next_cursor": {"type": ["string", "null"]}},
     }
-    behind = _query("cursor", {"type": "string", "pattern": f"^{queries.PLACE}$"}, "`next_cursor` of the page before.")
-    listed = _operation("Your queries, the newest first", "queries", _json(many), [_limit(queries.MAX_LISTED), behind])
+    page = [_limit(queries.MAX_LISTED), _cursor(_BEHIND, queries.PLACE)]
+    listed = _operation("Your queries, the newest first", "queries", _json(many), page)
     asked = _operation("How a query stands", "queries", _json(query), [one])
     cancel = _operation("Cancel a query", "queries", {}, [one])
     cancel["responses"] = {
@@ -389,7 +416,10 @@ def _queries(shown: Shown) -> Schema:
         "409": {**_refusals()["400"], "description": "The query has ended."},
     }
     result = _operation(
-        "The rows of a query", "queries", _records_of({"type": "object"}), [one, _limit(queries.MAX_ROWS)]
+        "The rows of a query",
+        "queries",
+        _records_of({"type": "object"}),
+        [one, _limit(queries.MAX_ROWS), _cursor(_BEHIND)],
     )
     result["responses"] |= conflict | {
         "422": {**_refusals()["400"], "description": "The query would have scanned more than it may."},

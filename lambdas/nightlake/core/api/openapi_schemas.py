@@ -6,7 +6,8 @@ from typing import Any, Final
 from nightlake.core.api.condition import COMPARISONS, OPERATORS, operators_of
 from nightlake.core.column_type import FLOATS, INTEGER_BITS, ColumnType
 from nightlake.core.report import json_value
-from nightlake.core.report_parameters import ReportParameter
+from nightlake.core.report_parameters import DAY as DATE
+from nightlake.core.report_parameters import MAX_LITERAL, ReportParameter
 
 Schema = dict[str, Any]
 
@@ -63,12 +64,35 @@ def parameter_schema(parameter: ReportParameter) -> Schema:
     return schema
 
 
+def asked_schema(parameter: ReportParameter) -> Schema:
+    """The texts that ask for a value of a report's parameter."""
+    if parameter.allowed:
+        return {"enum": [_told(each) for each in parameter.allowed]}
+    if parameter.kind.name == "string":
+        return {"type": "string", "maxLength": (MAX_LITERAL - 2) // 2}  # in quotes, and its own quotes doubled
+    return {"type": "string", "pattern": f"^{_text(parameter.kind)}$"}
+
+
+def computed_told(parameter: ReportParameter) -> str:
+    """What a night computes a report with, for people."""
+    if parameter.default is None:
+        return "No night computes it: `POST /v1/queries` does."
+    if parameter.kind.name == "date" and parameter.default == DATE:
+        return "The night computes it with the business date."
+    return f"The night computes it with `{_told(parameter.default)}`."
+
+
 def operators_told(kind: ColumnType) -> str:
     """The operators of a column, for people."""
     known = operators_of(kind)
     return (
         f"`{kind}`; a value, or one of {', '.join(each for each in OPERATORS if each in known)}, a point and a value."
     )
+
+
+def _told(value: Any) -> str:
+    told = json_value(value)
+    return str(told).lower() if isinstance(told, bool) else str(told)
 
 
 def _value_schema(kind: ColumnType) -> Schema:

@@ -39,6 +39,7 @@ PLACE: Final = "[0-9]{8}T[0-9]{12}-[0-9a-f]{32}"
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "too_costly"]
 _UNDER_WAY: Final = ("queued", "running")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
+_ADVICE: Final = "send the next_cursor of the page before"
 _TRIES: Final = 5
 # A place that was taken and whose query never was: longer than its request can have lasted.
 _BEGINNING: Final = timedelta(minutes=1)
@@ -179,7 +180,7 @@ class Desk:
         At most `limit` are looked at. Raises InvalidParameterError for a cursor that is none.
         """
         if cursor is not None and not re.fullmatch(PLACE, cursor, re.ASCII):
-            raise InvalidParameterError("cursor is none of ours; send the next_cursor of the page before")
+            raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}")
         own = layout.queries(self.caller)
         names = ((each, each.key.removeprefix(own).removesuffix(".json")) for each in self.store.list(own))
         places = {_place(each, name): name for each, name in names if _ID.fullmatch(name)}
@@ -213,7 +214,7 @@ class Desk:
         """A page of the rows that the query answered, and the cursor of the next one.
 
         Raises QueryUnfinishedError, QueryCancelledError, QueryTooCostlyError, ReportQueryFailedError,
-        QueryExpiredError or InvalidCursorError.
+        QueryExpiredError, InvalidParameterError or InvalidCursorError.
         """
         _check_succeeded(query, self.engine.execution(query.query_id))
         token = _read_cursor(query, cursor) if cursor is not None else None
@@ -310,11 +311,16 @@ def _write_cursor(query: Query, token: str) -> str:
 
 
 def _read_cursor(query: Query, text: str) -> str:
-    """Athena's token in a cursor that was written for this query. Raises InvalidCursorError."""
+    """Athena's token in a cursor that was written for this query.
+
+    Raises InvalidParameterError for a text that is no cursor, InvalidCursorError for any other cursor.
+    """
+    if not sealed.looks_so(text):
+        raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}")
     try:
         token = sealed.read(query.query_id.encode(), text)
     except ValueError:
         token = None
     if token is None:
-        raise InvalidCursorError("cursor is none of this query's; send the next_cursor of the page before")
+        raise InvalidCursorError(f"cursor is none of this query's; {_ADVICE}")
     return token.decode()

@@ -58,7 +58,7 @@ def find_report(
     """The report of a business date, or of the newest one that has it, as the night computed it.
 
     While a night builds its reports, the newest are those of the night before. Raises ReportNotFoundError naming what
-    there is, UnknownParameterError, or InvalidParameterError also for values that the night has not computed.
+    there is, also for values that the night has not computed, UnknownParameterError or InvalidParameterError.
     """
     pipeline, header = _find(texts, name)
     runs = _runs(store, published, pipeline, name)
@@ -110,6 +110,14 @@ def find_history(
     }
 
 
+def newest_columns(store: Store, published: Published, pipeline: str, name: str) -> tuple[str, ...]:
+    """The columns of a report as the newest run has it; none where it has none yet."""
+    newest = published.newest(pipeline)
+    run = newest.snapshot.runs[-1] if newest else None
+    found = store.find_model(layout.report(pipeline, name, run.run_id), Report) if run else None
+    return tuple(column.name for column in found[0].columns) if found else ()
+
+
 def unknown_report(name: str, names: Mapping[str, Sequence[str]]) -> ReportNotFoundError:
     """The error that tells which reports there are, by pipeline."""
     known = ", ".join(sorted(report for reports in names.values() for report in reports)) or "none"
@@ -125,14 +133,17 @@ def _find(texts: Texts, name: str) -> tuple[str, Header]:
 
 
 def _check_computed(name: str, header: Header, given: Mapping[str, str], day: date) -> None:
-    """Raise InvalidParameterError for values that are not those of the night, UnknownParameterError for others."""
+    """Raise ReportNotFoundError for values that are not those of the night.
+
+    UnknownParameterError and InvalidParameterError are for names and values that there are not.
+    """
     for asked, text in given.items():
         parameter = header.named(asked)
         if parameter is None:
             known = ", ".join(("date", *(each.name for each in header.parameters)))
             raise UnknownParameterError(f"The report '{name}' knows no query parameter '{asked}'; it knows {known}")
         if read_value(parameter, text) != default_of(parameter, day):
-            raise InvalidParameterError(
+            raise ReportNotFoundError(
                 f"{asked}={text}: no night computes '{name}' with it; POST /v1/queries asks for any value"
             )
 

@@ -2,14 +2,22 @@
 
 import base64
 import hmac
+import re
 from typing import Final
 
+PATTERN: Final = "[A-Za-z0-9_-]{22,2048}"
+"""What such a text looks like, as a regular expression."""
 _SEAL_BYTES: Final = 16
 
 
 def write(key: bytes, content: bytes) -> str:
     """The content, sealed with this key."""
     return base64.urlsafe_b64encode(_seal(key, content) + content).decode().rstrip("=")
+
+
+def looks_so(text: str) -> bool:
+    """Whether a text can be one of ours, as far as that shows without a key."""
+    return re.fullmatch(PATTERN, text) is not None
 
 
 def content(text: str) -> bytes:

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from nightlake.core.api import openapi
 from nightlake.core.api.caller import OPERATE, QUERY, READ
 from nightlake.core.api.datasets import served
+from nightlake.core.api.reports import newest_columns
 from nightlake.core.report_parameters import read_header
 from nightlake.handlers.api import asked
 from nightlake.handlers.api.answers import answer, answer_page, header, router
@@ -42,6 +43,11 @@ def _document() -> dict[str, Any]:
         reports={
             name: {report: read_header(text) for report, text in statements(name, "reports").items()}
             for name in {*readable, *caller.of(QUERY, known)}
+        },
+        columns={
+            report: newest_columns(asked.lake(), asked.published(), name, report)
+            for name in readable
+            for report in statements(name, "reports")
         },
         operated=caller.of(OPERATE, known),
         queried=caller.of(QUERY, known),
