@@ -4,8 +4,8 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,8 @@ from local.aws import REGION, Endpoint
 
 pytestmark = pytest.mark.e2e
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks/read_the_lake.ipynb"
+ROOT = Path(__file__).resolve().parents[2]
+README, NOTEBOOK = ROOT / "README.md", ROOT / "notebooks/read_the_lake.ipynb"
 DAY = date(2017, 6, 12)
 JSON, CSV, JSON_LINES = "application/json", "text/csv", "application/x-ndjson"
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
@@ -71,32 +72,41 @@ def newest(snapshot: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def execute(nightlake: Any, cloud: Endpoint, outputs: dict[str, str], tmp_path: Path) -> Callable[..., list[Any]]:
+def execute(cloud: Endpoint, outputs: dict[str, str], home: Path, tmp_path: Path) -> Callable[..., list[Any]]:
     """execute(one, another): the outputs of the notebook and of these cells behind it, run in the role of people."""
+    (block,) = re.findall(
+        r"tests/e2e/test_readers\.py runs this block -->\n```sh\n(.*?)```", README.read_text(), re.DOTALL
+    )
+    find_stage, run_notebook = block.splitlines()
     session = cloud.client("sts").assume_role(RoleArn=outputs["BiReaderRole"], RoleSessionName="notebook")
     keys = session["Credentials"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = {
-        **kept,
-        **json.loads(nightlake("env", "--json").stdout)["environment"],
-        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": keys["SessionToken"],
-        # Nothing of this user's Jupyter is read, and nothing is left in it.
-        **{f"JUPYTER_{kind}_DIR": str(tmp_path) for kind in ("CONFIG", "DATA", "RUNTIME")},
-        "IPYTHONDIR": str(tmp_path),
-    }
-    jupyter, file = Path(sys.executable).parent / "jupyter-execute", tmp_path / "notebook.ipynb"
+    as_reader = (
+        f"export AWS_ACCESS_KEY_ID={keys['AccessKeyId']} AWS_SECRET_ACCESS_KEY={keys['SecretAccessKey']} "
+        f"AWS_SESSION_TOKEN={keys['SessionToken']}"
+    )
+    for folder in ("notebooks", ".build"):
+        (tmp_path / folder).mkdir()
+    script = "\n".join([find_stage, as_reader, run_notebook.replace("notebooks/", f"{tmp_path}/notebooks/")])
+    # Nothing of this user's Jupyter is read, and nothing is left in it.
+    own = {name: str(tmp_path) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    environment = {**os.environ, **own, "NIGHTLAKE_HOME": str(home)}
 
     def run(*sources: str) -> list[Any]:
         notebook = nbformat.read(NOTEBOOK, as_version=4)
         notebook.cells += [nbformat.v4.new_code_cell(source) for source in sources]
         notebook.cells[-1].metadata["tags"] = ["raises-exception"]
-        nbformat.write(notebook, file)
-        command = [jupyter, "--inplace", file]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        nbformat.write(notebook, tmp_path / "notebooks" / NOTEBOOK.name)
+        done = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
         assert done.returncode == 0, done.stderr  # which shows the cell
-        cells = nbformat.read(file, as_version=4).cells
+        cells = nbformat.read(tmp_path / ".build" / NOTEBOOK.name, as_version=4).cells
         return [cell.outputs for cell in cells if cell.cell_type == "code"]
 
     return run
