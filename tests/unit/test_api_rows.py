@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core import layout
 from nightlake.core.api import rows
+from nightlake.core.api.file_list import write_file_list
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Published
 from nightlake.core.api.ranged_file import Budget
@@ -489,6 +490,25 @@ def test_a_page_ends_with_its_budget_and_goes_on(lake: PublishedLake) -> None:
         seen.append(ids(page))
         cursor = f"&cursor={page['next_cursor']}"
     assert (seen, page["next_cursor"]) == ([[], [], [25]], None)
+
+
+def test_a_filtered_page_that_finds_something_takes_eight_requests_at_most() -> None:
+    days = [MONDAY + timedelta(days=number) for number in range(80)]
+    lake = PublishedLake()
+    snapshot = lake.publish("sales", COLUMNS, {day: [[row(place)]] for place, day in enumerate(days)})
+    write_file_list(lake.store, "sales", snapshot.tables[0], None)
+    reader = Published(lake.store)
+    reader.newest("sales")
+    for query, wanted, most in (("id.gte=2", [4] + 12 * [6] + [2], 8), ("id=79", [0, 1], 66), ("", [64, 16], 66)):
+        kept, lengths = Kept(lake.store), []
+        parameters = parse_qs(f"from={days[0]}&to={days[-1]}&{query}")
+        while parameters.get("cursor") != [None]:
+            lake.store.read_keys.clear()
+            answer = body(rows.answer(kept, rows.ask(reader, "sales", "sales", parameters)))
+            parameters["cursor"] = [answer["next_cursor"]]
+            lengths.append(len(ids(answer)))
+            assert len(lake.store.read_keys) <= most
+        assert lengths == wanted
 
 
 ODD = {

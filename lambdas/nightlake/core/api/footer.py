@@ -1,16 +1,14 @@
 """What the footer of a Parquet file says: where its columns lie, and which row groups conditions leave."""
 
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import reduce
 from io import RawIOBase
 from typing import TYPE_CHECKING
 
-from nightlake.core.api.condition import Condition
-from nightlake.core.api.expression import all_of
-
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
 Range = tuple[int, int]
@@ -19,7 +17,8 @@ Range = tuple[int, int]
 class Footer:
     """A footer, read once. `keys` are the values of the partition keys in all rows of the file.
 
-    `size` are its bytes in the file, `spans` the row groups: each with its first row and the one behind its last.
+    `size` are its bytes in the file, `columns` their names in its order, `spans` the row groups: each with its first
+    row and the one behind its last.
     """
 
     def __init__(self, file: RawIOBase, keys: Mapping[str, str]) -> None:
@@ -30,6 +29,8 @@ class Footer:
         self._fragment = ds.ParquetFileFormat().make_fragment(file, partition_expression=rows_have)
         self.metadata: pq.FileMetaData = self._fragment.metadata
         self.size = int(self.metadata.serialized_size)
+        paths = [self.metadata.schema.column(place).path for place in range(self.metadata.num_columns)]
+        self.columns = tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
         self.spans: list[tuple[int, int, int]] = []
         self._ranges: list[dict[str, list[Range]]] = []
         self._numbered: set[str] = set()
@@ -58,7 +59,6 @@ class Footer:
         """Where these columns of a row group lie in the file."""
         return [each for name in names for each in self._ranges[group].get(name, ())]
 
-    def left(self, conditions: Sequence[Condition], schema: "pa.Schema") -> set[int]:
-        """The row groups that the conditions, of which there is one at least, do not rule out."""
-        subset = self._fragment.subset(filter=all_of(conditions, schema), schema=schema)
-        return {group.id for group in subset.row_groups}
+    def left(self, condition: "ds.Expression", schema: "pa.Schema") -> set[int]:
+        """The row groups that the condition on columns of the schema does not rule out."""
+        return {group.id for group in self._fragment.subset(filter=condition, schema=schema).row_groups}

@@ -23,9 +23,12 @@ class Budget:
 
     left: int = 1 << 26
     rows: int = 30_000_000
+    requests: int = 0
+    """How often it was spent from."""
 
     def spend(self, size: int) -> None:
         """Raises AnswerTooCostlyError when it is used up."""
+        self.requests += 1
         self.left -= max(size, _REQUEST_BYTES)
         self._refuse()
 
@@ -100,6 +103,10 @@ class RangedFile(io.RawIOBase):
         other = RangedFile(self._source, self._key, self._size, self._budget)
         other._held, self._held = self._held, []
         return other
+
+    def whole(self) -> bytes | None:
+        """All bytes, if they are held: Arrow reads them without asking us."""
+        return next((content for _, content in self._held if len(content) == self._size), None)
 
     def _read(self, start: int, end: int) -> bytes | memoryview:
         if start >= end:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Lambda carries 6 MB of JSON in which this JSON is a string: escaping can double it.
 PAGE_BYTES: Final = 2_500_000
 PAGED_BYTES: Final = 1 << 26
+# With HEAD and the list of files, a filtered page that finds something takes eight requests: a quarter of a second.
+PAGED_REQUESTS: Final = 6
+MOST_REQUESTS: Final = 64  # of a page that finds nothing, or of tiny files: two seconds
 ORDERED_BYTES: Final = 1 << 28  # files are fetched at the same time
 _FEW_PARTITIONS: Final = 4
 _ESCAPED: Final = 6  # bytes that JSON may need for one, as \u00e9
@@ -71,9 +74,9 @@ def ask(
 def answer(source: Kept, asked: Asked, *, page_bytes: int = PAGE_BYTES, budget: Budget | None = None) -> Result:
     """A page of rows, and the cursor of the next one if there may be more.
 
-    A page ends early at `page_bytes` of JSON, or where the budget ends; one in an order of its own must be found within
-    the budget. Raises AnswerTooCostlyError when it is not, CursorExpiredError when files of a cursor's snapshot are
-    gone.
+    A page ends early at `page_bytes` of JSON, or where the budget or a page's requests end; one in an order of its own
+    must be found within the budget. Raises AnswerTooCostlyError when it is not, CursorExpiredError when files of a
+    cursor's snapshot are gone.
     """
     question = asked.question
     scan = Scan(
@@ -117,6 +120,7 @@ def _page(
     kinds = types(scan.table)
     found = [scan.schema.empty_table().select(question.columns)]
     left, room, reached = question.limit, page_bytes, None
+    before, dearest = 0, 0
     batches = scan.batches(question.columns, start)
     while True:
         try:
@@ -135,6 +139,12 @@ def _page(
             next_row = batch.rows[ROW][fitting].as_py()
             return pa.concat_tables(found), Position(day=batch.file.day, file=batch.file.number, row=next_row)
         if not left:
+            return pa.concat_tables(found), reached
+        if batch.rows.num_rows:
+            continue
+        spent = scan.budget.requests
+        before, dearest = spent, max(dearest, spent - before)
+        if spent + dearest > (PAGED_REQUESTS if question.conditions and left < question.limit else MOST_REQUESTS):
             return pa.concat_tables(found), reached
 
 

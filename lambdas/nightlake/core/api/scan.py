@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from nightlake.core.api.condition import Condition
 from nightlake.core.api.cursor import Position
-from nightlake.core.api.expression import mask
+from nightlake.core.api.expression import all_of, mask
 from nightlake.core.api.file_list import find_file_list
 from nightlake.core.api.footer import Footer
 from nightlake.core.api.kept import Kept
@@ -23,6 +23,7 @@ from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema, partition_
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
 Item = TypeVar("Item")
@@ -162,6 +163,10 @@ class Scan:
     def _few(self) -> bool:
         return len(self.partitions) <= _FEW
 
+    @cached_property
+    def _condition(self) -> "ds.Expression":
+        return all_of(self.conditions, self.schema)
+
     def _comes_whole(self, file: File, needed: Collection[str]) -> bool:
         half = 2 * len(needed) >= len(self.table.columns)
         return file.file.size <= max(self.whole, MEDIUM_BYTES if half else 0, _FEW_BYTES if self._few else 0)
@@ -177,6 +182,7 @@ class Scan:
         )
 
     def _open(self, file: File, needed: Collection[str], *, prune: bool = True) -> "_Opened":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         key, size = file.file.key, file.file.size
@@ -189,11 +195,12 @@ class Scan:
             footer = self.source.footer(key, lambda: Footer(RangedFile(self.source, key, size, Budget()), file.keys))
             self.budget.spend(footer.size)
             held = source
-        left = footer.left(self.conditions, self.schema) if self.conditions and prune else None
+        left = footer.left(self._condition, self.schema) if self.conditions and prune else None
         spans = [each for each in footer.spans if left is None or each[0] in left]
         self.budget.look_at(sum(end - begin for _, begin, end in spans))
+        content = held.whole()
         parquet = pq.ParquetFile(
-            held,
+            held if content is None else pa.BufferReader(content),
             metadata=footer.metadata,
             coerce_int96_timestamp_unit="ms",
             read_dictionary=footer.numbered(needed),
@@ -209,7 +216,7 @@ class Scan:
     ) -> "Iterator[tuple[pa.Table, int]]":
         """The rows that match, from row `first` on: batch by batch, each with the row that follows it.
 
-        The last batch is empty: also a file without any match tells how far it was read.
+        An empty batch ends each row group and the file: what is behind it costs requests anew.
         """
         import numpy as np
 
@@ -218,6 +225,7 @@ class Scan:
                 continue
             opened.fetch(group, needed, before=tested)
             looked_at = opened.read(group, tested) if tested else None
+            beside = dict(zip(looked_at.schema.names, looked_at.columns, strict=True)) if looked_at is not None else {}
             chosen = np.arange(max(begin, first), end)
             if looked_at is not None:
                 found = self._matching(opened, looked_at, begin, tested)
@@ -231,15 +239,14 @@ class Scan:
                 inside = chosen[slice(*np.searchsorted(chosen, (at, at + batch.num_rows)))]
                 if len(inside):
                     rows = batch
-                    for name, values in (
-                        zip(looked_at.column_names, looked_at.columns, strict=True) if looked_at else ()
-                    ):
+                    for name, values in beside.items():
                         rows = rows.append_column(name, values.slice(at - begin, batch.num_rows))
                     rows = rows if len(inside) == batch.num_rows else rows.take(inside - at)
                     yield self._complete(opened, rows, inside, needed), at + batch.num_rows
                 at += batch.num_rows
                 if at > chosen[-1]:
                     break
+            yield self._nothing, end
         yield self._nothing, opened.file.file.rows
 
     def _matching(self, opened: "_Opened", rows: "pa.Table", begin: int, tested: Collection[str]) -> "np.ndarray":
@@ -322,11 +329,7 @@ class _Opened:
             yield pa.Table.from_batches([batch])
 
     def _stored(self, names: Collection[str]) -> list[str]:
-        return [name for name in self._names if name in names]
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return list(self.parquet.schema_arrow.names)
+        return [name for name in self.footer.columns if name in names]
 
     def fetch(self, group: int, names: Collection[str], before: Collection[str] = ()) -> None:
         """Read these columns of a row group; if they are large, only those that are to be looked at `before`."""
