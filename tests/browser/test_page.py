@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ended_run import departments, failed_run, page_of, report_of, trend
+from ended_run import departments, failed_run, page_of, report_of, sizes, trend
 from nightlake.core.pipeline import Pipeline
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -40,8 +40,10 @@ FORMULAS = (
 
 
 def test_it_shows_tables_and_plots_and_asks_nobody(show: Open, sales: Pipeline) -> None:
-    window = show(page_of(sales, departments("GROCERY", "DRUG GM", "MEAT"), trend()))
-    assert window.page.locator("figure svg[role=img]").count() == 3
+    window = show(page_of(sales, departments("GROCERY", "DRUG GM", "MEAT"), trend(), sizes()))
+    assert window.page.locator("figure svg[role=img]").count() == 4
+    assert window.page.locator("#basket_size tbody tr").count() == 3
+    assert window.page.locator("#basket_size figure rect").count() == 2
     assert window.page.locator("#revenue_by_department figure rect").count() == 3
     lines = window.page.locator("#revenue_trend figure svg [aria-label=line] path[stroke]")
     assert lines.count() == 2

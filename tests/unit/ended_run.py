@@ -91,7 +91,13 @@ def trend() -> Report:
     )
 
 
+def sizes() -> Report:
+    """The report of which a page makes bars, but of its last row, which is of all."""
+    return report_of("basket_size", "products varchar, baskets bigint", ("1", 5), ("2-5", 3), ("all", 8))
+
+
 SQL = {
+    "basket_size": "-- plot: bar x=products y=baskets total=all\nSELECT 1\n",
     "revenue_by_department": "-- Where the day's money came from.\nSELECT 1\n",
     "revenue_trend": "-- The last days.\n-- plot: line x=sold_on y=revenue,average_7_days\nSELECT 1\n",
 }

@@ -170,6 +170,7 @@ def test_columns_have_the_plot_that_suits_them(columns: str, rows: list[tuple[Js
         ("line x=sold_on y=revenue,baskets", Plot(kind="line", x="sold_on", y=("revenue", "baskets"))),
         ("line x=sold_on y=revenue by=city", Plot(kind="line", x="sold_on", y=("revenue",), by="city")),
         ("bar x=city y=baskets", Plot(kind="bar", x="city", y=("baskets",))),
+        ("bar x=city y=baskets total=all", Plot(kind="bar", x="city", y=("baskets",), total="all")),
         ("none", None),
     ],
 )

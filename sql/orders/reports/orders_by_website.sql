@@ -1,6 +1,6 @@
 -- What each website brings, of all orders up to the business date; the last row is of all of them.
 -- The export has no amounts: paid orders, per customer too, stand for revenue.
--- plot: bar x=website y=paid
+-- plot: bar x=website y=paid total=all
 WITH placed AS (
   SELECT website, customer_id, order_status, payment_status, is_paid, voucher_id, order_date
   FROM current_orders

@@ -1,6 +1,6 @@
 -- How many products a basket holds, and what it is worth; the last row is of all baskets.
 -- Rows are counted, not units: fuel comes in thousands of them.
--- plot: bar x=products y=baskets
+-- plot: bar x=products y=baskets total=all
 WITH baskets AS (
   SELECT
     basket_id,

@@ -138,9 +138,10 @@ def _table(table: Table, share: int) -> Iterator[str]:
 
 
 def _figure(plot: Plot, title: str) -> str:
-    by = f' data-by="{escape(plot.by)}"' if plot.by else ""
+    given = {"by": plot.by, "total": plot.total}
+    more = "".join(f' data-{name}="{escape(value)}"' for name, value in given.items() if value)
     return (
-        f'<figure data-plot="{plot.kind}" data-x="{escape(plot.x)}" data-y="{escape(",".join(plot.y))}"{by} '
+        f'<figure data-plot="{plot.kind}" data-x="{escape(plot.x)}" data-y="{escape(",".join(plot.y))}"{more} '
         f'data-title="{escape(title)}"></figure>'
     )
 

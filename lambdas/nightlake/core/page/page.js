@@ -138,8 +138,9 @@
     // Read once, in the order that the report has: the table may be sorted meanwhile.
     if (!kept.has(figure)) kept.set(figure, records(table));
     const { plot, title, ...asked } = figure.dataset;
+    const parts = kept.get(figure).filter((row) => asked.total === undefined || row[asked.by ?? asked.x] !== asked.total);
     const time = heads(table).find((head) => head.dataset.name === asked.x)?.dataset.kind === "time";
-    const { left, ...options } = plot === "bar" ? bars(kept.get(figure), asked) : lines(kept.get(figure), asked, time);
+    const { left, ...options } = plot === "bar" ? bars(parts, asked) : lines(parts, asked, time);
     const drawing = Plot.plot({
       ...options,
       width: Math.max(280, figure.clientWidth),

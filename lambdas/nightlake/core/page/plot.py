@@ -1,7 +1,8 @@
 """Which plot a report gets: the one that its SQL file asks for, or the one that suits its columns.
 
 A file asks in a comment line at its head: `-- plot: line x=sold_on y=revenue,average_7_days`,
-`-- plot: bar x=department y=revenue`, `-- plot: line x=logged_hour y=errors by=city`, or `-- plot: none`.
+`-- plot: bar x=department y=revenue`, `-- plot: line x=logged_hour y=errors by=city`, or `-- plot: none`. A row of all the
+others is left out by `total=all`, the text that it has where they have their names.
 """
 
 import re
@@ -26,13 +27,14 @@ _NAMES: Final = re.compile(r"(.*_)?(id|key|rank|year|month|day|number)")
 
 class Plot(Frozen):
     """Lines over time, one for each column `y` or each value of the column `by`; or bars, as long as the one `y` says,
-    one for each value of the column `x`.
+    one for each value of the column `x`. A row is not drawn that has the text `total` there, or in the column `by`.
     """
 
     kind: Literal["line", "bar"]
     x: str
     y: tuple[str, ...]
     by: str | None = None
+    total: str | None = None
 
 
 def kind_of(athena_type: str) -> Kind:
@@ -104,8 +106,10 @@ def _read(text: str) -> Plot | None:
     if kind not in ("line", "bar"):
         raise ValueError(f"{kind!r} is no plot: write line, bar or none")
     given = dict(option.partition("=")[::2] for option in options)
-    if len(given) < len(options) or given.keys() - {"x", "y", "by"} or not all(given.values()):
-        raise ValueError("its options are not understood: write x=COLUMN y=COLUMN[,COLUMN] [by=COLUMN], each once")
+    if len(given) < len(options) or given.keys() - {"x", "y", "by", "total"} or not all(given.values()):
+        raise ValueError(
+            "its options are not understood: write x=COLUMN y=COLUMN[,COLUMN] [by=COLUMN] [total=TEXT], each once"
+        )
     if {"x", "y"} - given.keys():
         raise ValueError(f"{kind} needs x=COLUMN and y=COLUMN")
     measures = tuple(given["y"].split(","))
@@ -113,7 +117,9 @@ def _read(text: str) -> Plot | None:
         raise ValueError("several y go with a line without by")
     if kind == "bar" and "by" in given:
         raise ValueError("by goes with a line")
-    return Plot(kind="line" if kind == "line" else "bar", x=given["x"], y=measures, by=given.get("by"))
+    return Plot(
+        kind="line" if kind == "line" else "bar", x=given["x"], y=measures, by=given.get("by"), total=given.get("total")
+    )
 
 
 def _column_faults(plot: Plot, columns: Sequence[ResultColumn]) -> Iterator[str]:
