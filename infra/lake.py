@@ -85,6 +85,8 @@ class Lake(Construct):
                     noncurrent_version_expiration=Duration.days(1),
                 ),
                 _expire("queries", days=_QUERY_DAYS, prefix="queries/"),
+                # A page tells of a delivery, and goes with it.
+                _expire("pages", days=settings.raw_expiry_days, prefix="pages/"),
                 # Age counts from creation, not from tagging: the tag itself is the decision, and the noncurrent
                 # version is the time left to undo it.
                 s3.LifecycleRule(

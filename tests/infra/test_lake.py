@@ -134,6 +134,8 @@ def test_days_of_raw_and_quarantine_come_from_settings(new_stack: Callable[[], S
     )
     raw = rules(resources, "raw")["archive-then-expire"]
     assert (raw["Transitions"][0]["TransitionInDays"], raw["ExpirationInDays"]) == (10, 400)
+    pages = rules(resources, "lake")["pages"]
+    assert (pages["Prefix"], pages["ExpirationInDays"]) == ("pages/", 400)
     assert rules(resources, "quarantine")["quarantine"]["ExpirationInDays"] == 5
 
 
@@ -152,7 +154,7 @@ def test_published_data_expires_by_its_tag_and_never_by_age(resources: dict[str,
         for rule_id, rule in rules(resources, "lake").items()
         if "ExpirationInDays" in rule or "Transitions" in rule
     }
-    assert expiring.keys() == {"staging", "queries", "superseded"}
+    assert expiring.keys() == {"staging", "queries", "pages", "superseded"}
     key, value = SUPERSEDED_TAG
     assert expiring["superseded"]["TagFilters"] == [{"Key": key, "Value": value}]
     assert expiring["superseded"]["Prefix"] == "data/"

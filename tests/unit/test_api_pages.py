@@ -73,6 +73,11 @@ def test_it_leads_to_the_newest_page_of_a_day(
     assert followed(get("/v1/pages/sales", date=day.isoformat()))[0] == layout.page("sales", *run)
 
 
+def test_it_is_of_those_who_may_read_the_reports_on_it(get: Callable[..., dict[str, Any]]) -> None:
+    for scopes in ("operate:sales", "query:sales private:sales"):
+        assert get("/v1/pages/sales", scopes=scopes)["statusCode"] == 403
+
+
 def test_what_there_is_not_and_what_one_may_not_see_are_alike(get: Callable[..., dict[str, Any]]) -> None:
     assert get("/v1/pages/sales", date="2017-06-14")["statusCode"] == 404
     unknown, hidden = get("/v1/pages/other", scopes="read:shop"), get("/v1/pages/sales", scopes="read:shop")

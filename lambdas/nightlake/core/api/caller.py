@@ -18,8 +18,8 @@ EVERYTHING: Final = "*"
 class Caller(Frozen):
     """A caller by name. A scope is `ability:pipeline`, or `ability:*` for all pipelines.
 
-    `read` is for datasets and reports without personal values, `private` for these too, `query` for questions that
-    cost a scan of Athena, `operate` for what runs, costs and quarantines.
+    `read` is for datasets, reports and the pages that show them, without personal values, `private` for these too,
+    `query` for questions that cost a scan of Athena, `operate` for the records of runs and for snapshots.
     """
 
     name: str
