@@ -5,7 +5,7 @@ import json
 import shutil
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +17,7 @@ from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, notify, page, query
 from nightlake.handlers.api import asked, queries
+from nightlake.handlers.query import handler
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
 from published_lake import PublishedLake
@@ -62,6 +63,39 @@ def event() -> Callable[[str], dict[str, Any]]:
         return loaded
 
     return load
+
+
+@pytest.fixture
+def send(event: Callable[[str], dict[str, Any]], lambda_context: Context) -> Callable[..., dict[str, Any]]:
+    """`send(path, query, ...)`: the proxy response to a request as API Gateway passes it on.
+
+    `headers` come besides those that every request has, `authorizer` and the like are of the request's context.
+    """
+
+    def ask(
+        path: str,
+        query: Mapping[str, str | list[str]] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: str | None = None,
+        **context: Any,
+    ) -> dict[str, Any]:
+        request = event("api_get")
+        values = {name: [value] if isinstance(value, str) else value for name, value in (query or {}).items()}
+        request |= {
+            "path": path,
+            "httpMethod": method,
+            "body": body,
+            "queryStringParameters": {name: each[-1] for name, each in values.items() if each} or None,
+            "multiValueQueryStringParameters": values or None,
+        }
+        request["headers"] |= headers or {}
+        request["multiValueHeaders"] |= {name: [value] for name, value in (headers or {}).items()}
+        request["requestContext"] |= {"path": f"/dev{path}", "httpMethod": method, **context}
+        return handler(request, lambda_context)
+
+    return ask
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from memory_objects import MemoryObjects
 from nightlake.adapters import s3
 from nightlake.core import layout
 from nightlake.handlers.api import asked
-from nightlake.handlers.query import handler
 
 MONDAY, TUESDAY = date(2017, 6, 12), date(2017, 6, 13)
 # Monday was run again after Tuesday, and one run failed before it knew its day.
@@ -24,12 +23,9 @@ RUNS = (
 
 @pytest.fixture
 def get(
-    environment: Callable[..., None],
-    event: Callable[[str], dict[str, Any]],
-    lambda_context: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch, send: Callable[..., dict[str, Any]]
 ) -> Callable[..., dict[str, Any]]:
-    """`get(path, query, scopes)`: the answer to a caller with these scopes."""
+    """`get(path, scopes, date=...)`: the answer to a caller with these scopes."""
     lake = MemoryObjects()
     for day, run in RUNS:
         lake.put(layout.page("sales", day, run), b"<!doctype html>")
@@ -38,13 +34,7 @@ def get(
     s3._link_client.cache_clear()
 
     def ask(path: str, scopes: str = "read:sales", **query: str) -> dict[str, Any]:
-        request = event("api_get") | {
-            "path": path,
-            "queryStringParameters": query or None,
-            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
-        }
-        request["requestContext"] |= {"authorizer": {"caller": "shop", "scopes": scopes}}
-        return handler(request, lambda_context)
+        return send(path, query, authorizer={"caller": "shop", "scopes": scopes})
 
     return ask
 

@@ -53,13 +53,7 @@ def lake(monkeypatch: pytest.MonkeyPatch, sales: Pipeline) -> PublishedLake:
 
 
 @pytest.fixture
-def call(
-    environment: Callable[..., None],
-    event: Callable[[str], dict[str, Any]],
-    lambda_context: Any,
-    lake: PublishedLake,
-    athena: FakeAthena,
-) -> Call:
+def call(environment: Callable[..., None], lake: PublishedLake, athena: FakeAthena, send: Call) -> Call:
     """`call(path, body)`: the answer to a GET, or to a POST of a body; `scopes` are the caller's."""
     environment(SQL=str(SQL), API_WORKGROUP="nightlake-dev-api", QUERIES_AT_ONCE="2")
 
@@ -73,19 +67,14 @@ def call(
         accept: str = "",
         **query: str,
     ) -> Answer:
-        request = event("api_get")
-        request |= {
-            "path": path,
-            "httpMethod": method or ("GET" if body is None else "POST"),
-            "body": body if body is None or isinstance(body, str) else json.dumps(body),
-            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
-        }
-        if accept:
-            request["headers"]["Accept"] = accept
-            request["multiValueHeaders"]["Accept"] = [accept]
-        request["requestContext"] |= {"path": f"/dev{path}", "httpMethod": request["httpMethod"]}
-        request["requestContext"]["authorizer"] = {"caller": caller, "scopes": scopes}
-        return handler(request, lambda_context)
+        return send(
+            path,
+            query,
+            headers={"Accept": accept} if accept else {},
+            method=method or ("GET" if body is None else "POST"),
+            body=body if body is None or isinstance(body, str) else json.dumps(body),
+            authorizer={"caller": caller, "scopes": scopes},
+        )
 
     return ask
 

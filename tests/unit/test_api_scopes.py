@@ -52,31 +52,17 @@ def lake(monkeypatch: pytest.MonkeyPatch, sales: Pipeline) -> PublishedLake:
 
 
 @pytest.fixture
-def ask(
-    environment: Callable[..., None],
-    event: Callable[[str], dict[str, Any]],
-    lambda_context: Any,
-    lake: PublishedLake,
-) -> Callable[..., Answer]:
+def ask(environment: Callable[..., None], lake: PublishedLake, send: Callable[..., Answer]) -> Callable[..., Answer]:
     """`ask(path, query, scopes=..., accept=...)`: the proxy response; without scopes nobody has said who asks."""
     environment(SERVES_PRIVATE="true")
 
-    def send(
+    def answer(
         path: str, query: dict[str, str] | None = None, *, scopes: tuple[str, ...] | None = OPEN, accept: str = "*/*"
     ) -> Answer:
-        request = event("api_get")
-        request |= {
-            "path": path,
-            "queryStringParameters": query or None,
-            "multiValueQueryStringParameters": {name: [each] for name, each in (query or {}).items()} or None,
-        }
-        request["headers"]["Accept"] = accept
-        request["multiValueHeaders"]["Accept"] = [accept]
-        context = request["requestContext"]
-        context["authorizer"] = scopes and {"caller": "shop", "scopes": " ".join(scopes)}
-        return handler(request, lambda_context)
+        caller = scopes and {"caller": "shop", "scopes": " ".join(scopes)}
+        return send(path, query, headers={"Accept": accept}, authorizer=caller)
 
-    return send
+    return answer
 
 
 def text(answer: Answer) -> str:

@@ -25,7 +25,6 @@ from nightlake.core.report import build
 from nightlake.core.run_record import Failure, RunRecord, SourceRecord
 from nightlake.core.table import tables
 from nightlake.handlers.api import asked
-from nightlake.handlers.query import handler
 from published_lake import PublishedLake, Row
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -59,39 +58,14 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> PublishedLake:
 
 
 @pytest.fixture
-def get(
-    environment: Callable[..., None],
-    event: Callable[[str], dict[str, Any]],
-    lambda_context: Any,
-    lake: PublishedLake,
-    tmp_path: Path,
-) -> Get:
-    """`get(path, query, headers, method)`: the proxy response to a request as API Gateway passes it on."""
+def get(environment: Callable[..., None], lake: PublishedLake, tmp_path: Path, send: Get) -> Get:
+    """`get(path, query=..., headers=..., method=...)`: the answer where two reports are known."""
     reports = tmp_path / "sql" / "sales" / "reports"
     reports.mkdir(parents=True)
     for name in ("top_products", "baskets"):
         (reports / f"{name}.sql").write_text("SELECT 1")
     environment(SQL=str(tmp_path / "sql"))
-
-    def ask(
-        path: str,
-        query: dict[str, str] | dict[str, list[str]] | None = None,
-        headers: dict[str, str] | None = None,
-        method: str = "GET",
-    ) -> Answer:
-        request = event("api_get")
-        values = {name: [value] if isinstance(value, str) else value for name, value in (query or {}).items()}
-        request |= {
-            "path": path,
-            "httpMethod": method,
-            "queryStringParameters": {name: each[-1] for name, each in values.items() if each} or None,
-            "multiValueQueryStringParameters": values or None,
-        }
-        request["headers"] |= headers or {}
-        request["multiValueHeaders"] |= {name: [value] for name, value in (headers or {}).items()}
-        return handler(request, lambda_context)
-
-    return ask
+    return send
 
 
 def sale(number: int) -> Row:

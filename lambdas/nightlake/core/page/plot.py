@@ -1,8 +1,8 @@
 """Which plot a report gets: the one that its SQL file asks for, or the one that suits its columns.
 
 A file asks in a comment line at its head: `-- plot: line x=sold_on y=revenue,average_7_days`,
-`-- plot: bar x=department y=revenue`, `-- plot: line x=logged_hour y=errors by=city`, or `-- plot: none`. A row of all the
-others is left out by `total=all`, the text that it has where they have their names.
+`-- plot: bar x=department y=revenue`, `-- plot: line x=logged_hour y=errors by=city`, or `-- plot: none`. A row of all
+the others is left out by `total=all`, the text that it has where they have their names.
 """
 
 import re
