@@ -4,9 +4,9 @@ import builtins
 import inspect
 
 from nightlake.core import errors
-from nightlake.core.errors import ContractError, NightlakeError, Problem, TransientError
+from nightlake.core.errors import ContractError, NightlakeError, ParameterError, Problem, TransientError
 
-BASES = (NightlakeError, TransientError)
+BASES = (NightlakeError, ParameterError, TransientError)
 RAISED = [
     error
     for _, error in inspect.getmembers(errors, inspect.isclass)

@@ -254,6 +254,10 @@ def test_a_question_that_cannot_be_answered_is_refused_by_name(
     assert json.loads(refused["body"])["parameter"] == next(iter(query))
 
 
+def test_a_parameter_that_is_called_like_what_there_is_not_is_not_to_blame(get: Get) -> None:
+    assert "parameter" not in json.loads(get("/v1/datasets/limit/rows", query={"limit": "1"})["body"])
+
+
 def test_private_tables_are_as_unknown_as_any_other(get: Get, lake: PublishedLake, sales: Pipeline) -> None:
     night(lake, sales, MONDAY, 1)
     for name in ("customers_private", "customers_secret"):

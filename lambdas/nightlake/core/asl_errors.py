@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from nightlake.core import errors
 from nightlake.core.asl_states import Finding, State, as_list
-from nightlake.core.errors import NightlakeError, TransientError
+from nightlake.core.errors import NightlakeError, ParameterError, TransientError
 from nightlake.core.json_file import Location
 
 # Step Functions guide, "Handle Lambda service exceptions" and throttling, which it leaves to each definition.
@@ -114,7 +114,7 @@ def _own_errors() -> dict[str, type[NightlakeError]]:
         for name, error in vars(errors).items()
         if isinstance(error, type)
         and issubclass(error, NightlakeError)
-        and error not in (NightlakeError, TransientError)
+        and error not in (NightlakeError, ParameterError, TransientError)
     }
 
 

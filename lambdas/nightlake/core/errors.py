@@ -31,6 +31,14 @@ class ContractError(NightlakeError):
         self.problems = problems
 
 
+class ParameterError(NightlakeError):
+    """Base of the errors that say which `parameter` a caller is to change, if it is one; never raised itself."""
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
 class TransientError(NightlakeError):
     """Base of the errors that every Lambda Task of a state machine must retry by name; never raised itself."""
 
@@ -283,11 +291,11 @@ class DatasetNotFoundError(NightlakeError):
     """Raised when the API is asked for a dataset that no contract describes. Retrying does not help."""
 
 
-class UnknownParameterError(NightlakeError):
+class UnknownParameterError(ParameterError):
     """Raised when the API is asked with a query parameter that it does not know. Retrying does not help."""
 
 
-class InvalidParameterError(NightlakeError):
+class InvalidParameterError(ParameterError):
     """Raised when a query parameter of the API has a value that is not allowed. Retrying does not help."""
 
 
@@ -303,7 +311,7 @@ class NothingPublishedError(NightlakeError):
     """Raised when the API is asked for what no night has published yet. Retrying helps after a good night."""
 
 
-class InvalidCursorError(NightlakeError):
+class InvalidCursorError(ParameterError):
     """Raised when a cursor is not the API's own, or was written for another question. Retrying does not help."""
 
 
@@ -315,7 +323,7 @@ class AnswerTooCostlyError(NightlakeError):
     """Raised when an answer needs more data than one request may read or send. Ask for less at a time."""
 
 
-class ReportNotFoundError(NightlakeError):
+class ReportNotFoundError(ParameterError):
     """Raised when the API is asked for a report that there is not, or not of that date. Retrying does not help."""
 
 

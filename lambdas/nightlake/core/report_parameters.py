@@ -157,7 +157,7 @@ def read_values(header: Header, given: Mapping[str, object], day: date) -> dict[
     for name in given:
         if header.named(name) is None:
             known = ", ".join(each.name for each in header.parameters) or "none"
-            raise UnknownParameterError(f"There is no parameter '{name}' of this report; there are: {known}")
+            raise UnknownParameterError(f"There is no parameter '{name}' of this report; there are: {known}", name)
     return {
         each.name: read_value(each, given[each.name]) if each.name in given else _given(each, day)
         for each in header.parameters
@@ -171,10 +171,10 @@ def read_value(parameter: ReportParameter, given: object) -> Any:
         value = _parse(kind, _text(kind, given))
         literal(kind, value)
     except ValueError as error:
-        raise InvalidParameterError(f"{name}={_shown(given)}: {error}; '{name}' is {kind}") from None
+        raise InvalidParameterError(f"{name}={_shown(given)}: {error}; '{name}' is {kind}", name) from None
     if parameter.allowed and value not in parameter.allowed:
         allowed = ", ".join(map(str, parameter.allowed))
-        raise InvalidParameterError(f"{name}={_shown(given)}: there are only {allowed}")
+        raise InvalidParameterError(f"{name}={_shown(given)}: there are only {allowed}", name)
     return value
 
 
@@ -210,7 +210,9 @@ def default_of(parameter: ReportParameter, day: date) -> Any:
 
 def _given(parameter: ReportParameter, day: date) -> Any:
     if parameter.default is None:
-        raise InvalidParameterError(f"{parameter.name} is missing; it is {parameter.kind} and has no default")
+        raise InvalidParameterError(
+            f"{parameter.name} is missing; it is {parameter.kind} and has no default", parameter.name
+        )
     return default_of(parameter, day)
 
 

@@ -109,7 +109,7 @@ def ask(
 def _measures(text: str, known: Mapping[str, ColumnType]) -> tuple[Measure, ...]:
     measures = tuple(_measure(each, known) for each in text.split(","))
     if len(set(measures)) < len(measures) or len(measures) > MAX_MEASURES:
-        raise InvalidParameterError(f"measures: name at most {MAX_MEASURES}, each once")
+        raise InvalidParameterError(f"measures: name at most {MAX_MEASURES}, each once", "measures")
     return measures
 
 
@@ -126,7 +126,7 @@ def _measure(text: str, known: Mapping[str, ColumnType], parameter: str = "measu
     kind = known[column]
     allowed = {"sum": kind.is_number, "avg": kind.is_number, "count": True}.get(function, not kind.is_nested)
     if not allowed:
-        raise InvalidParameterError(f"{parameter}: there is no {function} of '{column}', which is {kind}")
+        raise InvalidParameterError(f"{parameter}: there is no {function} of '{column}', which is {kind}", parameter)
     return Measure(function, column, _kind(function, kind))
 
 
@@ -146,9 +146,9 @@ def _group_by(text: str | None, known: Mapping[str, ColumnType]) -> tuple[str, .
     for name in names:
         if name not in known or known[name].is_nested:
             there = ", ".join(each for each, kind in known.items() if not kind.is_nested)
-            raise InvalidParameterError(f"group_by: '{name}' is no column to group by; there are: {there}")
+            raise InvalidParameterError(f"group_by: '{name}' is no column to group by; there are: {there}", "group_by")
     if len(set(names)) < len(names) or len(names) > MAX_GROUP_COLUMNS:
-        raise InvalidParameterError(f"group_by: name at most {MAX_GROUP_COLUMNS} columns, each once")
+        raise InvalidParameterError(f"group_by: name at most {MAX_GROUP_COLUMNS} columns, each once", "group_by")
     return names
 
 
@@ -157,7 +157,9 @@ def _bucket(text: str | None, known: Mapping[str, ColumnType]) -> Bucket | None:
         return None
     span, column = _called("bucket", text, SPANS, known)
     if known[column].name not in ("date", "timestamp"):
-        raise InvalidParameterError(f"bucket: '{column}' is {known[column]}; a bucket is of a date or timestamp column")
+        raise InvalidParameterError(
+            f"bucket: '{column}' is {known[column]}; a bucket is of a date or timestamp column", "bucket"
+        )
     return Bucket(span, column)
 
 
@@ -165,9 +167,13 @@ def _called(parameter: str, text: str, functions: Sequence[str], known: Mapping[
     """The function and column that `function(column)` names."""
     call = _CALL.fullmatch(text)
     if call is None or call[1] not in functions:
-        raise InvalidParameterError(f"{parameter}: '{text}' is not function(column); there are: {', '.join(functions)}")
+        raise InvalidParameterError(
+            f"{parameter}: '{text}' is not function(column); there are: {', '.join(functions)}", parameter
+        )
     if call[2] not in known:
-        raise InvalidParameterError(f"{parameter}: there is no column '{call[2]}'; there are: {', '.join(known)}")
+        raise InvalidParameterError(
+            f"{parameter}: there is no column '{call[2]}'; there are: {', '.join(known)}", parameter
+        )
     return call[1], call[2]
 
 

@@ -46,24 +46,27 @@ def read_condition(name: str, text: str, known: Mapping[str, ColumnType], reserv
     if column not in known:
         raise UnknownParameterError(
             f"There is no parameter or column '{column}'; parameters are {', '.join(reserved)}, "
-            f"columns are {', '.join(known)}"
+            f"columns are {', '.join(known)}",
+            name,
         )
     if not point:
         prefix, found, rest = text.partition(".")
         operator, text = (prefix, rest) if found and prefix in OPERATORS else ("eq", text)
     if operator not in OPERATORS:
-        raise UnknownParameterError(f"{name}: there is no operator '{operator}'; there are: {', '.join(OPERATORS)}")
+        raise UnknownParameterError(
+            f"{name}: there is no operator '{operator}'; there are: {', '.join(OPERATORS)}", name
+        )
     kind = known[column]
     if operator not in operators_of(kind):
         can = "only is_null can be asked of it" if kind.is_nested else "like can be asked of texts only"
-        raise UnknownParameterError(f"{name}: '{column}' is {kind}; {can}")
+        raise UnknownParameterError(f"{name}: '{column}' is {kind}; {can}", name)
     values = _items(name, text, operator) if operator in ("in", "between") else [text]
     try:
         return Condition(
             column, operator, tuple(parse(_BOOLEAN if operator == "is_null" else kind, value) for value in values)
         )
     except ValueError as error:
-        raise InvalidParameterError(f"{name}={text}: {error}; '{column}' is {kind}") from None
+        raise InvalidParameterError(f"{name}={text}: {error}; '{column}' is {kind}", name) from None
 
 
 def _items(name: str, text: str, operator: str) -> list[str]:
@@ -72,7 +75,7 @@ def _items(name: str, text: str, operator: str) -> list[str]:
     except csv.Error:
         items = []
     if operator == "between" and len(items) != _ENDS:
-        raise InvalidParameterError(f'{name}: write the least and the greatest value like 1,2 or "a, quoted",b')
+        raise InvalidParameterError(f'{name}: write the least and the greatest value like 1,2 or "a, quoted",b', name)
     if not 1 <= len(items) <= MAX_VALUES:
-        raise InvalidParameterError(f'{name}: write 1 to {MAX_VALUES} values like 1,2 or "a, quoted",b')
+        raise InvalidParameterError(f'{name}: write 1 to {MAX_VALUES} values like 1,2 or "a, quoted",b', name)
     return items

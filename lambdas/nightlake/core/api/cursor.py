@@ -47,17 +47,17 @@ def read_cursor(text: str) -> Cursor:
     Raises InvalidParameterError for a text that is no cursor, InvalidCursorError for one that we have not written.
     """
     if not sealed.looks_so(text):
-        raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}")
+        raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}", "cursor")
     try:
         return Cursor.model_validate_json(sealed.content(text))
     except ValueError:
-        raise InvalidCursorError(f"cursor is none of ours; {_ADVICE}") from None
+        raise InvalidCursorError(f"cursor is none of ours; {_ADVICE}", "cursor") from None
 
 
 def check_cursor(text: str, pinned: Pinned, question: Question) -> None:
     """Raise InvalidCursorError unless the cursor was written for this question to this snapshot."""
     if sealed.read(_key(pinned, question), text) is None:
-        raise InvalidCursorError(f"cursor belongs to another question; {_ADVICE}")
+        raise InvalidCursorError(f"cursor belongs to another question; {_ADVICE}", "cursor")
 
 
 def _key(pinned: Pinned, question: Question) -> bytes:

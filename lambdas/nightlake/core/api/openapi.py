@@ -80,7 +80,7 @@ _PROBLEM: Final[Schema] = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What is wrong, and what to do."},
         "instance": {"type": "string"},
-        "parameter": {"type": "string", "description": "The query parameter that is to be changed."},
+        "parameter": {"type": "string", "description": "The parameter that is to be changed."},
         "request_id": {"type": "string"},
     },
 }

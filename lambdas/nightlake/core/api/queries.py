@@ -180,7 +180,7 @@ class Desk:
         At most `limit` are looked at. Raises InvalidParameterError for a cursor that is none.
         """
         if cursor is not None and not re.fullmatch(PLACE, cursor, re.ASCII):
-            raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}")
+            raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}", "cursor")
         own = layout.queries(self.caller)
         names = ((each, each.key.removeprefix(own).removesuffix(".json")) for each in self.store.list(own))
         places = {_place(each, name): name for each, name in names if _ID.fullmatch(name)}
@@ -316,11 +316,11 @@ def _read_cursor(query: Query, text: str) -> str:
     Raises InvalidParameterError for a text that is no cursor, InvalidCursorError for any other cursor.
     """
     if not sealed.looks_so(text):
-        raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}")
+        raise InvalidParameterError(f"cursor is none of ours; {_ADVICE}", "cursor")
     try:
         token = sealed.read(query.query_id.encode(), text)
     except ValueError:
         token = None
     if token is None:
-        raise InvalidCursorError(f"cursor is none of this query's; {_ADVICE}")
+        raise InvalidCursorError(f"cursor is none of this query's; {_ADVICE}", "cursor")
     return token.decode()

@@ -115,7 +115,7 @@ def singles(parameters: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The value of each parameter, which is given once. Raises InvalidParameterError."""
     for name, values in parameters.items():
         if len(values) != 1:
-            raise InvalidParameterError(f"{name} is given {len(values)} times; give it once")
+            raise InvalidParameterError(f"{name} is given {len(values)} times; give it once", name)
     return {name: values[0] for name, values in parameters.items()}
 
 
@@ -123,7 +123,7 @@ def read_limit(parameters: Mapping[str, str], *, default: int, most: int) -> int
     """The parameter `limit`. Raises InvalidParameterError."""
     text = parameters.get("limit", str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
-        raise InvalidParameterError(f"limit={text}: write a whole number from 1 to {most}")
+        raise InvalidParameterError(f"limit={text}: write a whole number from 1 to {most}", "limit")
     return int(text)
 
 
@@ -134,7 +134,7 @@ def read_day(parameters: Mapping[str, str], name: str) -> date | None:
     try:
         return parse_date(parameters[name])
     except InvalidDateError as error:
-        raise InvalidParameterError(f"{name}: {error}") from None
+        raise InvalidParameterError(f"{name}: {error}", name) from None
 
 
 def read_days(parameters: Mapping[str, str], pinned: Pinned, table: PublishedTable) -> tuple[date, date]:
@@ -153,7 +153,8 @@ def read_days(parameters: Mapping[str, str], pinned: Pinned, table: PublishedTab
     if inside > MAX_PARTITIONS:
         raise InvalidParameterError(
             f"from={first} to={last}: {inside} partitions are published in there, and at most {MAX_PARTITIONS} go in; "
-            "ask for fewer days"
+            "ask for fewer days",
+            "from",
         )
     return first, last
 
@@ -165,11 +166,13 @@ def read_order(text: str | None, known: Mapping[str, ColumnType], name: str = "o
     orders = tuple(Order(each.removeprefix("-"), descending=each.startswith("-")) for each in text.split(","))
     for order in orders:
         if order.column not in known:
-            raise InvalidParameterError(f"{name}: there is no column '{order.column}'; there are: {', '.join(known)}")
+            raise InvalidParameterError(
+                f"{name}: there is no column '{order.column}'; there are: {', '.join(known)}", name
+            )
         if known[order.column].is_nested:
-            raise InvalidParameterError(f"{name}: '{order.column}' is {known[order.column]}, which has no order")
+            raise InvalidParameterError(f"{name}: '{order.column}' is {known[order.column]}, which has no order", name)
     if len(orders) > MAX_ORDER:
-        raise InvalidParameterError(f"{name}: name at most {MAX_ORDER} columns")
+        raise InvalidParameterError(f"{name}: name at most {MAX_ORDER} columns", name)
     # A column that has decided already decides nothing when it is named again.
     return tuple({order.column: order for order in reversed(orders)}.values())[::-1]
 
@@ -183,7 +186,7 @@ def read_select(text: str | None, table: PublishedTable) -> tuple[str, ...]:
     names = tuple(text.split(","))
     for name in names:
         if name not in known:
-            raise InvalidParameterError(f"select: there is no column '{name}'; there are: {', '.join(known)}")
+            raise InvalidParameterError(f"select: there is no column '{name}'; there are: {', '.join(known)}", "select")
     if len(set(names)) < len(names):
-        raise InvalidParameterError("select names a column twice; name each once")
+        raise InvalidParameterError("select names a column twice; name each once", "select")
     return names

@@ -54,7 +54,7 @@ def read_body(body: str | None) -> Asked:
         raise UnknownParameterError(f"body knows no {unknown}; it knows {', '.join(_MEMBERS)}")
     given = content.get("parameters", {})
     if not isinstance(given, dict):
-        raise InvalidParameterError(f"parameters: write an object of names and values, like {_EXAMPLE}")
+        raise InvalidParameterError(f"parameters: write an object of names and values, like {_EXAMPLE}", "parameters")
     return Asked(content["report"], _day(content.get("date")), given)
 
 

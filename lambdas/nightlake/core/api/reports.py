@@ -90,7 +90,9 @@ def find_history(
     known = {column.name: column.type for report in reversed(reports) for column in report.columns}
     for column in columns or ():
         if reports and column not in known:
-            raise InvalidParameterError(f"select: there is no column '{column}'; there are: {', '.join(known)}")
+            raise InvalidParameterError(
+                f"select: there is no column '{column}'; there are: {', '.join(known)}", "select"
+            )
     wanted = columns or list(known)
     return {
         "pipeline": pipeline,
@@ -141,10 +143,12 @@ def _check_computed(name: str, header: Header, given: Mapping[str, str], day: da
         parameter = header.named(asked)
         if parameter is None:
             known = ", ".join(("date", *(each.name for each in header.parameters)))
-            raise UnknownParameterError(f"The report '{name}' knows no query parameter '{asked}'; it knows {known}")
+            raise UnknownParameterError(
+                f"The report '{name}' knows no query parameter '{asked}'; it knows {known}", asked
+            )
         if read_value(parameter, text) != default_of(parameter, day):
             raise ReportNotFoundError(
-                f"{asked}={text}: no night computes '{name}' with it; POST /v1/queries asks for any value"
+                f"{asked}={text}: no night computes '{name}' with it; POST /v1/queries asks for any value", asked
             )
 
 

@@ -52,9 +52,11 @@ def ask(
     Raises NothingPublishedError, UnknownParameterError or InvalidParameterError.
     """
     pinned, table = find_table(published.newest(pipeline), dataset, private=private)
-    unknown = ", ".join(f"'{name}'" for name in parameters if name not in RESERVED)
-    if unknown:
-        raise UnknownParameterError(f"A row by its key knows no parameter {unknown}; it knows {', '.join(RESERVED)}")
+    for name in parameters:
+        if name not in RESERVED:
+            raise UnknownParameterError(
+                f"A row by its key knows no parameter '{name}'; it knows {', '.join(RESERVED)}", name
+            )
     single = singles(parameters)
     return Asked(
         pinned,
@@ -78,13 +80,17 @@ def _key(table: PublishedTable, names: Sequence[str], text: str) -> tuple[Condit
     except csv.Error:
         values = []
     if len(values) != len(names):
-        raise InvalidParameterError(f"key: write the values of {', '.join(names)} in this order, comma-separated")
+        raise InvalidParameterError(
+            f"key: write the values of {', '.join(names)} in this order, comma-separated", "key"
+        )
     try:
         return tuple(
             Condition(name, "eq", (parse(known[name], value),)) for name, value in zip(names, values, strict=True)
         )
     except ValueError as error:
-        raise InvalidParameterError(f"key: {error}; the key is {', '.join(f'{n} {known[n]}' for n in names)}") from None
+        raise InvalidParameterError(
+            f"key: {error}; the key is {', '.join(f'{n} {known[n]}' for n in names)}", "key"
+        ) from None
 
 
 def answer(source: Kept, asked: Asked, *, budget: Budget | None = None) -> Result:

@@ -29,6 +29,7 @@ from nightlake.core.errors import (
     NotAcceptableError,
     NothingPublishedError,
     PageNotFoundError,
+    ParameterError,
     QueryCancelledError,
     QueryEndedError,
     QueryExpiredError,
@@ -199,19 +200,11 @@ def bounded(resolver: APIGatewayRestResolver, following: NextMiddleware) -> Resp
 
 def answer_client_error(error: NightlakeError) -> Response[str]:
     """What the caller can mend."""
-    detail = str(error)
-    refused = _problem(CLIENT_ERRORS[type(error)], detail, parameter=_blamed(detail))
+    parameter = error.parameter if isinstance(error, ParameterError) else None
+    refused = _problem(CLIENT_ERRORS[type(error)], str(error), parameter=parameter)
     if isinstance(error, TooManyQueriesError):
         refused.headers["Retry-After"] = _TRY_AGAIN
     return refused
-
-
-def _blamed(detail: str) -> str | None:
-    """The query parameter that an error is about: its message begins with the name, or quotes that or its column."""
-    given = sorted(router.current_event.multi_value_query_string_parameters, key=len, reverse=True)
-    first = (name for name in given if name and re.match(rf"{re.escape(name)}(?![\w.])", detail))
-    quoted = (name for name in given if f"'{name}'" in detail or f"'{name.partition('.')[0]}'" in detail)
-    return next(first, None) or next(quoted, None)
 
 
 def answer_unknown_route(_error: NotFoundError) -> Response[str]:

@@ -80,10 +80,11 @@ def parameters_of(*known: str) -> dict[str, str]:
     """
     event = router.current_event
     given = event.multi_value_query_string_parameters
-    unknown = ", ".join(f"'{name}'" for name in given if name not in known)
+    unknown = [name for name in given if name not in known]
     if unknown:
+        told = ", ".join(f"'{name}'" for name in unknown)
         advice = f"it knows {', '.join(known)}" if known else "leave it out"
-        raise UnknownParameterError(f"{event.path} knows no query parameter {unknown}; {advice}")
+        raise UnknownParameterError(f"{event.path} knows no query parameter {told}; {advice}", unknown[0])
     return singles(given)
 
 
@@ -95,7 +96,9 @@ def pipelines_of(parameters: dict[str, str]) -> list[str]:
     asked = parameters.get("pipeline")
     known = visible(OPERATE)
     if asked is not None and asked not in known:
-        raise InvalidParameterError(f"pipeline={asked}: there is none of this name; there are: {', '.join(known)}")
+        raise InvalidParameterError(
+            f"pipeline={asked}: there is none of this name; there are: {', '.join(known)}", "pipeline"
+        )
     return [asked] if asked else list(known)
 
 
