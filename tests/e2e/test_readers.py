@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -142,13 +143,13 @@ def test_the_notebook_reads_what_the_night_counted_and_nothing_personal(
 def test_the_notebook_is_kept_without_what_it_printed() -> None:
     cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
     assert cells
-    assert not [cell.id for cell in cells if cell.outputs or cell.execution_count]
+    assert not [cell.id for cell in cells if cell.outputs or cell.execution_count], "clear all outputs"
 
 
-def test_a_shell_takes_the_environment_of_a_stage(nightlake: Any, cloud: Endpoint, monkeypatch: Any) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "my-own")
-    script = nightlake("env").stdout + "exec env -0"
-    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+def test_a_shell_takes_the_environment_of_a_stage(cloud: Endpoint, home: Path) -> None:
+    shell = ["bash", "-euc", 'eval "$("$0" env)"; exec env -0', Path(sys.executable).parent / "nightlake"]
+    mine = {**os.environ, "AWS_PROFILE": "my-own", "NIGHTLAKE_HOME": str(home)}
+    done = subprocess.run(shell, env=mine, capture_output=True, text=True, check=True)
     variables = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
     assert variables.items() >= cloud.environment().items() | {("NIGHTLAKE_STAGE", "local")}
     assert "AWS_PROFILE" not in variables
