@@ -1,5 +1,6 @@
 """What all tests may share: a real PostgreSQL, and the models of AWS's services."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ from botocore.loaders import Loader
 
 from local.sources import postgres
 from local.sources.postgres import Server
+
+# CDK's own look at a template takes longer than its synthesis, and only warns; tests put templates to cfn-lint. Node
+# reads the variable when it starts: as soon as a test imports CDK.
+os.environ["CDK_VALIDATION"] = "false"
 
 
 @pytest.fixture(scope="session", autouse=True)
