@@ -313,7 +313,14 @@ def test_the_history_of_a_report_is_its_last_dates(call: Call, lake: PublishedLa
     assert [each["date"] for each in content(call(path, to="2017-06-12"))["history"]] == ["2017-06-12"]
     picked = content(call(path, select="revenue"))
     assert [each["rows"] for each in picked["history"]] == [[{"revenue": "4.20"}], [{"revenue": None}]]
-    assert content(call(path, select="cost"), 400)["detail"].startswith("select: there is no column 'cost'")
+    for wanted, said in (
+        ("cost", "select: there is no column 'cost'"),
+        ("revenue,revenue", "select names a column twice"),
+    ):
+        for until in ({}, {"to": "2017-06-12"}, {"to": "2017-06-01"}):
+            assert content(call(path, select=wanted, **until), 400)["detail"].startswith(said)
+    older = content(call(path, select="revenue", to="2017-06-12"))
+    assert (older["columns"][0]["type"], older["history"][0]["rows"]) == ("decimal(18,2)", [{"revenue": None}])
     content(call(path, limit="32"), 400)
     content(call("/v1/reports/none/history"), 404)
     assert content(call("/v1/reports/top_products/history"))["history"] == []

@@ -82,22 +82,26 @@ def find_history(
 ) -> dict[str, Any]:
     """The last reports of one name, the newest first, up to a date; of each, the `columns` or all of them.
 
-    Raises ReportNotFoundError, or InvalidParameterError for a column that none of them has.
+    Raises ReportNotFoundError, or InvalidParameterError for a column that neither they nor the newest one has.
     """
     pipeline, _ = _find(texts, name)
     runs = [run for run in _runs(store, published, pipeline, name) if until is None or run.date <= until]
     reports = [_read(store, pipeline, name, run) for run in runs[:limit]]
     known = {column.name: column.type for report in reversed(reports) for column in report.columns}
+    # Of those from before there was a column, too, it may be asked: they have null in it.
+    there = newest_columns(store, published, pipeline, name) | known
     for column in columns or ():
-        if reports and column not in known:
+        if there and column not in there:
             raise InvalidParameterError(
-                f"select: there is no column '{column}'; there are: {', '.join(known)}", "select"
+                f"select: there is no column '{column}'; there are: {', '.join(there)}", "select"
             )
+    if columns and len(set(columns)) < len(columns):
+        raise InvalidParameterError("select names a column twice; name each once", "select")
     wanted = columns or list(known)
     return {
         "pipeline": pipeline,
         "name": name,
-        "columns": [{"name": column, "type": known[column]} for column in wanted if column in known],
+        "columns": [{"name": column, "type": there[column]} for column in wanted if column in there],
         "history": [
             {
                 "date": report.date.isoformat(),
@@ -112,12 +116,12 @@ def find_history(
     }
 
 
-def newest_columns(store: Store, published: Published, pipeline: str, name: str) -> tuple[str, ...]:
-    """The columns of a report as the newest run has it; none where it has none yet."""
+def newest_columns(store: Store, published: Published, pipeline: str, name: str) -> dict[str, str]:
+    """The columns of a report and their types as the newest run has it; none where it has none yet."""
     newest = published.newest(pipeline)
     run = newest.snapshot.runs[-1] if newest else None
     found = store.find_model(layout.report(pipeline, name, run.run_id), Report) if run else None
-    return tuple(column.name for column in found[0].columns) if found else ()
+    return {column.name: column.type for column in found[0].columns} if found else {}
 
 
 def unknown_report(name: str, names: Mapping[str, Sequence[str]]) -> ReportNotFoundError:

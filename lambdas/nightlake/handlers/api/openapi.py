@@ -45,7 +45,7 @@ def _document() -> dict[str, Any]:
             for name in {*readable, *caller.of(QUERY, known)}
         },
         columns={
-            report: newest_columns(asked.lake(), asked.published(), name, report)
+            report: tuple(newest_columns(asked.lake(), asked.published(), name, report))
             for name in readable
             for report in statements(name, "reports")
         },
