@@ -68,7 +68,7 @@ test: setup  ## lint, and beside it every test; starts local AWSs of its own
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25 --durations-min 5
 
 bench: setup  ## conversion beside five others and a network card; a table beside COPY; the local Athena beside plain DuckDB
 	$(BIN)/python benchmarks/convert.py
