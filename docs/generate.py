@@ -117,7 +117,13 @@ def api_benchmark() -> str:
     lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * 5}"]
     lines += [f"| {' | '.join(str(line[key]) for key in keys)} |" for line in measured["questions"]]
     size = f"{measured['rows']:,} rows in {measured['partitions']} partitions"
-    return "\n".join([f"Measured on {measured['measured_on']}: {size}.", "", *lines])
+    told = [f"Measured on {measured['measured_on']}: {size}.", "", *lines]
+    if load := measured.get("load"):
+        statuses = ", ".join(f"{number:,} x {status}" for status, number in load["statuses"].items())
+        asked = f"{load['clients']} clients for {load['seconds']:.0f} s before {load['workers']} workers"
+        times = ", ".join(f"{part} of 100 within {load[f'p{part}_ms']:,} ms" for part in (50, 95, 99))
+        told += ["", f"{asked}: {statuses}; waiting included, {times}; largest worker {load['largest_worker_mb']} MB."]
+    return "\n".join(told)
 
 
 def _measured(row: Mapping[str, Any]) -> str:
