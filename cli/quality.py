@@ -50,16 +50,16 @@ def counted(rules: Iterable[Mapping[str, Any]]) -> str:
 
 
 def rules_table(rules: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """The rules, one a line."""
+    """The rules and below each what it expects, which a narrow terminal breaks before it breaks a name."""
     table = Table(box=None)
-    table.add_column("rule", overflow="fold", min_width=20)
+    table.add_column("rule", overflow="fold", min_width=max((len(rule["rule"]) for rule in rules), default=0))
     table.add_column("", no_wrap=True)
     table.add_column("severity", no_wrap=True)
     for heading in ("rows", "broken", "%"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("expected", overflow="fold", min_width=20)
     for rule in rules:
         mark = f"[{_COLOURS.get(rule['verdict'], 'red')}]{rule['verdict']}[/]"
         numbers = ["" if rule[name] is None else f"{rule[name]:,}" for name in ("rows", "broken", "percent")]
-        table.add_row(escape(rule["rule"]), mark, rule["severity"], *numbers, escape(rule["expectation"]))
+        told = f"{escape(rule['rule'])}\n[dim]{escape(rule['expectation'])}[/]"
+        table.add_row(told, mark, rule["severity"], *numbers)
     return table
