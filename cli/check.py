@@ -24,7 +24,7 @@ def check(
     contracts = sorted(path for path in (root / "pipelines").glob("*") if path.is_dir())
     statements = sorted((root / "sql").rglob("*.sql"))
     folder = root / "statemachines"
-    machines = sorted([*folder.glob("backfill.asl.json"), *folder.glob("rendered/*.asl.json")])
+    machines = sorted([*folder.glob("backfill.asl.json"), *folder.glob("rendered/**/*.asl.json")])
     problems = sorted(_told_from(root, problem) for problem in _problems(root, statements, machines))
     looked_at = f"{len(contracts)} pipelines, {len(statements)} SQL files, {len(machines)} state machines"
     lines = [f"[bold]{escape(problem.file)}:{problem.line}[/]: {escape(problem.reason)}" for problem in problems]

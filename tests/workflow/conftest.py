@@ -357,7 +357,7 @@ def night(environment: None, gaps: Lambda, pipeline: Pipeline) -> Iterator[Night
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         backfill = json.loads((ROOT / "statemachines" / "backfill.asl.json").read_text())
-        bound = {"Pipeline": "sales", "AlertTopic": topic, "LakeBucket": LAKE, "Region": REGION}
+        bound = {"Pipeline": "sales", "AlertTopic": topic, "LakeBucket": LAKE, "Region": REGION, "Stage": "test"}
         bound |= {"PipelineWorkgroup": "nightlake-test-pipeline"}
         bound |= {f"{name.title().replace('_', '')}Function": f"{FUNCTION}{name}:1" for name in FUNCTIONS}
         bound["DailyStateMachine"] = deployed("daily", definition(pipeline), bound)

@@ -15,7 +15,7 @@ from nightlake.core.pipeline import Pipeline
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "statemachines"
 SALES = FOLDER / "rendered" / "sales.asl.json"
-DEFINITIONS = [FOLDER / "backfill.asl.json", *sorted((FOLDER / "rendered").glob("*.asl.json"))]
+DEFINITIONS = [FOLDER / "backfill.asl.json", *sorted((FOLDER / "rendered").rglob("*.asl.json"))]
 MEGABYTE = 1_000_000
 
 

@@ -18,11 +18,13 @@ MAX_BYTES: Final = 1_048_576
 # What the stack binds when it deploys a definition; infra/state_machine.py refuses what it does not know.
 SUBSTITUTIONS: Final = frozenset(
     {
-        *("AlertTopic", "DailyStateMachine", "LakeBucket", "Pipeline", "PipelineWorkgroup", "Region"),
+        *("AlertTopic", "DailyStateMachine", "LakeBucket", "Pipeline", "PipelineWorkgroup", "Region", "Stage"),
+        *("PublishStateMachine", "RecommendStateMachine", "RetrainStateMachine"),
         *("AuditAcrossFunction", "AuditMergeFunction", "CompleteFunction", "ConvertFunction", "DefineTableFunction"),
         *("ConvertPostgresFunction", "ExplainFunction", "PlanHttpFunction", "PlanPostgresFunction"),
         *("PlanFunction", "PrepareFunction", "PublishFunction", "ReportFunction", "SealFunction", "StatementFunction"),
-        "ValidateFunction",
+        *("DeliverModelFunction", "EvaluateModelFunction", "FinishModelFunction", "MeasureModelFunction"),
+        *("PinModelFunction", "PromoteModelFunction", "ScoreUsersFunction", "TrainModelFunction", "ValidateFunction"),
     }
 )
 _SUBSTITUTION: Final = re.compile(r"\$\{(\w*\}?)")

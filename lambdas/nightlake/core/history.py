@@ -1,5 +1,6 @@
 """What is published and what can be again: HEAD is read and moved here, and nowhere else."""
 
+from datetime import date
 from typing import Final
 
 from nightlake.core import layout
@@ -45,6 +46,11 @@ def advanced(head: Head | None, snapshot: Snapshot, key: str) -> Head:
         revision=head.revision + 1 if head else 0,
         kept=((head.kept if head else ()) + (kept,))[-MAX_KEPT:],
     )
+
+
+def newest_day(head: Head) -> date | None:
+    """The last day of which HEAD keeps a snapshot, wherever it points."""
+    return max((kept.date for kept in head.kept), default=None)
 
 
 def published_by(head: Head, run_id: str) -> KeptSnapshot | None:

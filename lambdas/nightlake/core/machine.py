@@ -1,13 +1,13 @@
-"""Renders the state machine of one pipeline from the templates of statemachines/.
+"""Renders the state machines of a pipeline from the templates of statemachines/.
 
-The templates say what happens in a night; what every Task of a service retries is said here, once. Sources of the
+The templates say what happens; what every Task of a service retries is said here, once. Sources of the
 retried names: Step Functions guide, "Handling errors in workflows", and the errors of each action in its API reference.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from nightlake.core.asl_errors import LAMBDA_ERRORS, transient_errors
 from nightlake.core.asl_states import machines
@@ -49,11 +49,16 @@ _OWN_FUNCTIONS: Final = {
 }
 
 
+ModelMachine = Literal["recommend", "retrain"]
+
+
 class Templates(NamedTuple):
-    """What is rendered: the night, as JSON text, and the branch of one source in it."""
+    """What is rendered, as JSON text: the night, the branch of one source in it, and what is done with a model."""
 
     daily: str
     source: str
+    recommend: str
+    retrain: str
 
 
 def read_templates(folder: Path) -> Templates:
@@ -74,6 +79,21 @@ def render(pipeline: Pipeline, templates: Templates, *, convert_concurrency: int
     ]
     states["AreAllSourcesGood"]["Choices"] = [_all_good(pipeline)]
     states["IsUntold"]["Choices"] = [_any_untold(pipeline)]
+    return _with_retries(machine)
+
+
+def render_of_model(
+    kind: ModelMachine, templates: Templates, *, convert_concurrency: int = CONVERT_CONCURRENCY
+) -> Definition:
+    """What recommends or retrains: the same for every pipeline that has a model, `${Name}`s of the stack still in it."""
+    machine: Definition = json.loads(getattr(templates, kind))
+    for state in machine["States"].values():
+        if "Label" in state:
+            state["MaxConcurrency"] = convert_concurrency
+    return _with_retries(machine)
+
+
+def _with_retries(machine: Definition) -> Definition:
     for inner in list(machines(machine)):
         for name, state in inner.body["States"].items():
             if state["Type"] == "Task":
@@ -104,7 +124,7 @@ def _retriers(resource: str) -> Iterator[State]:
             yield _retrier([*_GLUE, *raced], seconds=2, longest=30)
         case "athena":
             yield _retrier(_ATHENA, seconds=5, longest=60)
-        case "sns":
+        case "sns" | "events":
             yield _retrier(["States.ALL"], seconds=2, longest=30)
 
 

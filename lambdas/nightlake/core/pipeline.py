@@ -110,11 +110,16 @@ class Schedule(Frozen):
     on_delivery: bool = Field(
         False, description="Whether a delivery to the raw bucket starts a run at once, of the day that its path names."
     )
+    by_request: bool = Field(
+        False, description="Whether nothing but a request starts a night: a person's, or another pipeline's."
+    )
 
     @model_validator(mode="after")
     def _starts(self) -> "Schedule":
-        if self.cron is None and not self.on_delivery:
-            raise ValueError("nothing starts a night: write a cron, or on_delivery: true")
+        if self.by_request and (self.cron is not None or self.on_delivery):
+            raise ValueError("a night that is started by request alone has no cron (write cron: null), no on_delivery")
+        if self.cron is None and not (self.on_delivery or self.by_request):
+            raise ValueError("nothing starts a night: write a cron, on_delivery: true or by_request: true")
         return self
 
 
