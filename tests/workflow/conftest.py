@@ -31,7 +31,7 @@ from moto.stepfunctions.parser.asl.utils import json_path
 from nightlake.core import layout
 from nightlake.core.asl_states import machines
 from nightlake.core.contract import load_pipelines
-from nightlake.core.machine import read_templates, render
+from nightlake.core.machine import ModelMachine, read_templates, render, render_of_model
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers import contracts, settings
 
@@ -59,17 +59,22 @@ FUNCTIONS = (
     *("plan", "plan_http", "plan_postgres", "convert", "convert_postgres", "validate"),
     *("seal", "statement", "audit_across", "audit_merge", "publish", "report"),
 )
+OF_A_MODEL = (
+    *("pin_model", "train_model", "evaluate_model", "promote_model", "measure_model", "score_users"),
+    *("deliver_model", "finish_model"),
+)
 
 Event = dict[str, Any]
 Answer = Callable[[Event], Event]
 
 
 class FunctionFailedError(Exception):
-    """What a function's runtime or Athena reports: an error by name."""
+    """What a function's runtime or Athena reports: an error by name, and whatever else its cause says."""
 
-    def __init__(self, name: str, message: str = "as the test says") -> None:
+    def __init__(self, name: str, message: str = "as the test says", **told: object) -> None:
         super().__init__(message)
         self.name = name
+        self.told = told
 
 
 def plan(event: Event) -> Event:
@@ -92,6 +97,20 @@ def statement(event: Event) -> Event:
     answer = {"name": event.get("name"), "query": f"{event['kind']} {event.get('name')}", "database": "a_database"}
     fresh = {"table": f"{event.get('name')}__{uuid4().hex}", "location": "staging/somewhere/", "changed": True}
     return {**answer, **fresh}
+
+
+def pin_model(event: Event) -> Event:
+    """The seventh snapshot; version 3 serves."""
+    given = {"retrained": event["input"].get("retrained", False), "reason": event["input"].get("reason", "asked")}
+    known = {"pipeline": event["pipeline"], "date": "2026-11-20", "run_id": "the run", "snapshot": 7, "champion": 3}
+    return {**known, **given, "needs_training": event["purpose"] == "retrain", "duplicate": False}
+
+
+def measure_model(event: Event) -> Event:
+    """Two shards of users; nothing has drifted."""
+    key = f"models/{event['pipeline']}/runs/{event['run_id']}/shards.jsonl"
+    boto3.client("s3").put_object(Bucket=LAKE, Key=key, Body=json.dumps([{"index": 0}, {"index": 1}]))
+    return {"drifted": False, "reasons": [], "users": 4, "shards": 2, "key": key}
 
 
 def _ended(machine: str, given: str) -> Any:
@@ -125,6 +144,14 @@ ANSWERS: dict[str, Answer] = {
     "audit_merge": lambda _event: {},
     "publish": lambda _event: {"snapshot": 7, "parent": 6, "tables": []},
     "report": lambda event: {"name": event["name"], "rows": 3, "key": f"reports/{event['name']}"},
+    "pin_model": pin_model,
+    "train_model": lambda _event: {"version": 4},
+    "evaluate_model": lambda event: {"version": event["version"], "promote": True, "reasons": ["it is better"]},
+    "promote_model": lambda event: {"champion": event["version"], "previous": event["expected"]},
+    "measure_model": measure_model,
+    "score_users": lambda _event: {"users": 2, "rows": 40},
+    "deliver_model": lambda event: {"date": event["date"]},
+    "finish_model": lambda _event: {},
     "athena": lambda event: {"QueryExecution": {"QueryExecutionId": f"id of {event['QueryString']}"}},
 }
 
@@ -158,7 +185,7 @@ class Lambda:
             answer = self.answers.get(name) or self.default(name)
             return {"StatusCode": 200, "Payload": json.loads(json.dumps(answer(event)))}
         except FunctionFailedError as error:
-            failure = {"errorMessage": str(error), "errorType": error.name}
+            failure = {"errorMessage": str(error), "errorType": error.name, **error.told}
         except Exception as error:  # noqa: BLE001 - as Lambda's runtime does
             failure = {"errorMessage": str(error), "errorType": type(error).__name__}
         return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
@@ -174,6 +201,11 @@ class Lambda:
             return before(event)
 
         self.answers[name] = answer
+
+    @staticmethod
+    def error(name: str, **told: object) -> Exception:
+        """What an answer raises to fail by this name, with this in its cause."""
+        return FunctionFailedError(name, **told)
 
     def events(self, name: str) -> list[Event]:
         """What a function was called with."""
@@ -209,17 +241,13 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Night:
-    """The deployed machines and what they work on."""
+class Deployed:
+    """A machine, the functions that it calls and who hears of its alerts."""
 
     machine: str
-    backfill: str
-    topic: str
     queue: str
-    pipeline: Pipeline
-    contracts: Path
+    topic: str
     function: Lambda
-    bound: dict[str, str]
 
     def run(self, machine: str | None = None, **given: object) -> Execution:
         """Start an execution with this input and wait for its end."""
@@ -237,18 +265,35 @@ class Night:
             ),
         )
 
+    def alerts(self) -> list[dict[str, str]]:
+        """The alerts that a subscriber has got since the last look."""
+        client = boto3.client("sqs")
+        messages = client.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+
+@dataclass(frozen=True)
+class Model(Deployed):
+    """What recommends, `machine`, and what retrains."""
+
+    retrain: str
+
+
+@dataclass(frozen=True)
+class Night(Deployed):
+    """The deployed machines and what they work on."""
+
+    backfill: str
+    pipeline: Pipeline
+    contracts: Path
+    bound: dict[str, str]
+
     def redeploy(self, pipeline: Pipeline) -> None:
         """Let the machine, and the contract, be that of another pipeline."""
         (self.contracts / f"{pipeline.name}.json").write_text(pipeline.model_dump_json())
         contracts.pipelines.cache_clear()
         text = bound_text(definition(pipeline), self.bound)
         boto3.client("stepfunctions").update_state_machine(stateMachineArn=self.machine, definition=text)
-
-    def alerts(self) -> list[dict[str, str]]:
-        """The alerts that a subscriber has got since the last look."""
-        client = boto3.client("sqs")
-        messages = client.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"]) for message in messages]
 
     def tables(self, database: str) -> dict[str, dict[str, Any]]:
         """The tables of a Glue database by name."""
@@ -351,26 +396,54 @@ def night(environment: None, gaps: Lambda, pipeline: Pipeline) -> Iterator[Night
         for database in DATABASES:
             boto3.client("glue").create_database(DatabaseInput={"Name": database})
         boto3.client("s3").create_bucket(Bucket=LAKE, CreateBucketConfiguration={"LocationConstraint": REGION})
-        sns, sqs = boto3.client("sns"), boto3.client("sqs")
-        topic = sns.create_topic(Name="alerts")["TopicArn"]
-        queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        topic, queue = subscribed()
         backfill = json.loads((ROOT / "statemachines" / "backfill.asl.json").read_text())
         bound = {"Pipeline": "sales", "AlertTopic": topic, "LakeBucket": LAKE, "Region": REGION, "Stage": "test"}
         bound |= {"PipelineWorkgroup": "nightlake-test-pipeline"}
         bound |= {f"{name.title().replace('_', '')}Function": f"{FUNCTION}{name}:1" for name in FUNCTIONS}
         bound["DailyStateMachine"] = deployed("daily", definition(pipeline), bound)
         yield Night(
-            bound["DailyStateMachine"],
-            deployed("backfill", spoken(backfill), bound),
-            topic,
-            queue,
-            pipeline,
-            settings.settings().contracts,
-            gaps,
-            bound,
+            machine=bound["DailyStateMachine"],
+            backfill=deployed("backfill", spoken(backfill), bound),
+            topic=topic,
+            queue=queue,
+            pipeline=pipeline,
+            contracts=settings.settings().contracts,
+            function=gaps,
+            bound=bound,
         )
+
+
+@pytest.fixture
+def model(gaps: Lambda, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
+    """What recommends and retrains over scripted functions; the machines that they start are a function, too."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        boto3.client("s3").create_bucket(Bucket=LAKE, CreateBucketConfiguration={"LocationConstraint": REGION})
+        topic, queue = subscribed()
+        bound = {"Pipeline": "sales", "AlertTopic": topic, "LakeBucket": LAKE, "Region": REGION}
+        bound |= {f"{name}StateMachine": name.lower() for name in ("Publish", "Recommend", "Retrain")}
+        bound |= {f"{name.title().replace('_', '')}Function": f"{FUNCTION}{name}:1" for name in OF_A_MODEL}
+        kinds: tuple[ModelMachine, ...] = ("recommend", "retrain")
+        templates = read_templates(ROOT / "statemachines")
+        recommend, retrain = (deployed(kind, spoken(render_of_model(kind, templates)), bound) for kind in kinds)
+        gaps.answers["states"] = start_another
+        yield Model(machine=recommend, retrain=retrain, topic=topic, queue=queue, function=gaps)
+
+
+def start_another(event: Event) -> Event:
+    """A machine that is not there; as a night, it publishes."""
+    return {"ExecutionArn": event["StateMachineArn"], "Output": {"run_id": "r", "published": {"snapshot": 12}}}
+
+
+def subscribed() -> tuple[str, str]:
+    """A topic, and a queue that gets its messages."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return topic, queue
 
 
 def definition(pipeline: Pipeline) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def render(pipeline: Pipeline, templates: Templates, *, convert_concurrency: int
 def render_of_model(
     kind: ModelMachine, templates: Templates, *, convert_concurrency: int = CONVERT_CONCURRENCY
 ) -> Definition:
-    """What recommends or retrains: the same for every pipeline that has a model, `${Name}`s of the stack still in it."""
+    """What recommends or retrains: the same for every pipeline with a model, `${Name}`s of the stack still in it."""
     machine: Definition = json.loads(getattr(templates, kind))
     for state in machine["States"].values():
         if "Label" in state:
