@@ -89,3 +89,7 @@ class CredentialMissingError(NotReadyError):
 
 class ApiUnreachableError(NotReadyError):
     """The API of the stage does not answer at its address; `nightlake status` shows what is deployed."""
+
+
+class TableUnreadableError(NightlakeError):
+    """A file of this machine that a command reads is no table that it knows; its message says which there are."""

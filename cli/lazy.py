@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: Final = (
     *("up", "deploy", "seed", "run", "quality", "report", "query", "backfill", "snapshots", "rollback", "replay"),
-    *("gc", "status", "env", "check", "infer", "convert", "graph", "cost", "doctor", "down", "api"),
+    *("gc", "status", "env", "check", "infer", "convert", "graph", "cost", "doctor", "down", "api", "model"),
 )
 """In the order of the help. A command is the function of its name in the file of its name."""
 FILES: Final = {"gc": "collect_garbage"}

@@ -15,7 +15,7 @@ from cli import cloud
 from cli.lazy import COMMANDS, FILES
 from cli.main import app
 
-GROUPS = {"api"}
+GROUPS = {"api", "model"}
 HEAVY = {
     *("pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "aws_cdk", "boto3", "yaml", "jsonschema", "sqlglot"),
     *("open_data_contract_standard", "cryptography", "requests", "jwt"),

@@ -1,6 +1,6 @@
 """Loads `pipelines/<name>/` into compiled pipelines, or says everything that is wrong with its files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard
@@ -8,6 +8,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from nightlake.core.column_type import parse
 from nightlake.core.dataset_compiler import compile_datasets, table_fault
 from nightlake.core.errors import ContractError, Problem
+from nightlake.core.model.model_file import MODEL_FILE, read_model_file
 from nightlake.core.odcs import read_odcs
 from nightlake.core.payload import RESULT_LIMIT_BYTES, size
 from nightlake.core.pipeline import Dataset, Pipeline
@@ -50,9 +51,19 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
                 reason = f"the table {table!r} is already that of pipeline {owners[table]!r}: rename the dataset"
                 problems.append(Problem((folder / CONTRACT_FILE).as_posix(), 1, reason))
             owners[table] = pipeline.name
+    problems += _strangers(root, pipelines)
     if problems:
         raise ContractError(tuple(problems))
     return tuple(pipelines)
+
+
+def _strangers(root: Path, pipelines: Sequence[Pipeline]) -> Iterator[Problem]:
+    """The models that deliver to a pipeline that there is not."""
+    names = [pipeline.name for pipeline in pipelines]
+    for pipeline in pipelines:
+        if pipeline.model and (to := pipeline.model.delivers_to) not in names:
+            reason = f"'delivers_to': there is no pipeline {shown(to)}: {nearest(to, names)}"
+            yield Problem((root / pipeline.name / MODEL_FILE).as_posix(), 1, reason)
 
 
 def load_pipeline(directory: Path) -> Pipeline:
@@ -72,6 +83,10 @@ def load_pipeline(directory: Path) -> Pipeline:
             _check_merge(pipeline_file, content, datasets, directory)
             _check_start(pipeline_file, content, sources)
     problems = {*contract_file.problems, *pipeline_file.problems}
+    model = None
+    if contract is not None and (directory / MODEL_FILE).exists():
+        model_file, model = read_model_file(directory / MODEL_FILE, datasets)
+        problems |= {*model_file.problems}
     if problems or contract is None or content is None:
         raise ContractError(tuple(sorted(problems)))
     by_name = {source.dataset: source for source in sources}
@@ -86,6 +101,7 @@ def load_pipeline(directory: Path) -> Pipeline:
         merge=content.merge,
         latency_minutes=latency,
         retention_days=retention,
+        model=model,
     )
 
 

@@ -388,3 +388,11 @@ class WebhookUnreachableError(NightlakeError):
 
 class WebhookRefusedError(NightlakeError):
     """Raised when a webhook refuses a message (3xx, 4xx) and its secret holds no newer URL. Retrying does not help."""
+
+
+class InteractionsUnusableError(NightlakeError):
+    """Raised when nothing can be learned from rows: no such column, or none says who had what. Mend model.yaml."""
+
+
+class ModelUnreadableError(NightlakeError):
+    """Raised when a stored model is damaged, or of a format that this code does not read. Train it anew."""

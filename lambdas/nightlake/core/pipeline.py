@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, computed_field, model_va
 
 from nightlake.core.cron import check_cron
 from nightlake.core.frozen import Frozen
+from nightlake.core.model.declaration import Recommender
 from nightlake.core.source import S3Source, TimeZone
 from nightlake.core.sources import AnySource
 
@@ -145,12 +146,13 @@ class Pipeline(Frozen):
     merge: tuple[str, ...] = ()
     latency_minutes: int
     retention_days: int
+    model: Recommender | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def contract_hash(self) -> str:
-        """SHA-256, in hex, of the canonical JSON of all other fields."""
-        fields = self.model_dump(mode="json", exclude={"contract_hash"})
+        """SHA-256, in hex, of the canonical JSON of what says how its data become tables: all but the model."""
+        fields = self.model_dump(mode="json", exclude={"contract_hash", "model"})
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def dataset(self, name: str) -> Dataset:

@@ -39,7 +39,7 @@ def read_pipeline_file(path: Path) -> tuple[YamlFile, PipelineFile | None, tuple
     file = read_yaml(path)
     if file.problems:
         return file, None, ()
-    content = _validated(file, (), PipelineFile, file.data)
+    content = validated(file, (), PipelineFile, file.data)
     raw = file.data.get("sources")
     sources = [_source(file, name, body) for name, body in raw.items()] if isinstance(raw, Mapping) else []
     return file, content, tuple(source for source in sources if source is not None)
@@ -53,17 +53,18 @@ def _source(file: YamlFile, name: str, body: object) -> AnySource | None:
     if "dataset" in body:
         file.report((*location, "dataset"), "the dataset is the key that the source stands under: remove this")
     elif isinstance(kind, str) and kind in KINDS:
-        return _validated(file, location, KINDS[kind], {**body, "dataset": name})
+        return validated(file, location, KINDS[kind], {**body, "dataset": name})
     elif kind != "s3":
         file.report((*location, "from"), f"{shown(kind)} is no kind of source: write s3, {' or '.join(KINDS)}")
     elif not isinstance(form, str) or form not in FORMATS:
         file.report((*location, "format"), f"{shown(form)} is no format: use {', '.join(FORMATS)}")
     else:
-        return _validated(file, location, FORMATS[form], {**body, "dataset": name})
+        return validated(file, location, FORMATS[form], {**body, "dataset": name})
     return None
 
 
-def _validated(file: YamlFile, location: Location, model: type[Model], data: object) -> Model | None:
+def validated(file: YamlFile, location: Location, model: type[Model], data: object) -> Model | None:
+    """The data as the model, or None: then everything wrong with it is among the file's problems."""
     try:
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:

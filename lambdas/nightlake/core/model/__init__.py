@@ -1,0 +1,1 @@
+"""Recommendations: what a model learns from, how it is fitted, judged and watched; pure."""
