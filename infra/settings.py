@@ -38,6 +38,14 @@ FunctionName = Literal[
     "rollback",
     "collect_garbage",
     "watchdog",
+    "pin_model",
+    "train_model",
+    "evaluate_model",
+    "promote_model",
+    "measure_model",
+    "score_users",
+    "deliver_model",
+    "finish_model",
     "query",
     "authorize",
     "notify",
@@ -214,6 +222,12 @@ _CAPACITIES: dict[FunctionName, FunctionSettings] = {
     "convert_postgres": FunctionSettings(memory_mb=1769),
     "validate": FunctionSettings(memory_mb=1024),
     "publish": FunctionSettings(memory_mb=1769),
+    # What an account may have before it asks for more; docs/recommendations.md says what how many users need.
+    "train_model": FunctionSettings(memory_mb=3008),
+    "evaluate_model": FunctionSettings(memory_mb=3008),
+    "measure_model": FunctionSettings(memory_mb=3008),
+    "score_users": FunctionSettings(memory_mb=1769),
+    "deliver_model": FunctionSettings(memory_mb=1769),
 }
 # A night takes all the concurrency that an account has left: what readers need is kept for them.
 _KEPT_FOR_READERS: dict[FunctionName, FunctionSettings] = {

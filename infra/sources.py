@@ -1,4 +1,7 @@
-"""What the functions of one kind of source have besides their task: where its APIs and databases are, their secrets."""
+"""What the functions of one kind of source have besides their task: where its APIs and databases are, their secrets.
+
+A model is a kind of source, too: what it recommends is delivered to a pipeline that publishes it.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -11,13 +14,14 @@ from constructs import Construct
 from nightlake.core.http_source import HttpSource
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.postgres_source import PostgresSource
+from nightlake.core.source import S3Source
 
 from infra.database import TrialDatabase
 from infra.lake import bucket_arn
 from infra.network import Network, own_network, trial_network
 from infra.settings import Database, Settings, SettingsError
 
-SourceKind = Literal["http", "postgres"]
+SourceKind = Literal["http", "postgres", "model"]
 
 _GET_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action
 # A statement of more ARNs could be longer than a policy may be: CDK deals out statements, but splits none.
@@ -51,9 +55,14 @@ class Sources(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         sources = [(pipeline.name, source) for pipeline in pipelines for source in pipeline.sources]
-        self.kinds = frozenset(source.from_ for _, source in sources)
+        models = [pipeline.model for pipeline in pipelines if pipeline.model]
+        self.kinds = frozenset((*(source.from_ for _, source in sources), *(["model"] if models else [])))
         apis = [(name, source) for name, source in sources if isinstance(source, HttpSource)]
         self._landed = [f"{name}/{source.dataset}/*" for name, source in apis]
+        fed = {model.delivers_to for model in models}
+        self._delivered = [
+            f"{source.landing}*" for name, source in sources if name in fed and isinstance(source, S3Source)
+        ]
         self._api_secrets = sorted({source.auth.secret for _, source in apis if source.auth})
         read = {
             source.database: _database(settings, source.database, reader=f"pipelines/{name}: source {source.dataset}")
@@ -65,6 +74,8 @@ class Sources(Construct):
 
     def environment(self, kind: SourceKind) -> dict[str, str]:
         """What the functions of that kind are told."""
+        if kind == "model":
+            return {}
         if kind == "http":
             return {"ENDPOINTS": json.dumps(self._settings.endpoints)} if self._settings.endpoints else {}
         told = {name: reached.told for name, reached in self._databases.items()}
@@ -75,6 +86,8 @@ class Sources(Construct):
 
     def rights(self, kind: SourceKind) -> Iterator[iam.PolicyStatement]:
         """What the functions of that kind may do besides."""
+        if kind == "model":
+            return
         if kind == "http":
             landed = [f"{bucket_arn(self._settings.stage, 'raw')}/{pattern}" for pattern in self._landed]
             yield from _statements(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], landed)
@@ -82,6 +95,11 @@ class Sources(Construct):
         else:
             yield from _statements([_GET_SECRET], [reached.secret for reached in self._databases.values()])
             yield from _statements(["kms:Decrypt"], [each.key for each in self._databases.values() if each.key])
+
+    def deliveries(self, actions: Sequence[str]) -> Iterator[iam.PolicyStatement]:
+        """These actions on what models deliver to the pipelines that publish it."""
+        delivered = [f"{bucket_arn(self._settings.stage, 'raw')}/{pattern}" for pattern in self._delivered]
+        yield from _statements(actions, delivered)
 
     def _network(self, databases: dict[str, Database]) -> Network | None:
         if not databases or self._settings.stage == "local":

@@ -21,6 +21,9 @@ from infra.nag import acknowledge, wildcard
 from infra.settings import FunctionName
 from infra.sources import SourceKind, Sources
 
+# The machines whose executions take locks.
+_LOCKING: Final = ("daily", "recommend", "retrain")
+
 BucketName = Literal["raw", "lake", "quarantine", "results"]
 DatabaseName = Literal["served", "staging", "quarantine"]
 
@@ -60,7 +63,8 @@ class Tables(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
-    list; `deliveries` lets it list the versions of the raw bucket, `results` read answers of Athena, `asks` put
+    list; `deliveries` lets it list the versions of the raw bucket, `delivers` is what it may do with what a model delivers
+    there, `results` read answers of Athena, `asks` put
     questions about published tables to it in the API's workgroup, `executions` ask
     how an execution of a night stands, `api_keys` look one key of the API up. `never_private` takes the files of
     private tables away again.
@@ -74,6 +78,7 @@ class Task:
     lists: tuple[BucketName, ...] = ()
     tables: tuple[Tables, ...] = ()
     deliveries: bool = False
+    delivers: tuple[str, ...] = ()
     results: bool = False
     asks: bool = False
     executions: bool = False
@@ -98,6 +103,10 @@ _CONVERTS: Final = (
 )
 _COMMITS: Final = (Objects("lake", ("snapshots/*",)), Objects("lake", ("snapshots/*",), _PUT))
 _LOCKS: Final = Objects("lake", ("locks/*",), (*_GET, *_PUT))
+_MODELS: Final = Objects("lake", ("models/*",))
+_MODEL_RUNS: Final = Objects("lake", ("models/*/runs/*",), _PUT)
+_SCORING: Final = ("staging/*/_model/*",)
+_LEARNS: Final = (Objects("lake", ("snapshots/*", "data/*")), _MODELS)
 
 TASKS: Final[dict[FunctionName, Task]] = {
     "prepare": Task(
@@ -246,6 +255,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("lake", ("snapshots/*",), (*_GET, *_PUT, *_DELETE)),
             _LOCKS,
             Objects("lake", ("data/*",), _TAG),
+            Objects("lake", ("models/*/scored/*",)),
         ),
         lists=("lake",),
         executions=True,
@@ -261,11 +271,78 @@ TASKS: Final[dict[FunctionName, Task]] = {
         lists=("lake",),
         executions=True,
     ),
+    "pin_model": Task(
+        description="Which snapshot a model learns from or scores, and its lock",
+        timeout=_SHORT,
+        kind="model",
+        objects=(_LOCKS, Objects("lake", ("snapshots/*",)), _MODELS),
+        lists=("lake",),
+        executions=True,
+    ),
+    "train_model": Task(
+        description="A new version of a model: candidates tried, the best one fitted",
+        timeout=_LONG,
+        kind="model",
+        objects=(*_LEARNS, Objects("lake", ("models/*/versions/*",), _PUT)),
+        lists=("lake",),
+        never_private=True,
+    ),
+    "evaluate_model": Task(
+        description="The verdict on a version of a model, against the champion and popularity",
+        timeout=_LONG,
+        kind="model",
+        objects=(_MODELS, Objects("lake", ("models/*/verdict.json",), _PUT)),
+        lists=("lake",),
+    ),
+    "promote_model": Task(
+        description="Moves CHAMPION to another version of a model",
+        timeout=_SHORT,
+        kind="model",
+        objects=(_MODELS, Objects("lake", ("models/*/CHAMPION",), _PUT)),
+        lists=("lake",),
+    ),
+    "measure_model": Task(
+        description="How the champion does on what is new, whether it drifts, and the shards of users",
+        timeout=_LONG,
+        kind="model",
+        objects=(*_LEARNS, _MODEL_RUNS, Objects("lake", _SCORING, _PUT)),
+        lists=("lake",),
+        never_private=True,
+    ),
+    "score_users": Task(
+        description="The lists of one shard of users, delivered as Parquet",
+        timeout=_LONG,
+        kind="model",
+        objects=(_MODELS, _MODEL_RUNS, Objects("lake", _SCORING)),
+        lists=("lake",),
+        delivers=_PUT,
+    ),
+    "deliver_model": Task(
+        description="Proves that all users have a list, and completes the delivery",
+        timeout=_LONG,
+        kind="model",
+        objects=(_MODELS, Objects("lake", _SCORING)),
+        lists=("lake", "raw"),
+        delivers=(*_PUT, *_DELETE),
+    ),
+    "finish_model": Task(
+        description="What was published with which version, in whatever way it ended, and the lock released",
+        timeout=_SHORT,
+        kind="model",
+        objects=(
+            _LOCKS,
+            Objects("lake", ("snapshots/*",)),
+            _MODELS,
+            Objects("lake", ("models/*/scored/*", "models/*/runs/*"), _PUT),
+        ),
+        lists=("lake",),
+    ),
     "query": Task(
         description="Answers the query API",
         timeout=Duration.seconds(29),
         objects=(
             Objects("lake", ("snapshots/*", "data/*", "reports/*", "pages/*", "runs/*/records/*")),
+            Objects("lake", ("models/*/CHAMPION", "models/*/scored/*")),
             Objects("lake", ("queries/*",), (*_GET, *_PUT)),
             # Athena writes and reads its answers with the rights of whoever asks.
             Objects("results", ("api/*",), (*_GET, *_PUT, "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")),
@@ -286,7 +363,7 @@ def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Ca
     """Add to the function's role what its task needs, by statements of its own: the buckets' and keys' policies, which
     belong to the other stack, stay as they are.
     """
-    own = sources.rights(task.kind) if task.kind else ()
+    own = (*(sources.rights(task.kind) if task.kind else ()), *(sources.deliveries(task.delivers) if task.delivers else ()))
     reason = "Only keys, tables and executions of the task's own kind: see infra/tasks.py."
     for statement in (*_object_rights(task, stage, lake), *_other_rights(task, stage, catalog), *own):
         function.role.add_to_principal_policy(statement)
@@ -342,8 +419,8 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
         yield iam.PolicyStatement(actions=["s3:GetBucketLocation"], resources=buckets)
         yield iam.PolicyStatement(effect=iam.Effect.DENY, actions=[*_READ_PUBLISHED], resources=[private])
     if task.executions:
-        nights = _arn("states", f"execution:nightlake-{stage}-*-daily:*")
-        yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[nights])
+        machines = [_arn("states", f"execution:nightlake-{stage}-*-{kind}:*") for kind in _LOCKING]
+        yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=machines)
     if task.api_keys:
         keys = _arn("dynamodb", f"table/{table_name(stage)}")
         yield iam.PolicyStatement(actions=["dynamodb:GetItem"], resources=[keys])

@@ -228,7 +228,7 @@ class OverlapPublishedError(NightlakeError):
 
 
 class PublishContendedError(TransientError):
-    """Raised when HEAD moved away from every attempt to publish. Retrying helps: it starts from the newest HEAD."""
+    """Raised when HEAD or CHAMPION moved away from every attempt to move it. Retrying helps: it reads the newest."""
 
 
 class ProjectionError(TransientError):
@@ -241,6 +241,34 @@ class ColumnTypeChangedError(NightlakeError):
 
 class SnapshotNotFoundError(NightlakeError):
     """Raised when a rollback names a snapshot that is not kept, or nothing is published. Retrying does not help."""
+
+
+class NoModelDeclaredError(NightlakeError):
+    """Raised when a model is asked for of a pipeline without a model.yaml. Write one, then deploy."""
+
+
+class ModelNotFoundError(NightlakeError):
+    """Raised when a version of a model is not there, or there is none before the champion. Retrying does not help."""
+
+
+class ModelUnreadableError(NightlakeError):
+    """Raised when what is kept of a version is gone or is not what its record says. Train anew, or roll back."""
+
+
+class ModelRejectedError(NightlakeError):
+    """Raised when a version is to be promoted that its evaluation rejected. Only a person may do that, by force."""
+
+
+class ChampionChangedError(NightlakeError):
+    """Raised when another version is champion than the one that a promotion expects. Judge again, against that one."""
+
+
+class TrainingDataMissingError(NightlakeError):
+    """Raised when a snapshot has no rows to learn from, or not the columns. Run a night, or mend model.yaml."""
+
+
+class ScoringIncompleteError(NightlakeError):
+    """Raised when receipts of a scoring lack users, have them twice, or lists are empty. Start the scoring anew."""
 
 
 class PayloadTooLargeError(NightlakeError):
@@ -392,7 +420,3 @@ class WebhookRefusedError(NightlakeError):
 
 class InteractionsUnusableError(NightlakeError):
     """Raised when nothing can be learned from rows: no such column, or none says who had what. Mend model.yaml."""
-
-
-class ModelUnreadableError(NightlakeError):
-    """Raised when a stored model is damaged, or of a format that this code does not read. Train it anew."""

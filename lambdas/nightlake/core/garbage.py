@@ -2,7 +2,7 @@
 
 The order of the steps is the proof. First list, so that what a run writes later is no candidate. Then take the locks
 of ended executions away, then move HEAD: a run that was stopped but still works loses either its lock or the race.
-Only then read what HEAD keeps.
+Only then read what HEAD keeps, and what a model answers from.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,6 +15,7 @@ from nightlake.core.errors import PublishContendedError
 from nightlake.core.frozen import Frozen
 from nightlake.core.history import TRIES, find_head, move_head
 from nightlake.core.lock import Executions, Lock
+from nightlake.core.model.registry import scored_snapshots
 from nightlake.core.parallel import each
 from nightlake.core.snapshot import Head, PartitionManifest, Snapshot
 from nightlake.core.store import ObjectInfo, ObjectNotFoundError, PreconditionFailedError, Store
@@ -36,9 +37,18 @@ class Garbage(Frozen):
 
 
 def collect_garbage(
-    store: Store, executions: Executions, *, pipeline: str, keep: int, dry_run: bool, workers: int = WORKERS
+    store: Store,
+    executions: Executions,
+    *,
+    pipeline: str,
+    keep: int,
+    dry_run: bool,
+    models: Iterable[str] = (),
+    workers: int = WORKERS,
 ) -> Garbage:
-    """Keep the newest `keep` snapshots and the published one. Raises PublishContendedError."""
+    """Keep the newest `keep` snapshots, the published one, and those that versions of `models` (the names of the
+    pipelines whose models deliver to this one) answer from. Raises PublishContendedError.
+    """
     data = list(store.list(layout.data(pipeline)))
     written = list(store.list(layout.snapshots(pipeline)))
     running = _running(store, executions, pipeline, dry_run=dry_run, workers=workers)
@@ -47,7 +57,10 @@ def collect_garbage(
         return Garbage(
             kept_snapshots=0, deleted_snapshots=0, deleted_manifests=0, superseded_files=0, bytes=0, dry_run=dry_run
         )
-    snapshots = each(lambda kept: store.get_model(kept.key, Snapshot), head.kept, workers=workers)
+    kept = {one.key for one in head.kept}
+    scored = {key for model in models for key in scored_snapshots(store, model, pipeline)} - kept
+    snapshots = each(lambda key: store.get_model(key, Snapshot), sorted(kept), workers=workers)
+    snapshots += [found[0] for key in sorted(scored) if (found := store.find_model(key, Snapshot)) is not None]
     manifests = {
         partition.manifest for snapshot in snapshots for table in snapshot.tables for partition in table.partitions
     }
@@ -58,12 +71,12 @@ def collect_garbage(
     }
     superseded = [found for found in data if found.key not in named and layout.run_of(found.key) not in running]
     stale_manifests = _stale_manifests(store, pipeline, written, manifests, running, workers=workers)
-    stale_snapshots = _stale_snapshots(pipeline, written, {kept.key for kept in head.kept}, running)
+    stale_snapshots = _stale_snapshots(pipeline, written, kept | scored, running)
     if not dry_run:
         each(_tagger(store), [found.key for found in superseded], workers=workers)
         store.delete([*stale_snapshots, *stale_manifests, *_stale_entries(store, pipeline, written, snapshots)])
     return Garbage(
-        kept_snapshots=len(head.kept),
+        kept_snapshots=len(snapshots),
         deleted_snapshots=len(stale_snapshots),
         deleted_manifests=len(stale_manifests),
         superseded_files=len(superseded),

@@ -151,6 +151,11 @@ def date_lock(pipeline: str, day: date) -> str:
     return f"locks/{pipeline}/{day.isoformat()}.json"
 
 
+def model_lock(pipeline: str) -> str:
+    """The lock of a pipeline's model: one scoring or training at a time."""
+    return f"locks/{pipeline}/model.json"
+
+
 def trigger(pipeline: str, scheduled_at: str) -> str:
     """The mark of one firing of the trigger: its second delivery finds it."""
     return f"triggers/{pipeline}/{scheduled_at.replace(':', '')}.json"
@@ -230,6 +235,96 @@ def pages(pipeline: str, day: date | None = None) -> str:
 def page(pipeline: str, day: date | None, run_id: str) -> str:
     """What a run looks like to people: one HTML file; there is one also where Prepare failed before it knew the day."""
     return f"{pages(pipeline, day)}{'' if day else 'unknown/'}{run_id}.html"
+
+
+def model_versions(pipeline: str) -> str:
+    """The prefix of all versions of a pipeline's model: one listing has them in their order."""
+    return f"models/{pipeline}/versions/"
+
+
+def model_version(pipeline: str, version: int) -> str:
+    """The prefix of one version of a model."""
+    return f"{model_versions(pipeline)}{version:08}/"
+
+
+def model_claim(pipeline: str, version: int) -> str:
+    """Which execution trains a version: no two train the same."""
+    return f"{model_version(pipeline, version)}claim.json"
+
+
+def model_artifact(pipeline: str, version: int) -> str:
+    """What scores."""
+    return f"{model_version(pipeline, version)}model.npz"
+
+
+def model_interactions(pipeline: str, version: int) -> str:
+    """What the version was trained on."""
+    return f"{model_version(pipeline, version)}interactions.parquet"
+
+
+def model_record(pipeline: str, version: int) -> str:
+    """How the version came about; written last, and once."""
+    return f"{model_version(pipeline, version)}record.json"
+
+
+def model_verdict(pipeline: str, version: int) -> str:
+    """How the version did against the champion of its time."""
+    return f"{model_version(pipeline, version)}verdict.json"
+
+
+def champion(pipeline: str) -> str:
+    """The one object that says which version scores and answers; moving it is the promotion."""
+    return f"models/{pipeline}/CHAMPION"
+
+
+def scored_versions(pipeline: str) -> str:
+    """The prefix of what was published with each version's scores."""
+    return f"models/{pipeline}/scored/"
+
+
+def scored(pipeline: str, version: int) -> str:
+    """What was published last with one version's scores."""
+    return f"{scored_versions(pipeline)}{version:08}.json"
+
+
+def model_run(pipeline: str, run_id: str) -> str:
+    """The prefix of what a scoring or a training writes about itself."""
+    return f"models/{pipeline}/runs/{run_id}/"
+
+
+def model_run_record(pipeline: str, run_id: str) -> str:
+    """How a scoring or a training ended."""
+    return f"{model_run(pipeline, run_id)}record.json"
+
+
+def measurement(pipeline: str, run_id: str) -> str:
+    """How the champion does on what came since it was trained."""
+    return f"{model_run(pipeline, run_id)}measurement.json"
+
+
+def scoring_shards(pipeline: str, run_id: str) -> str:
+    """The users to be scored, as JSON Lines: what the Distributed Map reads."""
+    return f"{model_run(pipeline, run_id)}shards.jsonl"
+
+
+def scoring_users(pipeline: str, run_id: str, index: int) -> str:
+    """The users of one shard and what each has had, as Parquet; it expires like all that is staged."""
+    return f"staging/{pipeline}/_model/{run_id}/users-{index:05}.parquet"
+
+
+def scoring_items(pipeline: str, run_id: str) -> str:
+    """The items that may be recommended, as Parquet."""
+    return f"staging/{pipeline}/_model/{run_id}/items.parquet"
+
+
+def scoring_receipts(pipeline: str, run_id: str) -> str:
+    """The prefix of the receipts of all shards."""
+    return f"{model_run(pipeline, run_id)}receipts/"
+
+
+def scoring_receipt(pipeline: str, run_id: str, index: int) -> str:
+    """What became of one shard of users."""
+    return f"{scoring_receipts(pipeline, run_id)}{index:05}.json"
 
 
 def queries(caller: str) -> str:

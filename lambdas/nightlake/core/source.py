@@ -271,6 +271,11 @@ class S3Source(Source):
         """The path for one day; only its wildcards are left."""
         return _DATE.sub(lambda found: day.strftime(found[1]), self.path)
 
+    @property
+    def landing(self) -> str:
+        """What all keys that match on any day begin with."""
+        return _WILDCARD.split(_DATE.split(self.path)[0], maxsplit=1)[0]
+
     def prefix(self, day: date) -> str:
         """What all keys that match on that day begin with."""
         return _WILDCARD.split(self.pattern(day), maxsplit=1)[0]

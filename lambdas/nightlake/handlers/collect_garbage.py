@@ -9,7 +9,7 @@ from nightlake.adapters.s3 import Objects
 from nightlake.adapters.states import States
 from nightlake.core.errors import InvalidInputError
 from nightlake.core.garbage import collect_garbage
-from nightlake.handlers.contracts import pipeline
+from nightlake.handlers.contracts import pipeline, pipelines
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger, task
 
@@ -42,6 +42,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pipeline=pipeline(request.pipeline).name,
         keep=request.keep,
         dry_run=request.dry_run,
+        models=[name for name, each in pipelines().items() if each.model and each.model.delivers_to == request.pipeline],
     )
     counts = garbage.model_dump()
     logger.info("Garbage collected", **counts)

@@ -1,0 +1,116 @@
+"""One night before its scoring: how the champion does on what is new, whether it drifts, and who is to be scored."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from nightlake.core import layout
+from nightlake.core.errors import TrainingDataMissingError
+from nightlake.core.metrics import Measured, Unit
+from nightlake.core.model.declaration import Recommender
+from nightlake.core.model.drift import drift, shift
+from nightlake.core.model.evaluation import evaluate
+from nightlake.core.model.fit import fit
+from nightlake.core.model.fitted import Fitted
+from nightlake.core.model.interactions import Interactions, to_table
+from nightlake.core.model.learn import read_interactions, recorded_interactions
+from nightlake.core.model.model_record import Measurement, Metrics, ModelRecord, ScoringShard
+from nightlake.core.model.parquet import parquet_bytes
+from nightlake.core.model.pin import pinned_snapshot
+from nightlake.core.model.read_table import read_table
+from nightlake.core.model.recipe import Popularity
+from nightlake.core.model.registry import find_verdict, get_artifact, get_record
+from nightlake.core.snapshot import Snapshot
+from nightlake.core.store import Store
+
+
+class Scoring(BaseModel):
+    """What the state machine tells: the pinned snapshot and the version that scores it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline: str
+    run_id: str
+    date: date
+    snapshot: int
+    champion: int
+
+
+def measure(
+    scoring: Scoring, declaration: Recommender, *, store: Store
+) -> tuple[Measurement, tuple[ScoringShard, ...]]:
+    """Measure the champion, and write down whom to score and what there is to recommend.
+
+    Scored is who has a history that the model knows; others are answered with what is popular. Raises
+    ModelNotFoundError, ModelUnreadableError, SnapshotNotFoundError, InteractionsUnusableError, or
+    TrainingDataMissingError when there is nobody.
+    """
+    record = get_record(store, scoring.pipeline, scoring.champion)
+    snapshot = pinned_snapshot(store, scoring.pipeline, scoring.snapshot)
+    fitted = Fitted.from_bytes(get_artifact(store, record))
+    now = read_interactions(store, snapshot, declaration)
+    items = _items(store, snapshot, declaration, now)
+    store.put(layout.scoring_items(scoring.pipeline, scoring.run_id), parquet_bytes(items))
+    shards = tuple(_shards(store, scoring, declaration, now.with_items(fitted.items)))
+    lines = "".join(f"{shard.model_dump_json()}\n" for shard in shards)
+    store.put(layout.scoring_shards(scoring.pipeline, scoring.run_id), lines.encode())
+    measured = _measured(scoring, declaration, store, record, fitted, now, items)
+    store.put_model(layout.measurement(scoring.pipeline, scoring.run_id), measured)
+    return measured, shards
+
+
+def measurement_metrics(measured: Measurement) -> Measured:
+    """What is emitted of a night's measurement; what was not measured is left out."""
+    values: dict[str, tuple[Unit, float]] = {
+        "ModelAgeDays": ("Count", measured.age_days),
+        "ModelDrifted": ("Count", measured.drifted),
+        "NewEvents": ("Count", measured.new_events),
+    }
+    if measured.measured is not None:
+        values["RecommendationPrecision"] = ("None", measured.measured.precision)
+        values["RecommendationCoverage"] = ("None", measured.measured.coverage)
+    if measured.shift is not None:
+        values["ListeningShift"] = ("None", measured.shift)
+    return Measured({"pipeline": measured.pipeline}, values)
+
+
+def _items(store: Store, snapshot: Snapshot, declaration: Recommender, now: Interactions) -> pa.Table:
+    """What there is to recommend: each item with its group and what is shown of it, and how many users have had it
+    (`events`).
+    """
+    said = declaration.items
+    columns = dict.fromkeys((said.key, *said.show, *([said.group] if said.group else [])))
+    items = read_table(store, snapshot, said.dataset, tuple(columns)).combine_chunks()
+    places = pc.index_in(items[said.key].combine_chunks().cast(now.items.type), now.items)
+    events = pa.array(now.popularity).take(places)
+    return items.append_column("events", pc.fill_null(events, 0))
+
+
+def _shards(
+    store: Store, scoring: Scoring, declaration: Recommender, known: Interactions
+) -> Iterator[ScoringShard]:
+    """Users in the order of their ids, so many at once, each with its history in the lake."""
+    served = np.flatnonzero(known.lengths)
+    if not len(served):
+        raise TrainingDataMissingError(
+            f"Nobody in snapshot {scoring.snapshot} of '{scoring.pipeline}' has had anything that version "
+            f"{scoring.champion} knows; train anew: nightlake model retrain {scoring.pipeline}"
+        )
+    for index, start in enumerate(range(0, len(served), declaration.shard_users)):
+        histories = known.of_users(served[start : start + declaration.shard_users])
+        key = layout.scoring_users(scoring.pipeline, scoring.run_id, index)
+        store.put(key, parquet_bytes(to_table(histories)))
+        yield ScoringShard(
+            pipeline=scoring.pipeline,
+            run_id=scoring.run_id,
+            date=scoring.date,
+            champion=scoring.champion,
+            index=index,
+            users=len(histories.users),
+            first=str(histories.users[0].as_py()),
+            last=str(histories.users[-1].as_py()),
+        )
