@@ -63,11 +63,10 @@ class Tables(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
-    list; `deliveries` lets it list the versions of the raw bucket, `delivers` is what it may do with what a model delivers
-    there, `results` read answers of Athena, `asks` put
-    questions about published tables to it in the API's workgroup, `executions` ask
-    how an execution of a night stands, `api_keys` look one key of the API up. `never_private` takes the files of
-    private tables away again.
+    list; `deliveries` lets it list the versions of the raw bucket, `delivers` is what it may do with what a model puts
+    there, `results` read answers of Athena, `asks` put questions about published tables to it in the API's workgroup,
+    `executions` ask how an execution that takes locks stands, `api_keys` look one key of the API up. `never_private`
+    takes the files of private tables away again.
     One that is `asynchronous` is called by events, and has a queue for those that it gave up on.
     """
 
@@ -291,8 +290,9 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="The verdict on a version of a model, against the champion and popularity",
         timeout=_LONG,
         kind="model",
-        objects=(_MODELS, Objects("lake", ("models/*/verdict.json",), _PUT)),
+        objects=(*_LEARNS, Objects("lake", ("models/*/verdict.json",), _PUT)),
         lists=("lake",),
+        never_private=True,
     ),
     "promote_model": Task(
         description="Moves CHAMPION to another version of a model",
@@ -363,7 +363,10 @@ def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Ca
     """Add to the function's role what its task needs, by statements of its own: the buckets' and keys' policies, which
     belong to the other stack, stay as they are.
     """
-    own = (*(sources.rights(task.kind) if task.kind else ()), *(sources.deliveries(task.delivers) if task.delivers else ()))
+    own = (
+        *(sources.rights(task.kind) if task.kind else ()),
+        *(sources.deliveries(task.delivers) if task.delivers else ()),
+    )
     reason = "Only keys, tables and executions of the task's own kind: see infra/tasks.py."
     for statement in (*_object_rights(task, stage, lake), *_other_rights(task, stage, catalog), *own):
         function.role.add_to_principal_policy(statement)

@@ -12,9 +12,13 @@ from nightlake.core.errors import (
     ModelRejectedError,
     ModelUnreadableError,
 )
+from nightlake.core.garbage import SUPERSEDED, collect_garbage
+from nightlake.core.lock import Executions
 from nightlake.core.model import registry
 from nightlake.core.model.model_record import Metrics, ModelRecord, ModelVerdict, Scored
 from nightlake.core.model.recipe import Popularity
+from nightlake.core.pipeline import Column
+from published_lake import PublishedLake
 from stepped_objects import SteppedObjects
 
 METRICS = Metrics(k=10, users=100, precision=0.2, recall=0.3, ndcg=0.25, map=0.1, coverage=0.5)
@@ -37,10 +41,12 @@ def record(version: int, **changed: object) -> ModelRecord:
         metrics=METRICS,
         baseline=METRICS,
         trials=(),
+        chosen_because="it was the best",
         champion_then=version - 1,
         users=1,
         items=1,
         events=1,
+        left_out=0,
         artifact_sha256=registry.digest(b"model"),
         artifact_bytes=5,
         interactions_sha256=registry.digest(b"events"),
@@ -92,6 +98,13 @@ def scored(version: int, **changed: object) -> Scored:
 @pytest.fixture
 def store() -> MemoryObjects:
     return MemoryObjects()
+
+
+class NothingRuns(Executions):
+    """No execution is under way."""
+
+    def status(self, execution_id: str) -> str | None:  # noqa: ARG002
+        return None
 
 
 class Dying(SteppedObjects):
@@ -277,3 +290,31 @@ def test_the_snapshots_that_versions_answer_from_are_known_by_their_publisher(st
     kept = list(registry.scored_snapshots(store, "music", "recommendations"))
     assert kept == ["snapshots/recommendations/11.json", "snapshots/recommendations/19.json"]
     assert list(registry.scored_snapshots(store, "music", "others")) == []
+
+
+def test_garbage_collection_keeps_what_a_version_answers_from() -> None:
+    lake = PublishedLake(pipeline="recommendations")
+    columns = (Column(name="user_id", type="bigint"),)
+    day = date(2026, 11, 20)
+    snapshots = [lake.publish("recommendations", columns, {day: [[{"user_id": number}]]}) for number in range(4)]
+    keys = [layout.snapshot("recommendations", each.number, each.run_id) for each in snapshots]
+    files = [found.key for found in lake.store.list(layout.data("recommendations"))]
+
+    def superseded(number: int) -> bool:
+        (own,) = (key for key in files if layout.run_of(key) == snapshots[number].run_id)
+        return lake.store.tags(own) == SUPERSEDED
+
+    def collect() -> int:
+        return collect_garbage(
+            lake.store, NothingRuns(), pipeline="recommendations", keep=1, dry_run=False, models=["music"]
+        ).kept_snapshots
+
+    registry.keep_scored(lake.store, scored(1, snapshot=1, key=keys[0]))
+    registry.keep_scored(lake.store, scored(2, snapshot=3, key=keys[2]))
+    assert collect() == 3
+    assert [lake.store.head(key) is not None for key in keys] == [True, False, True, True]
+    assert [superseded(number) for number in range(4)] == [False, True, False, False]
+    registry.keep_scored(lake.store, scored(1, snapshot=4, key=keys[3]))
+    assert collect() == 2
+    assert [lake.store.head(key) is not None for key in keys] == [False, False, True, True]
+    assert [superseded(number) for number in range(4)] == [True, True, False, False]

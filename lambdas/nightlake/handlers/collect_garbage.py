@@ -42,7 +42,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         pipeline=pipeline(request.pipeline).name,
         keep=request.keep,
         dry_run=request.dry_run,
-        models=[name for name, each in pipelines().items() if each.model and each.model.delivers_to == request.pipeline],
+        models=[
+            name for name, each in pipelines().items() if each.model and each.model.delivers_to == request.pipeline
+        ],
     )
     counts = garbage.model_dump()
     logger.info("Garbage collected", **counts)

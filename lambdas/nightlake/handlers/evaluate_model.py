@@ -16,7 +16,8 @@ from nightlake.handlers.task import logger, task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: `{pipeline, version, champion}` and what else the execution knows; result: `{version, promote, reasons}`.
 
-    Raises PipelineNotDeployedError, NoModelDeclaredError, ModelNotFoundError or ModelUnreadableError.
+    Raises PipelineNotDeployedError, NoModelDeclaredError, ModelNotFoundError, ModelUnreadableError,
+    SnapshotNotFoundError or TrainingDataMissingError.
     """
     _, model = model_of(event["pipeline"])
     verdict = judge_version(
@@ -26,6 +27,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         version=event["version"],
         champion=event["champion"],
         at=datetime.now(UTC).isoformat(timespec="seconds"),
+        progress=logger.info,
     )
     logger.info("Model judged", version=verdict.version, promote=verdict.promote, reasons=verdict.reasons)
-    return {"version": verdict.version, "promote": verdict.promote, "reasons": verdict.reasons}
+    return {"version": verdict.version, "promote": verdict.promote, "reasons": list(verdict.reasons)}

@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     are lines of the object `key`.
 
     Raises PipelineNotDeployedError, NoModelDeclaredError, ModelNotFoundError, ModelUnreadableError,
-    SnapshotNotFoundError or TrainingDataMissingError.
+    SnapshotNotFoundError, InteractionsUnusableError or TrainingDataMissingError.
     """
     scoring = Scoring.model_validate(event)
     _, model = model_of(scoring.pipeline)
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     emit([measurement_metrics(measured)])
     return {
         "drifted": measured.drifted,
-        "reasons": measured.reasons,
+        "reasons": list(measured.reasons),
         "users": sum(shard.users for shard in shards),
         "shards": len(shards),
         "bucket": store.bucket,

@@ -31,7 +31,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     model_of(start.pipeline)
     pinned = pin(start, store=Objects(settings().lake_bucket), executions=States())
     about(run_id=pinned.run_id, date=pinned.date.isoformat())
-    logger.info(
-        "Snapshot pinned", snapshot=pinned.snapshot, champion=pinned.champion, duplicate=pinned.duplicate
-    )
+    logger.info("Snapshot pinned", snapshot=pinned.snapshot, champion=pinned.champion, duplicate=pinned.duplicate)
     return pinned.model_dump(mode="json")

@@ -16,11 +16,18 @@ from nightlake.handlers.task import logger, task
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: a `core.model.train.Training`; result: `{version}`, which is not champion yet.
 
-    Raises PipelineNotDeployedError, NoModelDeclaredError, SnapshotNotFoundError, TrainingDataMissingError or
-    PublishContendedError.
+    Raises PipelineNotDeployedError, NoModelDeclaredError, SnapshotNotFoundError, TrainingDataMissingError,
+    InteractionsUnusableError or PublishContendedError.
     """
     training = Training.model_validate(event)
-    deployed, _ = model_of(training.pipeline)
-    record = train(training, deployed, store=Objects(settings().lake_bucket), now=datetime.now(UTC))
+    deployed, model = model_of(training.pipeline)
+    record = train(
+        training,
+        model,
+        contract_hash=deployed.contract_hash,
+        store=Objects(settings().lake_bucket),
+        now=datetime.now(UTC),
+        progress=logger.info,
+    )
     logger.info("Model trained", version=record.version, algorithm=record.recipe.algorithm, events=record.events)
     return {"version": record.version}

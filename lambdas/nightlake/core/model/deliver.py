@@ -1,4 +1,4 @@
-"""Completes a delivery: every user was scored once, what is popular and how the model does lie beside, manifests last."""
+"""Completes a delivery: all users are scored, what is popular and how the model does lie beside, manifests are last."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -86,7 +86,7 @@ def _receipt(lake: Store, shard: ScoringShard, champion: int, delivered: Mapping
 
 
 def popular_rows(items: "pa.Table", declaration: Recommender) -> "pa.Table":
-    """The most popular items of each group and, under `EVERYTHING`, of all: group, rank, item, what is shown, events."""
+    """The most popular items of each group and, as `EVERYTHING`, of all: group, rank, item, what is shown, events."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -124,7 +124,7 @@ def metrics_row(measured: Measurement, declaration: Recommender) -> "pa.Table":
             for name in ("precision", "recall", "ndcg", "map", "coverage")
         },
         "popularity_precision": (measured.popularity.precision if measured.popularity else None, pa.float64()),
-        "expected_precision": (measured.expected, pa.float64()),
+        "expected_precision": (measured.expected.precision, pa.float64()),
         "shift": (measured.shift, pa.float64()),
         "age_days": (measured.age_days, pa.int32()),
         "drifted": (measured.drifted, pa.bool_()),

@@ -14,6 +14,7 @@ from nightlake.core.store import Store
 
 RECOMMENDATIONS: Final = "recommendations"
 METRICS: Final = "model_metrics"
+_ONE_NAME: Final = re.compile(r"[^*?]*/[^*?/]*\*[^*?/]*")
 
 
 def popular_dataset(items: str) -> str:
@@ -29,9 +30,9 @@ def drop_off_faults(publisher: Pipeline, datasets: Sequence[str]) -> Iterator[st
         if source is None:
             yield f"{publisher.name} has no dataset {name!r}: add it, or name another pipeline"
         elif not isinstance(source, ParquetSource) or not source.ready.manifest:
-            yield f"{publisher.name}.{name} is not delivered as Parquet with a manifest: write format: parquet, ready: {{manifest: ...}}"
-        elif re.findall(r"[*?]", source.path.rpartition("/")[2]) != ["*"] or len(re.findall(r"[*?]", source.path)) != 1:
-            yield f"{publisher.name}.{name} needs a path that ends in one wildcard, as in .../{{date:%Y/%m/%d}}/*.parquet"
+            yield f"{publisher.name}.{name} needs format: parquet and ready: {{manifest: ...}}"
+        elif not _ONE_NAME.fullmatch(source.path):
+            yield f"{publisher.name}.{name} needs a path of one wildcard, as in .../{{date:%Y/%m/%d}}/*.parquet"
 
 
 def source_of(publisher: Pipeline, dataset: str) -> ParquetSource:

@@ -10,6 +10,7 @@ from nightlake.core.dates import parse_date, parse_instant, run_id
 from nightlake.core.errors import SnapshotNotFoundError
 from nightlake.core.frozen import Frozen
 from nightlake.core.history import find_head
+from nightlake.core.metrics import Measured
 from nightlake.core.model.model_record import Scored
 from nightlake.core.model.pin import Purpose
 from nightlake.core.model.registry import keep_scored
@@ -89,6 +90,15 @@ def finish(end: ModelEnd, publisher: str, *, store: Store, now: datetime) -> Mod
     store.put_model(layout.model_run_record(end.pipeline, run), ended)
     lock.release(store, layout.model_lock(end.pipeline), end.execution_id)
     return ended
+
+
+def end_metrics(ended: ModelRun) -> Measured:
+    """What is emitted of a scoring or a training, once."""
+    seconds = (parse_instant(ended.ended_at) - parse_instant(ended.started_at)).total_seconds()
+    return Measured(
+        {"pipeline": ended.pipeline, "purpose": ended.purpose},
+        {"ModelSeconds": ("Seconds", seconds), "ModelRejected": ("Count", ended.outcome == "rejected")},
+    )
 
 
 def _scored(store: Store, pipeline: str, publisher: str, day: date, run: str, *, version: int, of: int) -> Scored:

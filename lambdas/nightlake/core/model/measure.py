@@ -11,19 +11,21 @@ from pydantic import BaseModel, ConfigDict
 from nightlake.core import layout
 from nightlake.core.errors import TrainingDataMissingError
 from nightlake.core.metrics import Measured, Unit
+from nightlake.core.model.candidates import judged_users
 from nightlake.core.model.declaration import Recommender
-from nightlake.core.model.drift import drift, shift
+from nightlake.core.model.drift import judge_drift, kinds, shift
 from nightlake.core.model.evaluation import evaluate
 from nightlake.core.model.fit import fit
 from nightlake.core.model.fitted import Fitted
 from nightlake.core.model.interactions import Interactions, to_table
-from nightlake.core.model.learn import read_interactions, recorded_interactions
-from nightlake.core.model.model_record import Measurement, Metrics, ModelRecord, ScoringShard
+from nightlake.core.model.learn import metrics, read_interactions, recorded_interactions
+from nightlake.core.model.model_record import Measurement, Metrics, ScoringShard
 from nightlake.core.model.parquet import parquet_bytes
 from nightlake.core.model.pin import pinned_snapshot
 from nightlake.core.model.read_table import read_table
 from nightlake.core.model.recipe import Popularity
 from nightlake.core.model.registry import find_verdict, get_artifact, get_record
+from nightlake.core.model.split import split
 from nightlake.core.snapshot import Snapshot
 from nightlake.core.store import Store
 
@@ -58,7 +60,17 @@ def measure(
     shards = tuple(_shards(store, scoring, declaration, now.with_items(fitted.items)))
     lines = "".join(f"{shard.model_dump_json()}\n" for shard in shards)
     store.put(layout.scoring_shards(scoring.pipeline, scoring.run_id), lines.encode())
-    measured = _measured(scoring, declaration, store, record, fitted, now, items)
+    then, expected = recorded_interactions(store, record), find_verdict(store, scoring.pipeline, scoring.champion)
+    measured = _measured(
+        scoring,
+        declaration,
+        fitted,
+        now=now,
+        then=then,
+        items=items,
+        trained_on=record.date,
+        expected=expected.challenger if expected else record.metrics,
+    )
     store.put_model(layout.measurement(scoring.pipeline, scoring.run_id), measured)
     return measured, shards
 
@@ -90,9 +102,7 @@ def _items(store: Store, snapshot: Snapshot, declaration: Recommender, now: Inte
     return items.append_column("events", pc.fill_null(events, 0))
 
 
-def _shards(
-    store: Store, scoring: Scoring, declaration: Recommender, known: Interactions
-) -> Iterator[ScoringShard]:
+def _shards(store: Store, scoring: Scoring, declaration: Recommender, known: Interactions) -> Iterator[ScoringShard]:
     """Users in the order of their ids, so many at once, each with its history in the lake."""
     served = np.flatnonzero(known.lengths)
     if not len(served):
@@ -114,3 +124,78 @@ def _shards(
             first=str(histories.users[0].as_py()),
             last=str(histories.users[-1].as_py()),
         )
+
+
+def _measured(
+    scoring: Scoring,
+    declaration: Recommender,
+    fitted: Fitted,
+    *,
+    now: Interactions,
+    then: Interactions,
+    items: pa.Table,
+    trained_on: date,
+    expected: Metrics,
+) -> Measurement:
+    since = now.without(then)
+    found: Metrics | None = None
+    popular: Metrics | None = None
+    if len(since) >= declaration.drift.min_new_events:
+        found, popular = _quality(declaration, fitted, fit(Popularity(), then), now, since)
+    age = (scoring.date - trained_on).days
+    drifted = judge_drift(
+        declaration.drift,
+        quality_then=expected.recall,
+        quality_now=found.recall if found else None,
+        shift=_shift(declaration, items, then, since),
+        age_days=age,
+        new_events=len(since),
+    )
+    return Measurement(
+        pipeline=scoring.pipeline,
+        version=scoring.champion,
+        date=scoring.date,
+        run_id=scoring.run_id,
+        snapshot=scoring.snapshot,
+        users=int(np.count_nonzero(now.lengths)),
+        items=items.num_rows,
+        events=len(now),
+        new_events=len(since),
+        measured=found,
+        popularity=popular,
+        expected=expected,
+        quality_loss_percent=drifted.quality_loss_percent,
+        shift=drifted.shift,
+        age_days=age,
+        drifted=drifted.drifted,
+        reasons=drifted.reasons,
+    )
+
+
+def _quality(
+    declaration: Recommender, fitted: Fitted, popularity: Fitted, now: Interactions, since: Interactions
+) -> tuple[Metrics, Metrics]:
+    """How the champion and popularity do on the newest of each user as when a version is judged, but on nothing that
+    they were trained on: asked by the histories as they are now without it.
+    """
+    rules = declaration.evaluate
+    _, newest = split(now, rules.holdout_percent, seed=declaration.seed)
+    held_out = newest.without(now.without(since))
+    judged = judged_users(held_out, rules.max_users, seed=declaration.seed)
+    asked = now.without(held_out)
+    ours, theirs = (evaluate(each, asked, judged, rules.k) for each in (fitted, popularity))
+    return metrics(ours), metrics(theirs)
+
+
+def _shift(declaration: Recommender, items: pa.Table, then: Interactions, new: Interactions) -> float:
+    """How far what is new lies from what was learned, by the items' groups or, where there are none, by the items."""
+    said = declaration.items
+    group = items[said.group or said.key]
+
+    def groups(interactions: Interactions) -> pa.ChunkedArray:
+        keys = items[said.key].combine_chunks().cast(interactions.items.type)
+        places = pc.index_in(interactions.items.take(pa.array(interactions.codes)), keys)
+        return group.take(places)
+
+    trained, since = kinds(groups(then), groups(new))
+    return shift(trained, since, seed=declaration.seed)

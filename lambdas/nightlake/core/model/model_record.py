@@ -31,9 +31,9 @@ class Trial(Frozen):
 class ModelRecord(Frozen):
     """One version of a model, as it was trained; it never changes. `created_at` in ISO 8601.
 
-    `snapshot` is the published snapshot that it learned from; `champion_then` the version that was champion, 0 for
-    none. `trials` are all recipes that were tried on a part of the training data, `baseline` how popularity did there.
-    `newest` is the latest moment of what it learned from, in ISO 8601, where there are moments.
+    `snapshot` is the published snapshot that it learned from, `date` its newest business date; `champion_then` the
+    version that was champion, 0 for none. `trials` are all recipes that competed on a part of what it learned from;
+    there the chosen one did as `metrics` say, popularity as `baseline`. `left_out` rows named no user or no item.
     """
 
     version: int
@@ -51,11 +51,12 @@ class ModelRecord(Frozen):
     metrics: Metrics
     baseline: Metrics
     trials: tuple[Trial, ...]
-    notes: tuple[str, ...] = ()
+    chosen_because: str
     champion_then: int
     users: int
     items: int
     events: int
+    left_out: int
     artifact_sha256: str
     artifact_bytes: int
     interactions_sha256: str
@@ -134,8 +135,9 @@ class Measurement(Frozen):
     """How the champion did one night; `new_events` are pairs of user and item that came since it was trained.
 
     `measured` and `popularity` are of lists for those users, against the new events; None where too few are new.
-    `expected` is the precision that the champion was promoted with. `shift` says how far what is listened to now lies
-    from what was, from 0 to 1; `age_days` how many business dates ago it was trained.
+    `expected` is how the champion did on what was held out when it was judged, `quality_loss_percent` how much less it
+    finds now. `shift` says how far what is new lies from what was learned, from 0 to 1; `age_days` how many business
+    dates ago it was trained.
     """
 
     pipeline: str
@@ -149,7 +151,8 @@ class Measurement(Frozen):
     new_events: int
     measured: Metrics | None
     popularity: Metrics | None
-    expected: float
+    expected: Metrics
+    quality_loss_percent: float | None
     shift: float | None
     age_days: int
     drifted: bool

@@ -1,4 +1,4 @@
-"""The first decision of a scoring or a training: which snapshot, which champion, and whether there is anything to do."""
+"""The first decision of a scoring or a training: which snapshot, which champion, and whether anything is to do."""
 
 from datetime import date
 from typing import Literal
@@ -94,7 +94,7 @@ def _pinned(start: ModelStart, run: str, store: Store) -> Pinned:
     is_scored = scored is not None and scored.of == snapshot.number and not start.input.again
     return Pinned(
         pipeline=start.pipeline,
-        date=max(run.date for run in snapshot.runs) if snapshot.runs else snapshot.date,
+        date=newest_date(snapshot),
         run_id=run,
         snapshot=snapshot.number,
         champion=champion,
@@ -103,6 +103,11 @@ def _pinned(start: ModelStart, run: str, store: Store) -> Pinned:
         retrained=start.input.retrained,
         reason=start.input.reason or ("first" if not champion else "asked"),
     )
+
+
+def newest_date(snapshot: Snapshot) -> date:
+    """The last business date that the snapshot has."""
+    return max((run.date for run in snapshot.runs), default=snapshot.date)
 
 
 def pinned_snapshot(store: Store, pipeline: str, number: int) -> Snapshot:

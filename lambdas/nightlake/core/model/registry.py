@@ -112,6 +112,11 @@ def find_verdict(store: Store, pipeline: str, version: int) -> ModelVerdict | No
     return found[0] if found else None
 
 
+def keep_verdict(store: Store, pipeline: str, verdict: ModelVerdict) -> None:
+    """Write a verdict beside its version; one against a newer champion takes its place."""
+    store.put_model(layout.model_verdict(pipeline, verdict.version), verdict)
+
+
 def list_versions(store: Store, pipeline: str) -> Iterator[Version]:
     """All versions, the newest first."""
     for version in reversed(_recorded(store, pipeline)):
@@ -147,7 +152,8 @@ def _checked(store: Store, record: ModelRecord, key: str, sha256: str) -> bytes:
         ) from error
     if digest(content) != sha256:
         raise ModelUnreadableError(
-            f"s3://{store.bucket}/{key} is not what version {record.version} was recorded with; train anew, or roll back"
+            f"s3://{store.bucket}/{key} is not what version {record.version} was recorded with; "
+            "train anew, or roll back"
         )
     return content
 
@@ -227,7 +233,7 @@ def _refuse_rejected(store: Store, pipeline: str, version: int) -> None:
     if verdict is None or not verdict.promote:
         why = "; ".join(verdict.reasons) if verdict else "it was never judged"
         raise ModelRejectedError(
-            f"Version {version} of '{pipeline}' may not become champion: {why}. Whoever knows better promotes it by force"
+            f"Version {version} of '{pipeline}' may not become champion: {why}. Who knows better promotes it by force"
         )
 
 

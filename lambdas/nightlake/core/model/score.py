@@ -28,8 +28,8 @@ def score(
 ) -> ScoringReceipt:
     """Deliver the lists of the shard's users and leave a receipt: the same bytes for every retry.
 
-    Raises ModelNotFoundError, ModelUnreadableError, or ScoringIncompleteError when somebody who does not know everything
-    would get nothing.
+    Raises ModelNotFoundError, ModelUnreadableError, or ScoringIncompleteError when somebody would get nothing who does
+    not know everything.
     """
     fitted = Fitted.from_bytes(get_artifact(lake, get_record(lake, shard.pipeline, shard.champion)))
     items = get_table(lake, layout.scoring_items(shard.pipeline, shard.run_id))
@@ -75,7 +75,7 @@ def _rows(
     there = (codes >= 0) & (catalogue.place[codes] >= 0)
     rank = np.cumsum(there, axis=1)
     chosen = there & (rank <= declaration.list_length)
-    _refuse_empty(histories.with_items(fitted.items), ~chosen.any(axis=1), catalogue, version)
+    _refuse_empty(histories.with_items(fitted.items), chosen, catalogue, version)
     user, _ = np.nonzero(chosen)
     item = catalogue.items.take(pa.array(catalogue.place[codes[chosen]]))
     said = declaration.items
@@ -90,9 +90,9 @@ def _rows(
     )
 
 
-def _refuse_empty(known: Interactions, empty: NDArray[np.bool_], catalogue: _Catalogue, version: int) -> None:
+def _refuse_empty(known: Interactions, chosen: NDArray[np.bool_], catalogue: _Catalogue, version: int) -> None:
     left = (catalogue.place >= 0).sum()
-    for place in np.flatnonzero(empty):
+    for place in np.flatnonzero(np.count_nonzero(chosen, axis=1) == 0):
         had = catalogue.place[known.codes[known.starts[place] : known.starts[place + 1]]]
         if (had >= 0).sum() < left:
             raise ScoringIncompleteError(
