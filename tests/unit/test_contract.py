@@ -452,6 +452,7 @@ def test_what_is_missing_is_refused_where_it_belongs(tmp_path: Path, old: str, n
         ("schedule: {cron:", "schedule: {on_delivery: true, cron:", "a delivery is complete at once where one source"),
         ('cron: "15 4 * * ? *"', "cron: null", "nothing starts a night: write a cron, on_delivery: true or by_request"),
         ("schedule: {cron:", "schedule: {by_request: true, cron:", "a night that is started by request alone has no"),
+        ("partition_by: ordered_at", "durations: [ordered_at]", "is no column of"),
         ("partition_by: ordered_at", "newest_wins: true", "rows of several business dates meet where partition_by"),
         ("partition_by: ordered_at", "partition_grain: month", "or let partition_by be the column whose month"),
         ("ordered_at: meta.created", "orderd_at: meta.created", "did you mean 'ordered_at'?"),

@@ -22,10 +22,12 @@ from nightlake.core.errors import (
     ApiUnavailableError,
     HostNotAllowedError,
     PageRepeatedError,
+    RecordsMovedError,
     SourceNotReadyError,
     TooManyPagesError,
     TotalChangedError,
 )
+from nightlake.core.extract_http import Manifest
 from nightlake.core.http_exchange import HttpAnswer, HttpRequest
 
 Records = list[dict[str, Any]]
@@ -451,6 +453,95 @@ def test_data_that_moves_while_it_is_read_is_read_anew_and_then_named() -> None:
         with pytest.raises(TotalChangedError, match="records, the one before said"):
             world.extract()
         assert len(world.api.requests) == looks * 6
+
+
+KEYED = {**PAGE, "total": "total", "key": "id"}
+
+
+def moving(records: Records, changes: Mapping[int, Callable[[], None]], asks: list[int]) -> Callable[..., HttpAnswer]:
+    """Pages of two, of records that change when they have been asked for so often."""
+
+    def serve(request: HttpRequest) -> HttpAnswer:
+        asks.append(int(asked(request)["page"]))
+        changes.get(len(asks), list)()
+        return numbered(records, cap=2)(request)
+
+    return serve
+
+
+def ids(numbers: range) -> Records:
+    return [{"id": number, "name": None} for number in numbers]
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_the_last_page_is_looked_at_before_all_others_and_read_after_them(connections: int) -> None:
+    asks: list[int] = []
+    world = World(
+        source(pages=KEYED, records="items", connections=connections), Api(moving(ids(range(9)), {}, asks)), IDS
+    )
+    assert [row[0] for row in world.rows(world.extract())] == list(range(9))
+    assert asks[:2] == [1, 5]
+    assert sorted(asks[2:6]) == [1, 2, 3, 4]
+    assert asks[6:] == [5]
+
+
+def test_one_page_cannot_move_and_is_asked_for_once() -> None:
+    asks: list[int] = []
+    world = World(source(pages=KEYED, records="items"), Api(moving(ids(range(2)), {}, asks)), IDS)
+    assert [row[0] for row in world.rows(world.extract())] == [0, 1]
+    assert asks == [1]
+
+
+def test_records_that_move_under_an_unchanged_total_are_read_anew() -> None:
+    """One goes from a page that was read, and one comes at the end: the pages between have lost a record."""
+    asks: list[int] = []
+    records = ids(range(8))
+
+    def replace() -> None:
+        records.pop(0)
+        records.append({"id": 8, "name": None})
+
+    world = World(source(pages=KEYED, records="items"), Api(moving(records, {4: replace}, asks)), IDS)
+    assert [row[0] for row in world.rows(world.extract())] == list(range(1, 9))
+    assert asks == [1, 4, 1, 2, 3, 4] * 2
+
+
+def test_a_record_that_comes_twice_on_neighbouring_pages_is_read_anew() -> None:
+    """One comes at the front, one goes in the middle: the last page and the total stay as they were."""
+    asks: list[int] = []
+    records = ids(range(8))
+
+    def shift() -> None:
+        records.insert(0, {"id": 8, "name": None})
+        records.pop(5)
+
+    world = World(source(pages=KEYED, records="items"), Api(moving(records, {4: shift}, asks)), IDS)
+    found = [row[0] for row in world.rows(world.extract())]
+    assert found == [8, 0, 1, 2, 3, 5, 6, 7]
+
+
+def test_records_that_never_rest_are_named() -> None:
+    asks: list[int] = []
+    records = ids(range(8))
+
+    def replace() -> None:
+        records.pop(0)
+        records.append({"id": records[-1]["id"] + 1, "name": None})
+
+    changes = dict.fromkeys(range(1, 100), replace)
+    world = World(source(pages=KEYED, records="items"), Api(moving(records, changes, asks)), IDS)
+    with pytest.raises(RecordsMovedError, match="has other records than before the other pages were read"):
+        world.extract()
+    assert len(asks) == 3 * 6
+    assert world.raw.find_model("p/t/2025/05/09/0003/manifest.json", Manifest) is None
+
+
+def test_what_was_looked_at_is_known_to_the_function_that_goes_on() -> None:
+    asks: list[int] = []
+    world = World(source(pages=KEYED, records="items"), Api(moving(ids(range(9)), {}, asks)), IDS)
+    world.clock.each_look = 60
+    assert [row[0] for row in world.rows(world.whole(seconds=300))] == list(range(9))
+    assert len(asks) == 7
 
 
 def test_fewer_records_than_the_total_are_no_day() -> None:

@@ -500,6 +500,43 @@ def test_what_an_order_holds_knows_its_order() -> None:
     ]
 
 
+LISTENS = """
+split: items
+records: items
+layout: values
+records_optional: true
+columns: {user: $.user_id, place: $position, track: $value}
+pages: {by: page, size_parameter: size, size: 2, total: total, pages: pages, key: user_id}
+"""
+
+
+def test_a_list_of_plain_values_is_a_record_each_that_knows_its_place() -> None:
+    people = [(1, [7, 7, 9]), (2, []), (3, None), (4, [8]), (5, [None, "x", [1], 6])]
+
+    def serve(asked: Asked) -> bytes:
+        page = int(asked.query["page"])
+        items = [{"user_id": user, "items": tracks} for user, tracks in people[2 * page - 2 : 2 * page]]
+        return said({"items": items, "total": 5, "page": page, "size": 2, "pages": 3})
+
+    assert read(LISTENS, serve, user="bigint", place="int", track="bigint") == [
+        *((1, 0, 7), (1, 1, 7), (1, 2, 9), (4, 0, 8)),
+        *((5, 0, None), (5, 1, "refused: not a number"), (5, 2, "refused: not a number"), (5, 3, 6)),
+    ]
+
+
+def test_a_total_counts_the_answers_of_a_split_page() -> None:
+    short = once({"items": [{"user_id": 1, "items": [7, 8]}], "total": 2, "pages": 1})
+    with pytest.raises(AnswersIncompleteError, match="says that there are 2 records, its 1 pages have 1"):
+        read(LISTENS, short, user="bigint", place="int", track="bigint")
+
+
+def test_the_place_of_a_value_need_not_be_read() -> None:
+    assert read("{records: x, layout: values, columns: {id: $value}}", once({"x": [3, 1]})) == [3, 1]
+    assert read("{records: x, layout: values, columns: {id: $position}, on_drift: ignore}", once({"x": ["a"]})) == [0]
+    with pytest.raises(AnswerShapeError, match="has no list of values at 'x'"):
+        read("{records: x, layout: values, columns: {id: $value}}", once({"x": 1}))
+
+
 def test_an_answer_in_an_answer_that_has_no_records_is_named() -> None:
     with pytest.raises(AnswerShapeError, match="answer 2 at 'days' has no 'hours'"):
         read("{split: days, records: hours}", once({"days": [{"hours": []}, {"x": 1}]}))

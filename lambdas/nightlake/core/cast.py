@@ -42,7 +42,8 @@ def cast(values: "Sequence[object] | pa.Array | pa.ChunkedArray", kind: ColumnTy
         values = values.dictionary_decode()
     if types.is_string(values.type) or types.is_large_string(values.type) or types.is_string_view(values.type):
         return _cast_texts(_without_nulls(values.cast(pa.string()), reading), kind, reading)
-    return cast_arrow(values, kind, reading) or cast(_python_values(values), kind, reading)
+    exact = None if reading.as_durations else cast_arrow(values, kind, reading)
+    return exact or cast(_python_values(values), kind, reading)
 
 
 def _python_values(values: "pa.Array") -> list[object]:
@@ -86,7 +87,7 @@ def _without_nulls(texts: "pa.StringArray", reading: Reading) -> "pa.StringArray
 def _cast_texts(texts: "pa.StringArray", kind: ColumnType, reading: Reading) -> Cast:
     if reading.nulls and not kind.is_nested:
         reading = replace(reading, nulls=())  # no text is one any more, and the number 1 is not the text "1"
-    return Cast(texts) if kind.name == "string" else _decide(texts, kind, reading, _steps(kind))
+    return Cast(texts) if kind.name == "string" else _decide(texts, kind, reading, _steps(kind, reading))
 
 
 def _decide(texts: "pa.StringArray", kind: ColumnType, reading: Reading, steps: Sequence[Step]) -> Cast:
@@ -104,8 +105,10 @@ def _decide(texts: "pa.StringArray", kind: ColumnType, reading: Reading, steps: 
     return done.merged(left, _decide(texts.take(pa.array(left)), kind, reading, others))
 
 
-def _steps(kind: ColumnType) -> tuple[Step, ...]:
+def _steps(kind: ColumnType, reading: Reading) -> tuple[Step, ...]:
     """What is tried in turn; each leaves null what it cannot decide, the last refuses it."""
+    if reading.as_durations:
+        return (_cast_distinct,)
     if kind.name in FLOATS:
         return cast_plain, _cast_distinct
     if kind.is_number:

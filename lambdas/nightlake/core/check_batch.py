@@ -63,7 +63,7 @@ class BatchCheck:
         if dataset is not self._dataset:
             self._prepare(dataset)
         checked = Checked()
-        uncast = [column.cast(batch.columns[column.name], checked, self._reading) for column in self._columns]
+        uncast = [column.cast(batch.columns[column.name], checked) for column in self._columns]
         for column, rows in zip(self._columns, uncast, strict=True):
             column.check(checked, skip=rows)
         return checked
@@ -74,21 +74,24 @@ class BatchCheck:
             rules[rule.columns[0]].append(rule)
         if self._partition_by != BUSINESS_DATE:
             rules[self._partition_by].append(_has_day(dataset, self._partition_by))
-        self._columns = [_ColumnCheck(dataset.name, column, rules[column.name]) for column in dataset.columns]
+        self._columns = [
+            _ColumnCheck(dataset.name, column, rules[column.name], self._reading) for column in dataset.columns
+        ]
         self._dataset = dataset
 
 
 class _ColumnCheck:
-    def __init__(self, dataset: str, column: Column, rules: Sequence[Rule]) -> None:
+    def __init__(self, dataset: str, column: Column, rules: Sequence[Rule], reading: Reading) -> None:
         self.name = column.name
         self._column = column
         self._kind = column_type.parse(column.type)
+        self._reading = reading.of_column(column.name)
         self._type_rule = f"{dataset}.{column.name}.type"
         self._rules = [RowRule(rule, self._kind) for rule in rules]
 
-    def cast(self, raw: Any, checked: Checked, reading: Reading) -> set[int]:
+    def cast(self, raw: Any, checked: Checked) -> set[int]:
         """Cast the column; the rows whose value its type cannot hold."""
-        done = cast(raw, self._kind, reading)
+        done = cast(raw, self._kind, self._reading)
         checked.columns[self.name] = done.values
         checked.rounded += done.rounded
         if done.refused:

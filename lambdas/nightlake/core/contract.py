@@ -5,7 +5,7 @@ from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard
 
-from nightlake.core.column_type import parse
+from nightlake.core.column_type import INTEGER_BITS, parse
 from nightlake.core.dataset_compiler import compile_datasets, table_fault
 from nightlake.core.errors import ContractError, Problem
 from nightlake.core.model.model_file import MODEL_FILE, read_model_file
@@ -15,7 +15,7 @@ from nightlake.core.pipeline import Dataset, Pipeline
 from nightlake.core.pipeline_file import PipelineFile, read_pipeline_file
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.service_level import compile_service_levels
-from nightlake.core.source import BUSINESS_DATE, ColumnMapping, CsvSource, S3Source
+from nightlake.core.source import BUSINESS_DATE, ColumnMapping, CsvSource, S3Source, TextValues
 from nightlake.core.sources import AnySource
 from nightlake.core.table import table_input, tables
 from nightlake.core.wording import identifier_fault, nearest, shown
@@ -183,6 +183,8 @@ def check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
             "rows of several business dates meet where partition_by is a column, and are known by their primaryKey: "
             "declare both, or remove newest_wins",
         )
+    if isinstance(source, TextValues):
+        _check_durations(file, source, dataset)
     if isinstance(source, PostgresSource) and source.overlap_minutes and not dataset.primary_key:
         file.report(
             (*location, "overlap_minutes"),
@@ -190,6 +192,16 @@ def check_source(file: YamlFile, source: AnySource, dataset: Dataset) -> None:
         )
     if isinstance(source, CsvSource):
         _check_csv(file, source, dataset)
+
+
+def _check_durations(file: YamlFile, source: TextValues, dataset: Dataset) -> None:
+    whole = [column.name for column in dataset.columns if column.type in INTEGER_BITS]
+    for place, name in enumerate(source.durations):
+        if name not in whole:
+            file.report(
+                ("sources", source.dataset, "durations", place),
+                f"{shown(name)} is no column of {dataset.name} that holds whole numbers, as seconds are: mend it",
+            )
 
 
 def _check_csv(file: YamlFile, source: CsvSource, dataset: Dataset) -> None:

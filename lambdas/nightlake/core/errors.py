@@ -131,6 +131,10 @@ class TotalChangedError(NightlakeError):
     """Raised when the total changed while pages were read, each time all were read. Ask when the data rests."""
 
 
+class RecordsMovedError(NightlakeError):
+    """Raised when records moved from page to page while they were read, each time all were. Ask when they rest."""
+
+
 class TooManyPagesError(NightlakeError):
     """Raised when there are more pages than the `limit` of `pages`. Allow more, or ask for larger ones."""
 

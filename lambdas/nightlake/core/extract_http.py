@@ -5,7 +5,6 @@ goes on, and a manifest once it is complete. What has no manifest is no delivery
 function has minutes, an API may take hours.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from nightlake.core.errors import (
     ExtractionTakenError,
     HeaderMismatchError,
     PageRepeatedError,
+    RecordsMovedError,
     TooManyPagesError,
     TotalChangedError,
 )
@@ -33,7 +33,7 @@ from nightlake.core.http_columns import split_columns
 from nightlake.core.http_exchange import Clock, Fetch, HttpAnswer, HttpRequest, answer_seconds
 from nightlake.core.http_pages import Question, Trail, counted, first_question, next_question, numbered
 from nightlake.core.http_paging import CursorPages, LinkedPages, NumberedPages, OffsetPages
-from nightlake.core.http_reading import NOTHING, Reading, read_answer
+from nightlake.core.http_reading import NOTHING, Reading, digest, read_answer
 from nightlake.core.http_source import HttpSource
 from nightlake.core.http_text import filled
 from nightlake.core.parallel import each
@@ -53,7 +53,7 @@ _KEPT: Final = ("content-type", "date", "etag", "last-modified", "link")
 _QUESTION: Final = {"url", "query", "body", "headers", "each", "pages", "split", "records", "layout"}
 _PROGRESS: Final = "progress.json"
 _MANIFEST: Final = "manifest.json"
-_HEX: Final = 16
+_MOVED: Final = (TotalChangedError, AnswersIncompleteError, RecordsMovedError)  # the data, while it was read
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def extract_http(
     It ends some minutes before `seconds` have passed; then, and where the API asks to wait, `missing` says so. Raises
     ApiUnavailableError, ApiUnauthorizedError, ApiRefusedError, AnswerNotJsonError, AnswerTruncatedError,
     AnswerTooLargeError, AnswerShapeError, AnswersIncompleteError, PageRepeatedError, TotalChangedError,
-    TooManyPagesError, HostNotAllowedError, SecretUnreadableError, ExtractionTakenError, or HeaderMismatchError for
-    columns of answers that are not those of the dataset.
+    RecordsMovedError, TooManyPagesError, HostNotAllowedError, SecretUnreadableError, ExtractionTakenError, or
+    HeaderMismatchError for columns of answers that are not those of the dataset.
     """
     folders = _Folders(source, request, raw)
     found = folders.complete()
@@ -151,7 +151,7 @@ def extract_http(
         )
         try:
             return work.run()
-        except (TotalChangedError, AnswersIncompleteError):
+        except _MOVED:
             work.end()
             if progress.anew >= _ANEW:
                 raise
@@ -166,7 +166,7 @@ class _Folders:
         self._raw = raw
         self._prefix = layout.extractions(request.pipeline, request.dataset, request.date)
         self._request = request
-        self._asked = _digest(source.model_dump_json(include=_QUESTION, exclude_defaults=True))
+        self._asked = digest(source.model_dump_json(include=_QUESTION, exclude_defaults=True))
         self._keys = [info.key for info in raw.list(self._prefix)]
 
     def _numbers(self) -> list[int]:
@@ -210,10 +210,6 @@ class _Folders:
         return self.next(), Progress(asked=self._asked, run_id=run_id, since=since, began_at=since), None
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX]
-
-
 class _Extraction:
     """One extraction, as far as it goes in one function's time."""
 
@@ -243,6 +239,7 @@ class _Extraction:
         self._until = until
         self._bound = bound
         self._items = source.each or ({},)
+        self._key = source.pages.key if isinstance(source.pages, NumberedPages) else None
         self._trail = progress.trail
         self._lines: list[bytes] = []
         self._waiting = 0
@@ -271,7 +268,7 @@ class _Extraction:
                 until = self._caller.now + timedelta(seconds=pause.seconds)
                 self._save(not_before=until.isoformat())
             return self._paused(str(pause), pause.seconds)
-        except (TotalChangedError, AnswersIncompleteError):
+        except _MOVED:
             raise
         except Exception:
             self._land()
@@ -310,21 +307,24 @@ class _Extraction:
         """The requests that can be made now; none when the item is complete."""
         trail, item = self._trail, self._items[self._trail.item]
         first = first_question(self._source, self._request.date, item)
-        if trail.page == 0:
-            questions = [first]
-        elif trail.next is None:
-            questions = []
+        if trail.page == 0 and trail.last is None:
+            questions = {1: first}
         elif isinstance(self._source.pages, NumberedPages) and trail.last is not None:
-            at_once = max(1, min(self._source.connections, _AT_ONCE_BYTES // max(1, self._largest)))
-            pages = range(trail.page + 1, min(trail.page + at_once, trail.last) + 1)
-            questions = [numbered(self._source.pages, first, page) for page in pages]
+            questions = {page: numbered(self._source.pages, first, page) for page in self._due_pages(trail.last)}
         else:
-            questions = [Question(trail.next, trail.body)]
+            questions = {} if trail.next is None else {trail.page + 1: Question(trail.next, trail.body)}
         headers = {name: filled(value, self._request.date, item) for name, value in self._source.headers.items()}
-        return [
-            HttpRequest(question.url, headers, item, trail.page + 1 + place, question.body)
-            for place, question in enumerate(questions)
-        ]
+        return [HttpRequest(question.url, headers, item, page, question.body) for page, question in questions.items()]
+
+    def _due_pages(self, last: int) -> range:
+        """The numbers of the pages that can be asked for now, of so many."""
+        trail = self._trail
+        at_once = max(1, min(self._source.connections, _AT_ONCE_BYTES // max(1, self._largest)))
+        if self._key is not None and trail.page == 0 and trail.final is None:
+            return range(last, last + 1)
+        if self._key is not None and trail.page < last - 1:
+            last -= 1  # it is asked for once all others have been answered
+        return range(trail.page + 1, min(trail.page + at_once, last) + 1)
 
     def _get(self, request: HttpRequest) -> "_Got | None":
         """The answer; None where there is no such page, and nobody has said that there is one."""
@@ -379,11 +379,17 @@ class _Extraction:
             raise AnswerShapeError(
                 f"{where} has null where its records should be ({self._source.records!r}); ask the API's owner"
             )
+        if self._key is not None and trail.page == 0 and trail.final is None and trail.last not in (None, 1):
+            # Pages are only looked at, to see what the last one has before any is taken.
+            final = read.keys(self._key) if request.page == trail.last else None
+            self._trail = trail.model_copy(update={"final": final})
+            return
         trail = trail.model_copy(
             update={
                 "page": trail.page + 1,
-                "records": trail.records + read.records,
+                "records": trail.records + found.count,
                 "seen": self._seen(trail, read, where),
+                "keys": self._keys(trail, read, where),
             }
         )
         own = Question(request.url, request.body)
@@ -417,22 +423,35 @@ class _Extraction:
         if self._source.pages is None or not read.found.count:
             return trail.seen
         span = read.found.records
-        digest = _digest(read.text[span.start : span.end])
-        if digest in trail.seen:
+        records = digest(read.text[span.start : span.end])
+        if records in trail.seen:
             raise PageRepeatedError(
-                f"{where} has the very records of page {trail.seen.index(digest) + 1}; see whether the API knows the "
+                f"{where} has the very records of page {trail.seen.index(records) + 1}; see whether the API knows the "
                 "parameters of `pages`"
             )
-        return (*trail.seen, digest)
+        return (*trail.seen, records)
+
+    def _keys(self, trail: Trail, read: Reading, where: str) -> tuple[str, ...]:
+        """The keys of this page. Raises RecordsMovedError."""
+        if self._key is None:
+            return ()
+        keys = read.keys(self._key)
+        if not set(keys).isdisjoint(trail.keys):
+            raise RecordsMovedError(f"{where} has a record that was on the page before; ask when the data rests")
+        if trail.page + 1 == trail.last and trail.final not in (None, keys):
+            raise RecordsMovedError(
+                f"{where} has other records than before the other pages were read; ask when the data rests"
+            )
+        return keys
 
     def _asked(self, trail: Trail, own: Question, following: Question | None, where: str) -> tuple[str, ...]:
         """Digests of all questions, where an answer says the next one: it may lead in a circle."""
         if not isinstance(self._source.pages, CursorPages | LinkedPages):
             return ()
-        asked = (*trail.asked, _digest("\n".join(filter(None, own))))
-        digest = None if following is None else _digest("\n".join(filter(None, following)))
-        if digest in asked:
-            raise PageRepeatedError(f"{where} leads to page {asked.index(digest) + 1} again; ask the API's owner")
+        asked = (*trail.asked, digest("\n".join(filter(None, own))))
+        leads = None if following is None else digest("\n".join(filter(None, following)))
+        if leads in asked:
+            raise PageRepeatedError(f"{where} leads to page {asked.index(leads) + 1} again; ask the API's owner")
         return asked
 
     def _check_pages(self, trail: Trail, following: Question | None, where: str) -> None:

@@ -30,6 +30,7 @@ _WANTED: Final = {
     "keyed": "object of records",
     "arrays": "list of lists",
     "table": "list of lists",
+    "values": "list of values",
 }
 _PLACE: Final = re.compile(r"\.[0-9]+(?=\.|$)")
 _STRING: Final = json.JSONDecoder()
@@ -289,7 +290,7 @@ class _Scan:
             end = self._walk(at, path)
         else:
             value, end = skip(self._text, at)
-        if first == "[" and (self._layout in ("rows", "arrays") or not value):  # some write {} as []
+        if first == "[" and (self._layout in ("rows", "arrays", "values") or not value):  # some write {} as []
             self._span = Span(at, end, len(value), "list")
         elif first == "[" and self._layout == "table":
             self._header = self._header_of(at)

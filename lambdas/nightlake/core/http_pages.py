@@ -53,7 +53,8 @@ class Trail(Frozen):
     """How far one item of `each` was read: `page` pages of `records` records; the next page is at the address `next`.
 
     What is posted there is `body`. `total` and `last` are the numbers of all records and all pages, where answers say
-    them; `seen` are digests of the records of every page, `asked` of the questions that another page leads to.
+    them; `seen` are digests of the records of every page, `asked` of the questions that another page leads to. `keys`
+    are those of the page before, `final` those that the last page had before any page was read.
     """
 
     item: int = 0
@@ -65,6 +66,8 @@ class Trail(Frozen):
     body: str | None = None
     seen: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    final: tuple[str, ...] | None = None
 
 
 def first_question(source: HttpSource, day: date, item: Mapping[str, Value]) -> Question:
@@ -156,9 +159,9 @@ def counted(source: HttpSource, trail: Trail, answer: Answer, *, where: str) -> 
     told = pages.pages if isinstance(pages, NumberedPages) else None
     total, last = _number(pages.total, answer, trail, where), _number(told, answer, trail, where)
     for name, before, after in (("records", trail.total, total), ("pages", trail.last, last)):
-        if trail.page and (name == "records" or told) and None not in (before, after) and before != after:
+        if (name == "records" or told) and None not in (before, after) and before != after:
             raise TotalChangedError(f"{where} says that there are {after:,} {name}, the one before said {before:,}")
-    if isinstance(pages, NumberedPages) and not trail.page and last is None and total is not None:
+    if isinstance(pages, NumberedPages) and not trail.page and last is trail.last is None and total is not None:
         last = 1 if total <= answer.count or not answer.count else -(-total // answer.count)
     return trail.model_copy(
         update={

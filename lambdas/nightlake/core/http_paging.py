@@ -16,8 +16,8 @@ class Pages(Frozen):
 
     total: Said | None = Field(
         None,
-        description="Where an answer says how many records all pages have together (they must be as many): a dotted "
-        "path, or `$header.` and the name of a header.",
+        description="Where an answer says how many records all pages have together (they must be as many), or with "
+        "`split` how many answers: a dotted path, or `$header.` and the name of a header.",
     )
     more: Said | None = Field(None, description="Where it says true as long as pages follow.")
     done: Said | None = Field(None, description="Where it says true once no page follows.")
@@ -48,10 +48,22 @@ class NumberedPages(Pages):
     size_parameter: str | None = Field(None, description="The query parameter of the page's size, where there is one.")
     size: int = Field(100, ge=1, description="Records a page.")
     pages: Said | None = Field(None, description="Where an answer says how many pages there are.")
+    key: Path | None = Field(
+        None,
+        description="Dotted path of what tells records apart (with `split` answers). The last page is asked for before "
+        "all others and after them: unless both have the same keys, and no page has one of the page before, records "
+        "have moved, and all pages are read anew.",
+    )
 
     @property
     def paths(self) -> tuple[str, ...]:
         return (*super().paths, *((self.pages,) if self.pages else ()))
+
+    @model_validator(mode="after")
+    def _knows_its_last_page(self) -> "NumberedPages":
+        if self.key and not (self.total or self.pages):
+            raise ValueError("`key` needs `total` or `pages`, which say what the last page is: write one")
+        return self
 
 
 class OffsetPages(Pages):

@@ -1,15 +1,20 @@
 """What one answer of an API has: its records, in one part or several, and what it says of other pages."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from nightlake.core.header import check_header
-from nightlake.core.http_answer import Answer, Span, find
+from nightlake.core.http_answer import Answer, Span, exact, find
 from nightlake.core.http_columns import HttpColumns
 from nightlake.core.http_pages import told_by_headers, value_paths
 from nightlake.core.http_paging import CursorPages
 from nightlake.core.http_records import items
 from nightlake.core.http_source import HttpSource
+
+_HEX: Final = 16
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,25 @@ class Reading:
         """So many in all parts."""
         return sum(part.found.count for part in self.parts)
 
+    def keys(self, path: str) -> tuple[str, ...]:
+        """Digests of what stands at the path in each record (or answer, where it is split) that has something there."""
+        from nightlake.core.readers.json_record import find as value_at
+
+        span = self.found.records
+        spans = items(self.text, span.start) if span.kind == "list" else iter([(span.start, span.end)] * span.count)
+        records = (exact(self.text[start:end]) for start, end in spans)
+        values = (value_at(record, path) for record in records if isinstance(record, dict))
+        return tuple(digest(json.dumps(value, default=str)) for value in values if value is not None)
+
     @property
     def lacks_records(self) -> bool:
         """Whether null stands where they should be."""
         return any(found.records.kind == "null" for found in (self.found, *(part.found for part in self.parts)))
+
+
+def digest(text: str) -> str:
+    """A short name of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX]
 
 
 NOTHING = Reading("", Answer(Span(0, 0, 0, "null"), {}, {}), (Part("", Answer(Span(0, 0, 0, "null"), {}, {})),))

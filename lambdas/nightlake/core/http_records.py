@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, Literal
 
-Layout = Literal["rows", "columns", "keyed", "arrays", "table", "lines"]
+Layout = Literal["rows", "columns", "keyed", "arrays", "table", "values", "lines"]
 
 KEY: Final = "$key"  # the name of a record in the object of all records, as a column's source
 VALUE: Final = "$value"  # the record itself where it is no object
+POSITION: Final = "$position"  # its place in a list of values, from 0
 
 _BETWEEN: Final = re.compile(r"[ \t\n\r,:]*")
 _BLANKS: Final = " \t\r"
@@ -75,15 +76,15 @@ def lines(text: str) -> Iterator[tuple[int, int]]:
         at = end + 1
 
 
-def elements(text: str, start: int, end: int, layout: Layout, *, named: bool) -> Iterator[str]:
+def elements(text: str, start: int, end: int, layout: Layout, *, told: Collection[str]) -> Iterator[str]:
     """Pieces that make up all records between two characters, with commas between them; not for columns.
 
-    A record of an object of records has its name in it, where it is to be `named`.
+    Of `$key` and `$position` a record has those in it that are to be `told`.
     """
     match layout:
         case "keyed" if text[start] == "{":
             yield from _joined(
-                _keyed(name if named else "", text[begin:stop]) for name, begin, stop in members(text, start)
+                _keyed(name if KEY in told else "", text[begin:stop]) for name, begin, stop in members(text, start)
             )
         case "arrays":
             yield from _joined(_listed(text, begin, stop) for begin, stop in items(text, start))
@@ -92,6 +93,11 @@ def elements(text: str, start: int, end: int, layout: Layout, *, named: bool) ->
             first, last = next(spans)
             names = json.loads(text[first:last])
             yield from _joined(_listed(text, begin, stop, names) for begin, stop in spans)
+        case "values" if text[start] == "[":
+            yield from _joined(
+                _placed(place if POSITION in told else None, text[begin:stop])
+                for place, (begin, stop) in enumerate(items(text, start))
+            )
         case "lines":
             yield from _joined(text[begin:stop].strip(_BLANKS) for begin, stop in lines(text))
         case _:
@@ -112,6 +118,12 @@ def _keyed(name: str, value: str) -> str:
     inner = value[1:-1].strip() if value.startswith("{") else f'"{VALUE}": {value}'
     told = f'"{KEY}": {name}' if name else ""
     return f"{{{', '.join(filter(None, (told, inner)))}}}"
+
+
+def _placed(place: int | None, value: str) -> str:
+    """One of a list of values as a record that knows its place, if it has one."""
+    told = "" if place is None else f'"{POSITION}": {place}, '
+    return f'{{{told}"{VALUE}": {value}}}'
 
 
 def _listed(text: str, start: int, end: int, names: Sequence[str] = ()) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, model_validator
 from nightlake.core import http_text
 from nightlake.core.http_auth import Auth, HeaderAuth, OAuth2Auth, QueryAuth
 from nightlake.core.http_paging import AnyPages, CursorPages, NumberedPages, OffsetPages
-from nightlake.core.http_records import KEY, VALUE, Layout
+from nightlake.core.http_records import KEY, POSITION, VALUE, Layout
 from nightlake.core.http_types import (
     CONTROL,
     HEADER,
@@ -48,13 +48,17 @@ _SECRET: Final = re.compile(
 )
 
 
+_BESIDE: Final = {"keyed": (KEY, VALUE), "values": (POSITION, VALUE)}  # what a record is called and knows, by layout
+
+
 class HttpSource(TextValues):
     """Rows that an HTTP API answers with, as JSON.
 
     The texts of `url`, `query`, `body` and `headers` may hold `{date:%Y-%m-%d}`, `{date+1:...}` (days later) and the
     names of an item of `each`. A column's source name is a dotted path in a record; `$.path` is one in the whole
     answer, and `$request.name` a value of the item of `each` that was asked for. With `layout: keyed` the name of a
-    record is `$key`, and `$value` the record where it is no object; with `arrays` the names are places, from 0.
+    record is `$key`, and `$value` the record where it is no object; with `arrays` the names are places, from 0; with
+    `values` the place is `$position`, and the record `$value`.
     """
 
     from_: Literal["http"] = Field(alias="from", description="The kind of source.")
@@ -84,7 +88,8 @@ class HttpSource(TextValues):
     layout: Layout = Field(
         "rows",
         description="Whether the records are a list of objects (or one object), an object of lists of equal length, an "
-        "object of records, a list of lists, one whose first list has names, or the whole answer a record a line.",
+        "object of records, a list of lists, one whose first list has names, a list of plain values, or the whole "
+        "answer a record a line.",
     )
     records_optional: bool = Field(
         False, description="Whether an answer without `records`, or with null there, has none; else that is an error."
@@ -133,15 +138,16 @@ class HttpSource(TextValues):
         if (
             isinstance(self.pages, CursorPages)
             and self.pages.last
-            and self.layout in ("columns", "keyed", "arrays", "table")
+            and self.layout in ("columns", "keyed", "arrays", "table", "values")
         ):
             yield "pages: only a list of objects has a last record: write where the answer has the token as `next`"
 
     def _faults_of_split(self) -> Iterator[str]:
         if self.split is not None and self.layout == "lines":
             yield "split: an answer of lines has no list of answers: remove it"
-        if self.split is not None and (isinstance(self.pages, OffsetPages) or (self.pages and self.pages.total)):
-            yield "split: what pages count are answers then, not records: page without `total` and not by offset"
+        keyed = isinstance(self.pages, NumberedPages) and self.pages.key is not None
+        if keyed and self.split is None and self.layout != "rows":
+            yield "pages: only a list of objects has keys: remove `key`"
 
     def _faults_of_headers(self) -> Iterator[str]:
         for name, value in self.headers.items():
@@ -186,8 +192,10 @@ class HttpSource(TextValues):
     def _faults_of_columns(self) -> Iterator[str]:
         for mapping in self.columns:
             path = mapping.source
-            if self.layout == "keyed" and path in (KEY, VALUE):
+            if path in _BESIDE.get(self.layout, ()):
                 continue
+            if self.layout == "values" and not path.startswith((REQUEST, ANSWER)):
+                yield f"{path!r} is in no list of values: write {VALUE} for the value, {POSITION} for its place"
             if path.startswith("$") and not path.startswith((REQUEST, ANSWER)):
                 yield f"{path!r} is no place: write $.path for one in the answer, $request.name for what was asked"
             elif path.startswith(ANSWER):

@@ -198,6 +198,9 @@ class TextValues(Source):
     nulls: tuple[str, ...] = Field(
         (), description="Texts that are a missing value; in delimited text, unless declared, the empty one."
     )
+    durations: tuple[str, ...] = Field(
+        (), description="Columns of whole numbers that are written as `M:SS` or `H:MM:SS`; they become seconds."
+    )
 
     @model_validator(mode="after")
     def _two_truths(self) -> "TextValues":

@@ -20,6 +20,7 @@ from nightlake.core.sources import AnySource
 BLANKS: Final = " \t"  # around anything but text they mean nothing
 _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 _NANOSECONDS = re.compile(r"(?<=[.,][0-9]{6})([0-9]{1,3})(?![0-9])")  # what strptime cannot take
+_DURATION = re.compile(r"(?:([0-9]{1,5}):(?=[0-5][0-9]:))?([0-9]{1,4}):([0-5][0-9])", re.ASCII)
 OUT_OF_YEARS: Final = "out of the years 1 to 9999 in UTC"
 TOO_FINE: Final = "finer than the milliseconds that a timestamp holds"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +45,8 @@ class Reading:
     """How a source writes its values, as it declares it.
 
     `nulls` are the texts that mean NULL, where the reader has not seen to them. `extra_fields` says whether an object
-    may have fields that its struct has not; they are left out.
+    may have fields that its struct has not; they are left out. `durations` are the columns whose values are written as
+    such; `as_durations` says that of those which are read now.
     """
 
     timestamp_formats: tuple[str, ...] = ()
@@ -58,6 +60,8 @@ class Reading:
     false_values: tuple[str, ...] = ("false", "f", "no", "n", "0")
     nulls: tuple[str, ...] = ()
     extra_fields: bool = False
+    durations: tuple[str, ...] = ()
+    as_durations: bool = False
 
     @classmethod
     def of(cls, source: AnySource) -> "Reading":
@@ -82,6 +86,7 @@ class Reading:
             timezone=source.timezone,
             true_values=source.true_values,
             false_values=source.false_values,
+            durations=source.durations,
         )
         if not isinstance(source, CsvSource):
             return replace(text, nulls=source.nulls)
@@ -90,6 +95,10 @@ class Reading:
             decimal_separator=source.decimal_separator,
             thousands_separator=source.thousands_separator or "",
         )
+
+    def of_column(self, name: str) -> "Reading":
+        """How the values of this column are written."""
+        return replace(self, as_durations=True) if name in self.durations else self
 
     @cached_property
     def booleans(self) -> dict[str, bool]:
@@ -131,7 +140,7 @@ class ValueParser:
         if isinstance(value, str) and kind.name != "string":
             value = value.strip(BLANKS)
         if kind.is_number:
-            return self._number(kind, value)
+            return self._number(kind, _seconds(value) if self.reading.as_durations else value)
         value = digits(value)
         if kind.name == "timestamp":
             return self._timestamp(value)
@@ -212,6 +221,14 @@ class ValueParser:
         if None in names or len(set(names)) < len(names):
             raise ValueError("its keys are not all different")
         return pairs
+
+
+def _seconds(value: object) -> int:
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("not a duration: write M:SS or H:MM:SS")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def digits(value: object) -> object:

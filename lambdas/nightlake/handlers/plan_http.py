@@ -41,7 +41,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises PipelineNotDeployedError, SourceNotReadyError, or what is wrong with the API or its answers:
     ApiUnavailableError, ApiUnauthorizedError, ApiRefusedError, AnswerNotJsonError, AnswerTruncatedError,
     AnswerTooLargeError, AnswerShapeError, AnswersIncompleteError, PageRepeatedError, TotalChangedError,
-    TooManyPagesError, HostNotAllowedError, HeaderMismatchError, SecretUnreadableError, ExtractionTakenError.
+    RecordsMovedError, TooManyPagesError, HostNotAllowedError, HeaderMismatchError, SecretUnreadableError,
+    ExtractionTakenError.
     """
 
     def extract(source: AnySource, request: Request, now: datetime) -> Delivery:

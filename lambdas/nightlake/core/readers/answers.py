@@ -16,7 +16,7 @@ from nightlake.core.errors import JsonSyntaxError
 from nightlake.core.header import check_header, extra_names, source_names
 from nightlake.core.http_answer import Answer, Span, find
 from nightlake.core.http_columns import split_columns
-from nightlake.core.http_records import KEY, elements
+from nightlake.core.http_records import KEY, POSITION, elements
 from nightlake.core.http_source import ANSWER, REQUEST, HttpSource
 from nightlake.core.pipeline import Column, Dataset
 from nightlake.core.readers import json_record
@@ -155,13 +155,13 @@ def _rows(envelopes: Iterator[_Envelope], beside: _Beside, where: str) -> Iterat
 
 def _joined(envelopes: Iterator[_Envelope], source: HttpSource) -> Iterator[str]:
     """The records of all answers as one array of JSON."""
-    named = any(mapping.source == KEY for mapping in source.columns)
+    told = {KEY, POSITION} & {mapping.source for mapping in source.columns}
     between = "["
     for envelope in envelopes:
         span = envelope.found.records
         if span.count:
             yield between
-            yield from elements(envelope.body, span.start, span.end, source.layout, named=named)
+            yield from elements(envelope.body, span.start, span.end, source.layout, told=told)
             between = ","
     yield "[]" if between == "[" else "]"
 
