@@ -6,8 +6,11 @@ PIPELINE ?= sales
 SAMPLE_sales := 2017-06-12
 SAMPLE_activity := 2013-07-01
 SAMPLE_orders := 2021-11-21
+SAMPLE_music := 2026-02-28
 # Each export of orders that lands starts a run, for which the night of `make run` waits: one is enough.
 DAYS_orders := 1
+# Its API is at the end of one day at a time.
+DAYS_music := 1
 DATE ?= $(SAMPLE_$(PIPELINE))
 BIN := .venv/bin
 SHELL := /bin/bash
@@ -49,7 +52,7 @@ node_modules/.installed: package-lock.json
 up: setup  ## start the local AWS
 	$(BIN)/nightlake up
 
-run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales, activity or orders (DATE=...)
+run: deploy  ## local AWS, deploy, two days of the sample, and a night of PIPELINE=sales, activity, orders or music (DATE=...)
 ifneq ($(SAMPLE_$(PIPELINE)),)
 	@$(BIN)/nightlake seed $(PIPELINE) --from $(DATE) --days $(or $(DAYS_$(PIPELINE)),2)
 else

@@ -10,6 +10,7 @@ from local.sources import FILLERS, SEEDERS
 from local.sources.damage import Damage, damaged
 from local.sources.delivery import Delivery
 from nightlake.core.dates import parse_date
+from nightlake.core.http_source import HttpSource
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.source import S3Source
@@ -46,7 +47,10 @@ def seed(
     stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
-    """Land days of the sample's data in the raw bucket, on this machine in its database too. What is there, stays."""
+    """Land days of the sample's data in the raw bucket, on this machine in its database and its APIs, too.
+
+    What is there, stays. An API is at the end of the last of the days.
+    """
     with errors_told(as_json=as_json):
         if dataset and not damage:
             raise typer.BadParameter("--dataset says whose file --damage breaks: name a damage too")
@@ -128,13 +132,13 @@ def _remove(s3: Any, bucket: str, key: str) -> dict[str, Any]:
 def _filled(pipeline: Pipeline, day: date, rows: int) -> list[dict[str, Any]]:
     return [
         {
-            "table": source.table,
+            "table": source.table if isinstance(source, PostgresSource) else source.url,
             "day": day.isoformat(),
             "rows": rows,
             "state": "filled" if FILLERS[pipeline.name, source.dataset](HOME, day, rows) else "unchanged",
         }
         for source in pipeline.sources
-        if isinstance(source, PostgresSource) and (pipeline.name, source.dataset) in FILLERS
+        if isinstance(source, PostgresSource | HttpSource) and (pipeline.name, source.dataset) in FILLERS
     ]
 
 
@@ -146,5 +150,5 @@ def _view(bucket: str, objects: list[dict[str, Any]], tables: list[dict[str, Any
     for landed in objects:
         table.add_row(landed["key"], f"{landed['bytes']:,}", landed["state"])
     for filled in tables:
-        table.add_row(f"table {filled['table']}, {filled['day']}", f"{filled['rows']:,} rows", filled["state"])
+        table.add_row(f"{filled['table']}, {filled['day']}", f"{filled['rows']:,} rows", filled["state"])
     return table

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contract_diagram import contract_diagram
 from contract_reference import contract_words, pipeline_keys
+from nightlake.core.contract import load_pipeline
 from nightlake.core.generated import generate
 from nightlake.core.graph import folded
 
@@ -145,6 +147,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "errors": errors,
     "graphs": graphs,
     "contract words": contract_words,
+    "music tables": lambda: contract_diagram(load_pipeline(ROOT / "pipelines/music")),
     "pipeline keys": pipeline_keys,
     "seams": seams_table,
     "settings": settings,

@@ -5,6 +5,8 @@ is no stand-in for is asked itself, and a database that is not ours is the busin
 """
 
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +17,15 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.postgres_source import PostgresSource
 from pydantic import BaseModel, ConfigDict
 
-from local.sources import app, postgres, service, weather
+from local.errors import ServiceFailedError
+from local.sources import app, music, postgres, service, weather
 
-STAND_INS: Mapping[str, str] = {weather.ORIGIN: "weather"}
+STAND_INS: Mapping[str, str] = {weather.ORIGIN: "weather", music.ORIGIN: music.NAME}
 """By the address of an API: the name of the module in local/sources that takes its place."""
+OWN: Mapping[str, str] = {music.ORIGIN: music.OWN_URL}
+"""By the address of an API: the environment variable that names another service on this machine to take its place."""
 _RECORD = "sources.json"
+_LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _SECRET = "nightlake/local/"  # noqa: S105 - the beginning of a name
 
 
@@ -57,14 +63,14 @@ def start(home: Path, pipelines: Iterable[Pipeline], secrets: Any) -> World:
         secrets: a boto3 client of Secrets Manager; it is given the secrets of databases.
 
     Raises:
-        ServiceFailedError, PostgresFailedError: a part did not start; the message says why.
+        ServiceFailedError, PostgresFailedError: a part did not start, or is not to be used; the message says why.
     """
     sources = [source for pipeline in pipelines for source in pipeline.sources]
     origins = {_origin(source) for source in sources if isinstance(source, HttpSource)}
     databases = {source.database for source in sources if isinstance(source, PostgresSource)}
     world = World(
         endpoints={
-            origin: service.start(home, name, f"local.sources.{name}").url
+            origin: _own(origin) or service.start(home, name, f"local.sources.{name}").url
             for origin, name in STAND_INS.items()
             if origin in origins
         },
@@ -104,13 +110,28 @@ def parts(home: Path) -> list[Part]:
     """What was started last, and whether it runs."""
     world = recorded(home)
     found = [
-        Part(STAND_INS[origin], f"{url}, for {origin}", service.is_running(home, STAND_INS[origin]))
+        Part(STAND_INS[origin], f"{url}, for {origin}", _is_running(home, STAND_INS[origin], url))
         for origin, url in world.endpoints.items()
     ]
     server = postgres.found(home)
     if world.databases and server:
         found.append(Part("postgres", f"{server.host}:{server.port}", server.data is None or postgres.is_running(home)))
     return found
+
+
+def _own(origin: str) -> str | None:
+    """The address of the user's own service, where one is given. Raises ServiceFailedError."""
+    name = OWN.get(origin)
+    url = os.environ.get(name, "").rstrip("/") if name else ""
+    if url and not _LOOPBACK.fullmatch(url):
+        raise ServiceFailedError(f"{name} is {url!r}: write a service on this machine, as http://127.0.0.1:8000")
+    return url or None
+
+
+def _is_running(home: Path, name: str, url: str) -> bool:
+    """Whether it is somebody else's business, or its process lives."""
+    ours = service.recorded(home, name)
+    return ours is None or ours.url != url or service.is_running(home, name)
 
 
 def _origin(source: HttpSource) -> str:

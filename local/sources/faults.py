@@ -3,7 +3,7 @@
 import threading
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Kind = Literal[
     "slow", "fail", "rate_limit", "drop", "html", "half_body", "half_json", "refusal",
@@ -35,12 +35,16 @@ class Fault(BaseModel):
 
 
 class State(BaseModel):
-    """What a stand-in was told, and what it was asked: the path with query of each request, in their order."""
+    """What a stand-in was told, and what it was asked: the path with query of each request, in their order.
+
+    Settings that are not told again stay as they are.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     faults: list[Fault] = []
     asked: list[str] = []
+    settings: dict[str, JsonValue] | None = None
 
 
 class Control:
@@ -50,10 +54,11 @@ class Control:
         self._state = State()
         self._lock = threading.Lock()
 
-    def tell(self, faults: list[Fault]) -> None:
-        """From now on these, and what was asked is forgotten."""
+    def tell(self, told: State) -> None:
+        """From now on these faults, and what was asked is forgotten."""
         with self._lock:
-            self._state = State(faults=faults)
+            settings = self._state.settings if told.settings is None else told.settings
+            self._state = State(faults=told.faults, settings=settings)
 
     def state(self) -> State:
         """A copy of it."""

@@ -1,7 +1,7 @@
 """An HTTP API that stands in for a real one on 127.0.0.1: it answers as that one does, and misbehaves on command.
 
 GET is answered by a function of the path and the query. PUT /control takes `{"faults": [{"kind": "fail", "times": 2}]}`
-(local/sources/faults.py), GET /control says what was told and asked.
+(local/sources/faults.py) and, of a service that has some, its `settings`; GET /control says what was told and asked.
 """
 
 import json
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from local.home import HOST
 from local.sources.faults import Control, Fault, State
@@ -39,6 +39,7 @@ class StandIn(ThreadingHTTPServer):
         answer: gives the JSON for a path and its query, or raises RefusedError.
         lie: gives that JSON as a fault tells it.
         refusal: the JSON of a refusal with these words.
+        configure: takes settings of the service, where it has some; raises ValidationError for what they cannot be.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class StandIn(ThreadingHTTPServer):
         answer: Callable[[str, Query], Any],
         lie: Callable[[Any, Fault], Any],
         refusal: Callable[[str], Any],
+        configure: Callable[[dict[str, JsonValue]], None] | None = None,
     ) -> None:
         super().__init__((HOST, port), _Handler)
         self.control = Control()
         self.answer, self.lie, self.refusal = answer, lie, refusal
+        self.configure = configure
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -90,7 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "Not Found")
             return
         try:
-            self.server.control.tell(State.model_validate_json(body).faults)
+            told = State.model_validate_json(body)
+            if told.settings is not None and self.server.configure is not None:
+                self.server.configure(told.settings)
+            self.server.control.tell(told)
         except ValidationError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         else:

@@ -1,0 +1,16 @@
+-- Generated from pipelines/music/contract.odcs.yaml by sql/generate.py; do not edit.
+CREATE EXTERNAL TABLE IF NOT EXISTS `listeners` (
+  `user_id` bigint COMMENT 'The account.',
+  `favorite_genre` string COMMENT 'The genre that they like best, or several as the app spells them.',
+  `created_at` timestamp COMMENT 'Since when they have the account.',
+  `updated_at` timestamp COMMENT 'When it was changed last.',
+  `_run_id` string COMMENT 'The run that published the row.',
+  `_loaded_at` timestamp COMMENT 'When the row was converted, UTC.',
+  `_source` string COMMENT 'The object that the row came from, and the byte after a # that its shard begins with, unless 0.',
+  `_position` bigint COMMENT 'The row\'s first line there, counted from 1, or its record where there are no lines.'
+)
+COMMENT 'One row per person with an account.'
+PARTITIONED BY (`year` string, `month` string, `day` string)
+STORED AS PARQUET
+LOCATION 's3://lake/empty/music/listeners/'
+TBLPROPERTIES ('classification' = 'parquet', 'parquet.compression' = 'SNAPPY')
