@@ -138,6 +138,7 @@ def test_the_api_tells_its_datasets_to_who_has_a_key(ask: Ask, api_key: str) -> 
     assert {dataset["name"] for dataset in body["datasets"]} == {
         *("transactions", "products", "customers", "sales_enriched"),
         *("weather", "app_logs", "users", "activity_enriched", "orders"),
+        *("tracks", "listeners", "listens", "heard"),
     }
     status, body, _ = ask("/v1/datasets/customers", api_key)
     assert status == 200
