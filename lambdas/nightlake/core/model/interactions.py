@@ -203,9 +203,8 @@ def _order(rows: pa.Table, columns: InteractionColumns) -> NDArray[np.int64] | N
         return None
     combined: NDArray[np.int64] | None = None
     for name in columns.order:
-        ranked = pc.rank(
-            rows[name].combine_chunks(), sort_keys="ascending", null_placement="at_start", tiebreaker="dense"
-        )
+        key = (name, "ascending", "at_start")
+        ranked = pc.rank(rows[name].combine_chunks(), sort_keys=[key], tiebreaker="dense")
         ranks = ranked.to_numpy().astype(np.int64)
         if combined is None:
             combined = ranks
