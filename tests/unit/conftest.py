@@ -21,6 +21,7 @@ from nightlake.handlers.query import handler
 from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
 from published_lake import PublishedLake
+from recommended_lake import RecommendedLake, only, recommend
 
 from local import tls
 
@@ -99,9 +100,14 @@ def send(event: Callable[[str], dict[str, Any]], lambda_context: Context) -> Cal
 
 
 @pytest.fixture(scope="session")
-def sales() -> Pipeline:
-    (pipeline,) = (each for each in load_pipelines(TESTS.parent / "pipelines") if each.name == "sales")
-    return pipeline
+def every_pipeline() -> dict[str, Pipeline]:
+    """By name."""
+    return {each.name: each for each in load_pipelines(TESTS.parent / "pipelines")}
+
+
+@pytest.fixture(scope="session")
+def sales(every_pipeline: dict[str, Pipeline]) -> Pipeline:
+    return every_pipeline["sales"]
 
 
 @pytest.fixture
@@ -139,18 +145,21 @@ def gateway(
     environment: Callable[..., None],
     event: Callable[[str], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
-    sales: Pipeline,
+    every_pipeline: dict[str, Pipeline],
     tmp_path: Path,
 ) -> Gateway:
-    """The API over three published days and two reports, with the keys that `api_gateway.SCOPES` tells of."""
+    """The API over three published days, two reports and a model, with the keys that `api_gateway.SCOPES` tells of."""
     reports = tmp_path / "sql" / "sales" / "reports"
     reports.mkdir(parents=True)
     for name in ("top_products.sql", "department_products.sql"):
         shutil.copy(TESTS.parent / "sql" / "sales" / "reports" / name, reports)
     lake = PublishedLake()
-    fill(lake, sales)
+    fill(lake, every_pipeline["sales"])
     for name in ("top_products", "department_products"):
         leave_report(lake, name)
+    listeners = only(every_pipeline["music"], "listeners")
+    (tmp_path / "contracts" / "music.json").write_text(listeners.model_dump_json())
+    recommend(RecommendedLake(listeners, every_pipeline["recommendations"], lake.store))
     monkeypatch.setattr(asked, "lake", lambda: lake.store)
     monkeypatch.setattr(queries, "engine", PromptAthena)
     environment(SQL=str(tmp_path / "sql"), SERVES_PRIVATE="true", STAGE="local")

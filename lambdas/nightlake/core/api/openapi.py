@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nightlake.core import column_type
-from nightlake.core.api import formats, queries, sealed
+from nightlake.core.api import formats, queries, recommendations, sealed
 from nightlake.core.api.aggregate import FUNCTIONS, MAX_GROUP_COLUMNS, MAX_MEASURES, SPANS
 from nightlake.core.api.datasets import Served
 from nightlake.core.api.groups import MAX_GROUPS
@@ -26,6 +26,7 @@ from nightlake.core.api.question import MAX_LIMIT, MAX_ORDER, RESERVED
 from nightlake.core.api.reports import MAX_HISTORY
 from nightlake.core.api.runs import MAX_LISTED
 from nightlake.core.column_type import ColumnType
+from nightlake.core.pipeline import Pipeline
 from nightlake.core.report_parameters import Header
 from nightlake.core.table import PARTITION_KEYS, tables
 
@@ -38,6 +39,7 @@ ROUTES: Final = (
     ("GET", "/v1/datasets/{name}/rows"),
     ("GET", "/v1/datasets/{name}/rows/{key}"),
     ("GET", "/v1/datasets/{name}/aggregate"),
+    ("GET", "/v1/recommendations/{user_id}"),
     ("GET", "/v1/reports"),
     ("GET", "/v1/reports/{name}"),
     ("GET", "/v1/reports/{name}/history"),
@@ -116,7 +118,7 @@ def methods_of(path: str) -> list[str]:
 
 def document(shown: Shown, *, security: str, server: str, version: str) -> Schema:
     """The whole document; `security` is how callers are known (key, jwt or iam), `server` what paths follow."""
-    paths = _general() | _operated(shown) | _paged(shown)
+    paths = _general() | _operated(shown) | _paged(shown) | _recommended(shown)
     schemas: Schema = {"Problem": _PROBLEM, **_records()}
     for found, pinned in shown.datasets:
         columns = _columns(found, pinned)
@@ -328,6 +330,55 @@ def _asked(columns: Sequence[tuple[str, ColumnType]]) -> list[Schema]:
         _cursor("`next_cursor` of the page before, with the parameters that it was of."),
         *own,
     ]
+
+
+def _recommended(shown: Shown) -> Schema:
+    """What models recommend; nothing where the caller sees no pipeline that has one."""
+    models = {found.pipeline.name: found.pipeline for found, _ in shown.datasets if found.pipeline.model}
+    if not models:
+        return {}
+    one = {
+        "name": "user_id",
+        "in": "path",
+        "required": True,
+        "schema": key_schema([_user_kind(next(iter(models.values())))]) if len(models) == 1 else {"type": "string"},
+        "description": "Whom it is recommended to, in the words of the pipeline's data.",
+    }
+    asked = [
+        _limit(recommendations.MAX_LISTED),
+        _query("genre", {"type": "string"}, "What somebody likes of whom the lake does not know it."),
+        _query("pipeline", {"enum": list(models)}, "Whose model is asked, where there are several."),
+    ]
+    properties: Schema = {
+        "pipeline": {"enum": list(models)},
+        "user_id": {"type": ["integer", "string"]},
+        "model_version": {"type": "integer", "description": "The version whose scoring is answered from."},
+        "source": {
+            "enum": ["model", "popular_in_genre", "popular"],
+            "description": "Whether the model made the list; what is popular is for who has none.",
+        },
+        "genre": {"type": ["string", "null"], "description": "In which genre it is popular."},
+        "date": DAY | {"description": "The business date that was scored."},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["rank", "score"],
+                "properties": {"rank": {"type": "integer", "minimum": 1}, "score": {"type": ["number", "null"]}},
+                "additionalProperties": _SCALAR,
+            },
+        },
+    }
+    found = {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": False}
+    operation = _operation("What is recommended to a user", "recommendations", _json(found), [one, *asked])
+    return {"/v1/recommendations/{user_id}": {"get": operation}}
+
+
+def _user_kind(pipeline: Pipeline) -> ColumnType:
+    """The type of the users' ids of the pipeline's model, which it has."""
+    users = pipeline.model.users  # type: ignore[union-attr]
+    columns = {column.name: column.type for column in pipeline.dataset(users.dataset).columns}
+    return column_type.parse(columns[users.key])
 
 
 def _report(name: str, header: Header, columns: Sequence[str]) -> Schema:

@@ -65,15 +65,16 @@ class Published:
     def newest(self, pipeline: str) -> Pinned | None:
         """HEAD's snapshot; None before the first publication."""
         head = self.head(pipeline)
-        return self._snapshot(head.key) if head else None
+        return self.at(head.key) if head else None
 
     def pinned(self, pipeline: str, number: int) -> Pinned | None:
         """The snapshot of this number; None when HEAD does not keep it."""
         head = self.head(pipeline)
         keys = [kept.key for kept in head.kept if kept.number == number] if head else []
-        return self._snapshot(keys[0]) if keys else None
+        return self.at(keys[0]) if keys else None
 
-    def _snapshot(self, key: str) -> Pinned:
+    def at(self, key: str) -> Pinned:
+        """The snapshot of this key, whether or not HEAD keeps it. Raises ObjectNotFoundError."""
         if key not in self._read:
             text = self._store.get(key)
             if len(self._read) >= _KEPT:
