@@ -8,6 +8,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from nightlake.core.column_type import INTEGER_BITS, parse
 from nightlake.core.dataset_compiler import compile_datasets, table_fault
 from nightlake.core.errors import ContractError, Problem
+from nightlake.core.model.drop_off import drop_off_faults
 from nightlake.core.model.model_file import MODEL_FILE, read_model_file
 from nightlake.core.odcs import read_odcs
 from nightlake.core.payload import RESULT_LIMIT_BYTES, size
@@ -58,12 +59,17 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
 
 
 def _strangers(root: Path, pipelines: Sequence[Pipeline]) -> Iterator[Problem]:
-    """The models that deliver to a pipeline that there is not."""
-    names = [pipeline.name for pipeline in pipelines]
+    """The models that deliver to a pipeline that there is not, or that does not take what they deliver."""
+    known = {pipeline.name: pipeline for pipeline in pipelines}
     for pipeline in pipelines:
-        if pipeline.model and (to := pipeline.model.delivers_to) not in names:
-            reason = f"'delivers_to': there is no pipeline {shown(to)}: {nearest(to, names)}"
-            yield Problem((root / pipeline.name / MODEL_FILE).as_posix(), 1, reason)
+        if pipeline.model is None:
+            continue
+        to, file = pipeline.model.delivers_to, (root / pipeline.name / MODEL_FILE).as_posix()
+        if to not in known:
+            yield Problem(file, 1, f"'delivers_to': there is no pipeline {shown(to)}: {nearest(to, known)}")
+        else:
+            for fault in drop_off_faults(known[to], pipeline.model):
+                yield Problem(file, 1, f"'delivers_to': {fault}")
 
 
 def load_pipeline(directory: Path) -> Pipeline:

@@ -55,7 +55,7 @@ def deliver(
     measurement = lake.get_model(layout.measurement(pipeline, run_id), Measurement)
     beside = {
         METRICS: metrics_row(measurement, declaration),
-        popular_dataset(declaration.items.dataset): popular_rows(
+        popular_dataset(declaration): popular_rows(
             get_table(lake, layout.scoring_items(pipeline, run_id)), declaration
         ),
     }

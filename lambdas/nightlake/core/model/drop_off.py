@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
+from nightlake.core.model.declaration import Recommender
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.source import ParquetSource, matching
 from nightlake.core.store import Store
@@ -17,20 +18,20 @@ METRICS: Final = "model_metrics"
 _ONE_NAME: Final = re.compile(r"[^*?]*/[^*?/]*\*[^*?/]*")
 
 
-def popular_dataset(items: str) -> str:
+def popular_dataset(model: Recommender) -> str:
     """The dataset of what is popular."""
-    return f"popular_{items}"
+    return f"popular_{model.items.dataset}"
 
 
-def drop_off_faults(publisher: Pipeline, datasets: Sequence[str]) -> Iterator[str]:
-    """Why a model cannot deliver these datasets to the pipeline; nothing if it can."""
+def drop_off_faults(publisher: Pipeline, model: Recommender) -> Iterator[str]:
+    """Why the model cannot deliver to the pipeline; nothing if it can."""
     sources = {source.dataset: source for source in publisher.sources}
-    for name in datasets:
+    for name in (RECOMMENDATIONS, popular_dataset(model), METRICS):
         source = sources.get(name)
         if source is None:
             yield f"{publisher.name} has no dataset {name!r}: add it, or name another pipeline"
         elif not isinstance(source, ParquetSource) or not source.ready.manifest:
-            yield f"{publisher.name}.{name} needs format: parquet and ready: {{manifest: ...}}"
+            yield f"{publisher.name}.{name} needs from: s3, format: parquet and ready: {{manifest: ...}}"
         elif not _ONE_NAME.fullmatch(source.path):
             yield f"{publisher.name}.{name} needs a path of one wildcard, as in .../{{date:%Y/%m/%d}}/*.parquet"
 
