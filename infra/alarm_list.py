@@ -17,9 +17,11 @@ _STAGE = "local"
 _NIGHT = (
     "failed|timed-out|aborted|not-started|not-finished|slow|trigger-dead-letters|throttled|night-is-broken|page-failed"
 )
+_MODEL = "(?:recommend|retrain)-(?:failed|timed-out|aborted)|dead-letters|is-broken|drifted|shifted|old"
 _ALIKE = {
     r"function-(.+)-(errors|throttles|near-timeout|dead-letters)": r"function-`<function>`-\2",
     rf"pipeline-(.+?)-({_NIGHT})": r"pipeline-`<pipeline>`-\2",
+    rf"model-(.+?)-({_MODEL})": r"model-`<pipeline>`-\2",
     r"source-(.+)-(rejected|quarantined)": r"source-`<pipeline>`-`<dataset>`-\2",
 }
 _WORDS = {

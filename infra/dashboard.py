@@ -9,7 +9,7 @@ from constructs import Construct
 from nightlake.core.night_times import PARTS
 
 from infra.functions import Function
-from infra.monitoring import STATEMENTS, Night, failed_queries, measured, processed_bytes
+from infra.monitoring import STATEMENTS, Model, Night, failed_queries, measured, processed_bytes
 from infra.settings import Settings
 
 _FULL, _HALF, _THIRD = 24, 12, 8
@@ -33,6 +33,7 @@ class Dashboard(Construct):
         settings: Settings,
         alarms: Sequence[cloudwatch.IAlarm],
         nights: Sequence[Night],
+        models: Sequence[Model],
         functions: Mapping[str, Function],
         api: apigateway.RestApi,
         workgroups: Sequence[str],
@@ -47,9 +48,10 @@ class Dashboard(Construct):
                 *([_promises(night.pipeline.name, settings.stage)] for night in nights),
                 *([widget] for widget in _alarms(alarms)),
                 *(row for night in nights for row in _night_rows(night, settings.stage)),
+                *(row for model in models for row in _model_rows(model, settings.stage)),
                 _function_row(list(functions.values())),
                 _api_row(api),
-                _data_row(nights, functions, workgroups),
+                _data_row(nights, models, functions, workgroups),
             ],
         )
 
@@ -151,6 +153,36 @@ def _night_rows(night: Night, stage: str) -> Iterator[list[cloudwatch.IWidget]]:
     ]
 
 
+def _model_rows(model: Model, stage: str) -> Iterator[list[cloudwatch.IWidget]]:
+    def daily(name: str, label: str) -> cloudwatch.Metric:
+        return measured(name, stage, pipeline=model.pipeline).with_(label=label, period=_DAY)
+
+    yield [
+        _graph(
+            f"Recommendations of {model.pipeline}: hits among the first ones; share of items recommended",
+            [
+                daily("RecommendationPrecision", "precision"),
+                daily("PopularityPrecision", "precision of popularity"),
+            ],
+            right=[daily("RecommendationCoverage", "coverage")],
+        ),
+        _graph(
+            f"Model of {model.pipeline}: shift of listening; age (days)",
+            [daily("ListeningShift", "shift")],
+            right=[daily("ModelAgeDays", "age")],
+            limit=model.declared.drift.max_shift,
+        ),
+    ]
+    yield [
+        _graph(
+            f"{kind} {model.pipeline}",
+            [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()],
+            right=[machine.metric_time()],
+        )
+        for kind, machine in (("Recommend", model.recommend), ("Retrain", model.retrain))
+    ]
+
+
 def _function_row(functions: Sequence[Function]) -> list[cloudwatch.IWidget]:
     watched = [each.function for each in functions]
     return [
@@ -171,9 +203,9 @@ def _api_row(api: apigateway.RestApi) -> list[cloudwatch.IWidget]:
 
 
 def _data_row(
-    nights: Sequence[Night], functions: Mapping[str, Function], workgroups: Sequence[str]
+    nights: Sequence[Night], models: Sequence[Model], functions: Mapping[str, Function], workgroups: Sequence[str]
 ) -> list[cloudwatch.IWidget]:
-    queues = [*(night.dead_letters for night in nights), *(each.dead_letters for each in functions.values())]
+    queues = [each.dead_letters for each in (*nights, *models, *functions.values())]
     return [
         _graph(
             "Athena: bytes scanned a day; failed statements",

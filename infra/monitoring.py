@@ -16,6 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 from nightlake.core.metrics import NAMESPACE
+from nightlake.core.model.declaration import Recommender
 from nightlake.core.pipeline import Pipeline
 
 from infra.functions import Function
@@ -53,11 +54,21 @@ _UNTIL_LOOKED: Final[_Periods] = {"periods": 3, "breaching": 1}
 
 
 class Night(NamedTuple):
-    """What is watched of one pipeline."""
+    """What is watched of one pipeline; one that is started by request has no backfill and no trigger."""
 
     pipeline: Pipeline
     machine: sfn.StateMachine
-    backfill: sfn.StateMachine
+    backfill: sfn.StateMachine | None = None
+    dead_letters: sqs.IQueue | None = None
+
+
+class Model(NamedTuple):
+    """What is watched of one pipeline's model."""
+
+    pipeline: str
+    declared: Recommender
+    recommend: sfn.StateMachine
+    retrain: sfn.StateMachine
     dead_letters: sqs.IQueue
 
 
@@ -153,16 +164,6 @@ class Monitoring(Construct):
                 machine.metric_aborted(),
                 **_UNTIL_LOOKED,
             ),
-            "not-started": _Watch(
-                "Five minutes after it was due, a night has not begun.",
-                "a-night-has-not-begun",
-                measured("NotStarted", self._stage, pipeline=name),
-            ),
-            "not-finished": _Watch(
-                "A night that is due is not published: its sources were ready, and its time is over.",
-                "a-night-has-not-finished",
-                measured("NotFinished", self._stage, pipeline=name),
-            ),
             "slow": _Watch(
                 f"A night took longer than the {latency} minutes its contract promises, after its last source was "
                 "ready.",
@@ -171,13 +172,80 @@ class Monitoring(Construct):
                 threshold=latency * 60,
                 compare=_Compare.GREATER_THAN_THRESHOLD,
             ),
-            "trigger-dead-letters": _Watch(
-                "The trigger could not start a night: its event lies in the dead-letter queue.",
-                "a-night-was-not-started",
-                _waiting(night.dead_letters),
-            ),
         }
+        if night.dead_letters is not None:
+            watches |= {
+                "not-started": _Watch(
+                    "Five minutes after it was due, a night has not begun.",
+                    "a-night-has-not-begun",
+                    measured("NotStarted", self._stage, pipeline=name),
+                ),
+                "not-finished": _Watch(
+                    "A night that is due is not published: its sources were ready, and its time is over.",
+                    "a-night-has-not-finished",
+                    measured("NotFinished", self._stage, pipeline=name),
+                ),
+                "trigger-dead-letters": _Watch(
+                    "The trigger could not start a night: its event lies in the dead-letter queue.",
+                    "a-night-was-not-started",
+                    _waiting(night.dead_letters),
+                ),
+            }
         return {what: watch._replace(notify=False) for what, watch in watches.items()}
+
+    def watch_model(self, model: Model) -> None:
+        """A model's executions and their triggers, which are broken or not; and how the model does."""
+        name, drift = f"model-{model.pipeline}", model.declared.drift
+        watches = {
+            f"{kind}-{how}": _Watch(
+                f"{said} {ended}; its own alert says why.", "a-model-s-machine-failed", metric, **_UNTIL_LOOKED
+            )
+            for kind, said, machine in (
+                ("recommend", "Recommending", model.recommend),
+                ("retrain", "Retraining", model.retrain),
+            )
+            for how, ended, metric in (
+                ("failed", "failed", machine.metric_failed()),
+                ("timed-out", "took longer than its state machine allows", machine.metric_timed_out()),
+                ("aborted", "was stopped by hand", machine.metric_aborted()),
+            )
+        }
+        watches["dead-letters"] = _Watch(
+            "A night, or the schedule, could not start a model's machine: its event lies in the dead-letter queue.",
+            "a-model-s-machine-was-not-started",
+            _waiting(model.dead_letters),
+        )
+        broken = [self._alarm(f"{name}-{what}", watch._replace(notify=False)) for what, watch in watches.items()]
+        self._any_of(
+            f"{name}-is-broken",
+            "Recommendations are those of before, or the model is.",
+            "a-model-s-machine-failed",
+            broken,
+            hold=_SUPPRESSOR_COMES_WITHIN,
+        )
+        for what, watch in {
+            "drifted": _Watch(
+                "The model does worse than when it was trained, listening has moved, or it is old: it is trained anew.",
+                "a-model-has-drifted",
+                measured("ModelDrifted", self._stage, pipeline=model.pipeline),
+            ),
+            "shifted": _Watch(
+                f"What is listened to is further than {drift.max_shift:g} from what the model was trained on.",
+                "a-model-has-drifted",
+                measured("ListeningShift", self._stage, pipeline=model.pipeline),
+                threshold=drift.max_shift,
+                compare=_Compare.GREATER_THAN_THRESHOLD,
+                notify=False,
+            ),
+            "old": _Watch(
+                f"For more than {2 * drift.max_age_days} days no training has brought a better model.",
+                "a-model-is-old",
+                measured("ModelAgeDays", self._stage, pipeline=model.pipeline),
+                threshold=2 * drift.max_age_days,
+                compare=_Compare.GREATER_THAN_THRESHOLD,
+            ),
+        }.items():
+            self._alarm(f"{name}-{what}", watch)
 
     def _watch_source(self, pipeline: str, dataset: str, limit: float) -> None:
         """One source's audit: its own alert has told of a rejection, but nobody tells that one is near."""

@@ -4,7 +4,7 @@ One table, `INTEGRATIONS`, maps every service integration to the statements it n
 table is refused by name, so a definition cannot gain a right that nobody wrote down. Pure: strings in, strings out.
 
 Sources: Step Functions developer guide, "IAM policies for integrated services", "for using Distributed Map states",
-"Run Athena queries", "Start a new state machine from a running execution".
+"Run Athena queries", "Start a new state machine from a running execution", "Add EventBridge events".
 """
 
 import re
@@ -167,6 +167,10 @@ def _catalog_arns(reach: Reach, tables: Mapping[str, tuple[str, ...]]) -> tuple[
     return (reach.arn("glue", "catalog"), *databases, *names)
 
 
+def _put_events(part: _Part) -> Iterator[Statement]:
+    yield Statement(("events:PutEvents",), (part.reach.arn("events", "event-bus/default"),))
+
+
 def _start_execution(part: _Part) -> Iterator[Statement]:
     yield Statement(("states:StartExecution",), (part.literal("StateMachineArn"),))
 
@@ -283,6 +287,7 @@ def _write_results(part: _Part) -> Iterator[Statement]:
 INTEGRATIONS: Mapping[str, Integration] = {
     "lambda:invoke": _invoke_function,
     "sns:publish": _publish,
+    "events:putEvents": _put_events,
     "aws-sdk:glue:getTable": _glue_table,
     "aws-sdk:glue:createTable": _glue_table,
     "aws-sdk:glue:updateTable": _glue_table,

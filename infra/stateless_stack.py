@@ -11,7 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from nightlake.core.machine import read_templates, render
+from nightlake.core.machine import ModelMachine, read_templates, render, render_of_model
+from nightlake.core.model.declaration import Recommender
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.quarantine import quarantine_table
 from nightlake.core.source import S3Source
@@ -26,7 +27,8 @@ from infra.functions import ARCHITECTURES, PYTHON, Function
 from infra.lake import bucket_name
 from infra.lambda_code import SQL, lambda_code
 from infra.layer import LAMBDA, layer, token_layer
-from infra.monitoring import Monitoring, Night
+from infra.model_trigger import ModelTrigger
+from infra.monitoring import Model, Monitoring, Night
 from infra.settings import FunctionName, Settings
 from infra.sources import Sources
 from infra.state_machine import StateMachine
@@ -38,6 +40,9 @@ from infra.watchdog import Watchdog
 _MACHINES = Path(__file__).parents[1] / "statemachines"
 # A backfill may be of years; each of its nights has its own limit.
 _BACKFILL_TIMEOUT = Duration.days(30)
+# Each may wait an hour for the other; then a training has its two functions, a scoring as many as there are users.
+_RETRAIN_TIMEOUT = Duration.hours(3)
+_SCORING_MINUTES = 5 * 60
 
 
 class StatelessStack(Stack):
@@ -107,8 +112,14 @@ class StatelessStack(Stack):
                 f"of nightlake:{settings.stage} in cdk.json.",
             )
         nights = [self._night(pipeline) for pipeline in pipelines]
+        models = [self._model(each.name, each.model, pipelines) for each in pipelines if each.model]
         if nights:
-            self._alerts.watch([machine for night in nights for machine in (night.machine, night.backfill)])
+            self._alerts.watch(
+                [
+                    *(machine for night in nights for machine in (night.machine, night.backfill) if machine),
+                    *(machine for model in models for machine in (model.recommend, model.retrain)),
+                ]
+            )
             watchdog = functions["watchdog"].live
             Watchdog(self, "WatchdogEvents", name=f"nightlake-{settings.stage}-watchdog", handler=watchdog)
         authorize = functions.get("authorize")
@@ -119,7 +130,7 @@ class StatelessStack(Stack):
             handler=functions["query"].live,
             authorizer=authorize.live if authorize else None,
         )
-        dashboard = self._monitor(nights, functions, api)
+        dashboard = self._monitor(nights, models, functions, api)
 
         for output, value in {
             "ApiUrl": api.rest_api.url,
@@ -130,7 +141,14 @@ class StatelessStack(Stack):
             "AlertTopic": self._alerts.topic.topic_arn,
             "Dashboard": dashboard.name,
             **{f"StateMachine{_pascal(night.pipeline.name)}": night.machine.state_machine_arn for night in nights},
-            **{f"Backfill{_pascal(night.pipeline.name)}": night.backfill.state_machine_arn for night in nights},
+            **{
+                f"Backfill{_pascal(night.pipeline.name)}": night.backfill.state_machine_arn
+                for night in nights
+                if night.backfill
+            },
+            **{f"RecommendMachine{_pascal(each.pipeline)}": each.recommend.state_machine_arn for each in models},
+            **{f"RetrainMachine{_pascal(each.pipeline)}": each.retrain.state_machine_arn for each in models},
+            **({"PromoteModelFunction": functions["promote_model"].function.function_name} if models else {}),
             "RollbackFunction": functions["rollback"].function.function_name,
             "CollectGarbageFunction": functions["collect_garbage"].function.function_name,
         }.items():
@@ -206,7 +224,10 @@ class StatelessStack(Stack):
         )
 
     def _night(self, pipeline: Pipeline) -> Night:
-        """The state machine of one pipeline and what starts it; a second one for its past days."""
+        """The state machine of one pipeline and what starts it; a second one for its past days.
+
+        One that is started by request alone has none of these.
+        """
         prefix = f"nightlake-{self._settings.stage}-{pipeline.name}"
         catalog, key, topic = self._stateful.catalog, self._stateful.lake.key.key_arn, self._alerts.topic
         lake, results = (bucket_name(self._settings.stage, name) for name in ("lake", "results"))
@@ -225,6 +246,7 @@ class StatelessStack(Stack):
                 "LakeBucket": lake,
                 "PipelineWorkgroup": catalog.pipeline_workgroup.name,
                 "Region": Aws.REGION,
+                "Stage": self._settings.stage,
                 **self._functions,
             },
             tables=_tables(pipeline, catalog),
@@ -232,15 +254,14 @@ class StatelessStack(Stack):
             write={lake: (f"staging/{own}", f"runs/{own}"), results: ("pipeline/*",)},
             keys={topic.topic_arn: self._alerts.key.key_arn, lake: key, results: key},
         )
+        if pipeline.schedule.by_request:
+            return Night(pipeline=pipeline, machine=daily.machine)
         backfill = machine(
             f"Backfill-{pipeline.name}",
             name=f"{prefix}-backfill",
             definition=json.loads((_MACHINES / "backfill.asl.json").read_text()),
             timeout=_BACKFILL_TIMEOUT,
-            substitutions={
-                "DailyStateMachine": f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-                f":stateMachine:{prefix}-daily"
-            },
+            substitutions={"DailyStateMachine": self._machine_arn(pipeline.name, "daily")},
             tables={},
             read={},
             write={},
@@ -261,11 +282,71 @@ class StatelessStack(Stack):
             pipeline=pipeline, machine=daily.machine, backfill=backfill.machine, dead_letters=trigger.dead_letters
         )
 
-    def _monitor(self, nights: Sequence[Night], functions: dict[str, Function], api: Api) -> Dashboard:
+    def _machine_arn(self, pipeline: str, kind: str) -> str:
+        """Spelled out, since machines that start each other cannot refer to each other."""
+        name = f"nightlake-{self._settings.stage}-{pipeline}-{kind}"
+        return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine:{name}"
+
+    def _model(self, name: str, declared: Recommender, pipelines: Sequence[Pipeline]) -> Model:
+        """The two machines of a pipeline's model and what starts them."""
+        publisher = next(each for each in pipelines if each.name == declared.delivers_to)
+        topic = self._alerts.topic
+        lake = bucket_name(self._settings.stage, "lake")
+
+        def machine(kind: ModelMachine, timeout: Duration) -> StateMachine:
+            return StateMachine(
+                self,
+                f"{kind.capitalize()}-{name}",
+                settings=self._settings,
+                name=f"nightlake-{self._settings.stage}-{name}-{kind}",
+                definition=render_of_model(
+                    kind, read_templates(_MACHINES), convert_concurrency=self._settings.convert_concurrency
+                ),
+                timeout=timeout,
+                substitutions={
+                    "Pipeline": name,
+                    "AlertTopic": topic.topic_arn,
+                    "LakeBucket": lake,
+                    "Region": Aws.REGION,
+                    "PublishStateMachine": self._machine_arn(publisher.name, "daily"),
+                    "RecommendStateMachine": self._machine_arn(name, "recommend"),
+                    "RetrainStateMachine": self._machine_arn(name, "retrain"),
+                    **self._functions,
+                },
+                tables={},
+                read={lake: (f"models/{name}/runs/*",)},
+                write={lake: (f"models/{name}/runs/*",)},
+                keys={topic.topic_arn: self._alerts.key.key_arn, lake: self._stateful.lake.key.key_arn},
+            )
+
+        recommend = machine("recommend", _longest(publisher).plus(Duration.minutes(_SCORING_MINUTES)))
+        retrain = machine("retrain", _RETRAIN_TIMEOUT)
+        trigger = ModelTrigger(
+            self,
+            f"ModelTrigger-{name}",
+            stage=self._settings.stage,
+            pipeline=name,
+            cron=declared.retrain.cron,
+            recommend=recommend.machine,
+            retrain=retrain.machine,
+        )
+        return Model(
+            pipeline=name,
+            declared=declared,
+            recommend=recommend.machine,
+            retrain=retrain.machine,
+            dead_letters=trigger.dead_letters,
+        )
+
+    def _monitor(
+        self, nights: Sequence[Night], models: Sequence[Model], functions: dict[str, Function], api: Api
+    ) -> Dashboard:
         catalog = self._stateful.catalog
         monitoring = Monitoring(self, "Monitoring", settings=self._settings, topic=self._alerts.topic)
         for night in nights:
             monitoring.watch_night(night)
+        for model in models:
+            monitoring.watch_model(model)
         for name, function in functions.items():
             # The state machine retries its Tasks and tells of their failure itself; a command's caller sees it.
             monitoring.watch_function(
@@ -286,6 +367,7 @@ class StatelessStack(Stack):
             settings=self._settings,
             alarms=monitoring.alarms,
             nights=nights,
+            models=models,
             functions=functions,
             api=api.rest_api,
             workgroups=[

@@ -147,6 +147,7 @@ PATCHED: dict[str, str] = {
     "services.stepfunctions:_find_matching_retrier": "cb494ae8503c",
     "services.stepfunctions:_invoke_resource": "a85d2be9a858",
     "services.stepfunctions:_invoke_resource_with_timeout": "faeed0bf70d5",
+    "services.stepfunctions:_nested_execution_failure": "aa53a760707b",
     "services.stepfunctions:_parse_jsonpath_tokens": "0b9043314fbc",
     "services.stepfunctions:_resolve_params_obj": "d41c2e27dd1b",
     "services.stepfunctions:_resolve_path_or_ctx": "39841ce14aef",
@@ -440,6 +441,22 @@ def _terminal_errors() -> None:
         return run
 
     _wrap("services.stepfunctions:_error_matches", matches)
+
+
+@_seam(
+    "Step Functions: executions that fail within others",
+    emulator="`states:startExecution.sync:2` fails with the error of the execution that it started",
+    aws="with `States.TaskFailed`; the cause is that execution, described in JSON",
+)
+def _failed_executions() -> None:
+    def failure(_original: Any) -> Any:
+        def run(described: dict[str, Any]) -> tuple[str, str]:
+            told = {f"{name[0].upper()}{name[1:]}": value for name, value in described.items() if name != "output"}
+            return "States.TaskFailed", json.dumps(told, separators=(",", ":"))
+
+        return run
+
+    _wrap("services.stepfunctions:_nested_execution_failure", failure)
 
 
 @_seam(

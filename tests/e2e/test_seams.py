@@ -290,6 +290,16 @@ def machines(deploy: Deploy, functions: dict[str, str]) -> dict[str, str]:
             "No": {"Type": "Pass", "Result": "no", "End": True},
             "Yes": {"Type": "Pass", "Result": "yes", "End": True},
         },
+        "Nesting": {
+            "Try": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::states:startExecution.sync:2",
+                "Parameters": {"StateMachineArn.$": "$.machine", "Input": {}},
+                "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Next": "Caught"}],
+                "End": True,
+            },
+            "Caught": caught,
+        },
         "Waiting": {"Try": {"Type": "Wait", "Seconds": 600, "End": True}},
         "Branching": {
             "Try": {
@@ -328,6 +338,18 @@ def test_a_state_machine_catches_an_exception_by_its_class(run: Run, machines: d
     caught = json.loads(ended["output"])
     assert caught["Error"] == "ShopClosedError"
     assert json.loads(caught["Cause"])["errorMessage"] == "closed on Sundays"
+
+
+def test_an_execution_that_fails_within_another_is_described_in_the_cause(run: Run, machines: dict[str, str]) -> None:
+    ended = run(machines["Nesting"], {"machine": machines["Pathless"]})
+
+    caught = json.loads(ended["output"])
+    assert caught["Error"] == "States.TaskFailed"
+    inner = json.loads(caught["Cause"])
+    assert (inner["StateMachineArn"], inner["Status"], inner["Error"]) == (
+        *(machines["Pathless"], "FAILED"),
+        "States.Runtime",
+    )
 
 
 def test_a_throttled_function_has_the_documented_error_name(

@@ -73,6 +73,7 @@ WORKGROUP = {f"{ATHENA}:workgroup/pipeline"}
 EXPECTED = {
     "lambda:InvokeFunction": {f"{LAMBDA}:prepare:*", f"{LAMBDA}:other:*"},
     "sns:Publish": {TOPIC},
+    "events:PutEvents": {"arn:aws:events:eu-west-1:123456789012:event-bus/default"},
     "kms:GenerateDataKey*": {"key/alerts"},
     "kms:Decrypt": {"key/alerts", "key/lake", "key/results"},
     "kms:Encrypt": {"key/lake"},
