@@ -71,6 +71,10 @@ class UnknownPictureError(NightlakeError):
     """A picture is asked for in a format that there is none of; its message says which there are."""
 
 
+class NoModelError(NightlakeError):
+    """What is asked for belongs to a model, and the pipeline has none."""
+
+
 class VolumeUnknownError(NightlakeError):
     """Nothing says how much a night brings, or it is said of a source that there is not; its message says how."""
 

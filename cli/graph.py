@@ -1,16 +1,16 @@
-"""`nightlake graph`: draws a pipeline's night as it is deployed, with retries, caught errors, timeouts and waits."""
+"""`nightlake graph`: draws a pipeline's state machine as it is deployed, with retries, caught errors and waits."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from nightlake.core.graph import Graph, folded
 from nightlake.core.graph import graph as graph_of
 from nightlake.core.graph_mermaid import mermaid
-from nightlake.core.machine import read_templates, render
+from nightlake.core.machine import ModelMachine, read_templates, render, render_of_model
 
 from cli.drawing import draw
-from cli.errors import UnknownPictureError
+from cli.errors import NoModelError, UnknownPictureError
 from cli.output import Json, answer, errors_told
 from cli.paths import ROOT
 from cli.pipelines import PipelineName, read_pipeline
@@ -23,6 +23,10 @@ def graph(
         Path | None,
         typer.Option(help="Where the picture goes: FILE.svg, or FILE.mmd for Mermaid.", show_default="Mermaid, here"),
     ] = None,
+    machine: Annotated[
+        Literal["daily", "recommend", "retrain"],
+        typer.Option(help="Its night, or what is done with its model."),
+    ] = "daily",
     full: Annotated[
         bool, typer.Option("--full", help="Draw in every branch what may go wrong, and not only in the first alike.")
     ] = False,
@@ -30,7 +34,7 @@ def graph(
 ) -> None:
     """Draw a pipeline's state machine as Mermaid or SVG, from the definition that is deployed."""
     with errors_told(as_json=as_json):
-        whole = night_graph(pipeline)
+        whole = night_graph(pipeline) if machine == "daily" else _model_graph(pipeline, machine)
         shown = whole if full else folded(whole)
         picture = _picture(shown, out)
         if out is not None:
@@ -41,7 +45,7 @@ def graph(
     if out is None and not as_json:
         typer.echo(picture, nl=False)
         return
-    facts = {"pipeline": pipeline, "out": out, "states": states, "transitions": transitions}
+    facts = {"pipeline": pipeline, "machine": machine, "out": out, "states": states, "transitions": transitions}
     view = f"{out}: {states} states, {transitions} transitions"
     answer({**facts, "graph": whole.model_dump()}, view=view, as_json=as_json)
 
@@ -55,6 +59,17 @@ def night_graph(pipeline: str) -> Graph:
     """
     definition = render(read_pipeline(pipeline), read_templates(ROOT / "statemachines"))
     return graph_of(pipeline, definition)
+
+
+def model_graph(kind: ModelMachine) -> Graph:
+    """The whole graph of what is done with a model, which is the same for every pipeline that has one."""
+    return graph_of(kind, render_of_model(kind, read_templates(ROOT / "statemachines")))
+
+
+def _model_graph(pipeline: str, kind: ModelMachine) -> Graph:
+    if read_pipeline(pipeline).model is None:
+        raise NoModelError(f"Pipeline {pipeline!r} has no model, and so nothing that does {kind}: draw its night.")
+    return model_graph(kind)
 
 
 def _picture(graph: Graph, out: Path | None) -> str:

@@ -6,16 +6,17 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from contract_diagram import contract_diagram
 from contract_reference import contract_words, pipeline_keys
 from nightlake.core.contract import load_pipeline
 from nightlake.core.generated import generate
 from nightlake.core.graph import folded
+from nightlake.core.machine import ModelMachine
 
 from cli.drawing import draw
-from cli.graph import night_graph
+from cli.graph import model_graph, night_graph
 from infra.alarm_list import alarms_table
 from infra.differences import differences_table
 from infra.settings import load_settings
@@ -23,6 +24,7 @@ from local.seams import athena_list, seams_table
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+MODEL_MACHINES = get_args(ModelMachine)
 
 
 def states() -> str:
@@ -31,6 +33,16 @@ def states() -> str:
         json.loads((ROOT / f"statemachines/{name}.asl.json").read_text()) for name in ("daily", "source")
     )
     machine["States"]["IngestSources"]["Branches"] = [source]
+    return _states(machine)
+
+
+def model_states() -> str:
+    """The states of each machine of a model."""
+    machines = (json.loads((ROOT / f"statemachines/{kind}.asl.json").read_text()) for kind in MODEL_MACHINES)
+    return "\n\n".join(f"{machine['Comment']}\n\n{_states(machine)}" for machine in machines)
+
+
+def _states(machine: Mapping[str, Any]) -> str:
     rows = (f"| {name} | {state['Type']} | {state.get('Comment', '')} |" for name, state in _walk(machine))
     return "\n".join(["| state | type | what it does |", "|---|---|---|", *rows])
 
@@ -48,13 +60,19 @@ def graphs() -> str:
     return "\n\n".join(f"![A night of {name}: its states and transitions](graphs/{name}.svg)" for name in _pipelines())
 
 
+def model_graphs() -> str:
+    """The picture of each machine of a model."""
+    return "\n\n".join(f"![{kind}: its states and transitions](graphs/model-{kind}.svg)" for kind in MODEL_MACHINES)
+
+
 def _pipelines() -> list[str]:
     return sorted(path.name.removesuffix(".asl.json") for path in (ROOT / "statemachines/rendered").glob("*.asl.json"))
 
 
 def pictures() -> dict[Path, str]:
-    """What `nightlake graph` draws of every pipeline, by file."""
-    return {DOCS / f"graphs/{name}.svg": draw(folded(night_graph(name))) for name in _pipelines()}
+    """What `nightlake graph` draws of every pipeline, and of what is done with models, by file."""
+    nights = {DOCS / f"graphs/{name}.svg": draw(folded(night_graph(name))) for name in _pipelines()}
+    return nights | {DOCS / f"graphs/model-{kind}.svg": draw(model_graph(kind)) for kind in MODEL_MACHINES}
 
 
 def errors() -> str:
@@ -146,6 +164,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "states": states,
     "errors": errors,
     "graphs": graphs,
+    "model graphs": model_graphs,
+    "model states": model_states,
     "contract words": contract_words,
     "music tables": lambda: contract_diagram(load_pipeline(ROOT / "pipelines/music")),
     "pipeline keys": pipeline_keys,

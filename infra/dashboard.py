@@ -151,6 +151,31 @@ def _night_rows(night: Night, stage: str) -> Iterator[list[cloudwatch.IWidget]]:
             ("cost of conversion (USD)", "Cost"),
         )
     ]
+    if apis := [
+        about for (_, about), each in zip(sources, night.pipeline.sources, strict=True) if each.from_ == "http"
+    ]:
+        yield _source_apis(name, apis, stage)
+
+
+def _source_apis(pipeline: str, sources: Sequence[Mapping[str, str]], stage: str) -> list[cloudwatch.IWidget]:
+    """How the APIs behave that a pipeline reads."""
+
+    def daily(metric: str, statistic: str, about: Mapping[str, str]) -> cloudwatch.Metric:
+        return measured(metric, stage, statistic=statistic, **about).with_(
+            label=f"{about['dataset']}: {metric.removeprefix('Api')}", period=_DAY
+        )
+
+    return [
+        _graph(
+            f"APIs that {pipeline} reads: requests; busy, failed",
+            [daily("ApiRequests", "Sum", about) for about in sources],
+            right=[daily(metric, "Sum", about) for about in sources for metric in ("ApiBusy", "ApiFailed")],
+        ),
+        _graph(
+            f"APIs that {pipeline} reads: seconds for the slowest answer",
+            [daily("ApiSlowestSeconds", "Maximum", about) for about in sources],
+        ),
+    ]
 
 
 def _model_rows(model: Model, stage: str) -> Iterator[list[cloudwatch.IWidget]]:

@@ -198,7 +198,7 @@ class Monitoring(Construct):
         name, drift = f"model-{model.pipeline}", model.declared.drift
         watches = {
             f"{kind}-{how}": _Watch(
-                f"{said} {ended}; its own alert says why.", "a-model-s-machine-failed", metric, **_UNTIL_LOOKED
+                f"{said} {ended}; its own alert says why.", "a-models-machine-failed", metric, **_UNTIL_LOOKED
             )
             for kind, said, machine in (
                 ("recommend", "Recommending", model.recommend),
@@ -212,14 +212,14 @@ class Monitoring(Construct):
         }
         watches["dead-letters"] = _Watch(
             "A night, or the schedule, could not start a model's machine: its event lies in the dead-letter queue.",
-            "a-model-s-machine-was-not-started",
+            "a-models-machine-was-not-started",
             _waiting(model.dead_letters),
         )
         broken = [self._alarm(f"{name}-{what}", watch._replace(notify=False)) for what, watch in watches.items()]
         self._any_of(
             f"{name}-is-broken",
             "Recommendations are those of before, or the model is.",
-            "a-model-s-machine-failed",
+            "a-models-machine-failed",
             broken,
             hold=_SUPPRESSOR_COMES_WITHIN,
         )

@@ -103,8 +103,12 @@ def test_what_something_else_tells_of_is_quiet(
     told_by_one_for_all = children("watchdog-is-silent").union(
         *(children(f"pipeline-{each.name}-night-is-broken") for each in pipelines)
     )
+    models = [each.name for each in pipelines if each.model]
+    told_by_one_for_all |= set().union(*(children(f"model-{name}-is-broken") for name in models))
+    told_by_the_drift = {f"model-{name}-shifted" for name in models}
     athena = {"athena-failed-ddl", "athena-failed-dml"}
-    assert quiet == told_by_the_night | told_by_an_alert | told_by_one_for_all | athena | {"just-deployed"}
+    told = told_by_the_night | told_by_an_alert | told_by_one_for_all | told_by_the_drift
+    assert quiet == told | athena | {"just-deployed"}
 
 
 def test_every_other_alarm_notifies_the_topic(alarms: dict[str, dict[str, Any]], topic: dict[str, str]) -> None:

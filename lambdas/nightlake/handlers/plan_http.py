@@ -12,13 +12,14 @@ from nightlake.adapters.s3 import Objects
 from nightlake.adapters.secretsmanager import Secrets
 from nightlake.core.delivery import Delivery
 from nightlake.core.extract_http import extract_http
+from nightlake.core.http_behaviour import WatchedFetch
 from nightlake.core.http_source import HttpSource
 from nightlake.core.plan import Request
 from nightlake.core.sources import AnySource
 from nightlake.handlers.contracts import pipeline
 from nightlake.handlers.plan import plan_source
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import task
+from nightlake.handlers.task import emit, task
 
 
 class _Clock:
@@ -48,16 +49,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     def extract(source: AnySource, request: Request, now: datetime) -> Delivery:
         if not isinstance(source, HttpSource):
             raise TypeError(f"plan_http plans sources of kind 'http', not {source.from_!r}")
-        with Http(source, Secrets(), settings().endpoints) as fetch:
-            return extract_http(
-                source,
-                request,
-                now,
-                dataset=pipeline(request.pipeline).dataset(request.dataset),
-                raw=Objects(settings().raw_bucket),
-                fetch=fetch,
-                clock=_Clock(),
-                seconds=context.get_remaining_time_in_millis() / 1000,
-            )
+        with Http(source, Secrets(), settings().endpoints) as http:
+            fetch = WatchedFetch(http, _Clock())
+            try:
+                return extract_http(
+                    source,
+                    request,
+                    now,
+                    dataset=pipeline(request.pipeline).dataset(request.dataset),
+                    raw=Objects(settings().raw_bucket),
+                    fetch=fetch,
+                    clock=_Clock(),
+                    seconds=context.get_remaining_time_in_millis() / 1000,
+                )
+            finally:
+                emit(fetch.metrics(request.pipeline, request.dataset))
 
     return plan_source(event, extract)
