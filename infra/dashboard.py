@@ -185,10 +185,7 @@ def _model_rows(model: Model, stage: str) -> Iterator[list[cloudwatch.IWidget]]:
     yield [
         _graph(
             f"Recommendations of {model.pipeline}: hits among the first ones; share of items recommended",
-            [
-                daily("RecommendationPrecision", "precision"),
-                daily("PopularityPrecision", "precision of popularity"),
-            ],
+            [daily("RecommendationPrecision", "precision")],
             right=[daily("RecommendationCoverage", "coverage")],
         ),
         _graph(
