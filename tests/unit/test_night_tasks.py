@@ -123,6 +123,20 @@ def test_a_night_ends_published_served_and_recorded(stage: Stage) -> None:
     assert (record.outcome, record.snapshot) == ("succeeded", 1)
 
 
+def test_only_the_night_of_the_last_day_is_the_newest(stage: Stage) -> None:
+    newest = []
+    for day in ("2017-06-12", "2017-06-11", "2017-06-12", "2017-06-13"):
+        execution_id = stage.start()
+        run = stage.prepare(execution_id, date=day)
+        stage.publish(run)
+        newest.append(stage.complete(run, execution_id)["newest"])
+        stage.stop(execution_id)
+    assert newest == [True, False, True, True]
+    execution_id = stage.start()
+    run = stage.prepare(execution_id, date="2017-06-14")
+    assert stage.complete(run, execution_id)["newest"] is False  # it published nothing
+
+
 def test_the_end_of_a_night_is_measured_once_by_its_last_task(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     def emitted() -> list[dict[str, Any]]:
         return [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]

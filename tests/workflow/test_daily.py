@@ -95,6 +95,24 @@ def test_the_end_is_written_down_and_the_locks_are_free(night: Any) -> None:
     assert night.held_locks() == []
 
 
+def test_what_is_published_is_announced_once_and_a_night_that_fails_is_not(night: Any) -> None:
+    sqs, events = boto3.client("sqs"), boto3.client("events")
+    queue = sqs.create_queue(QueueName="announced")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["nightlake"], "detail-type": ["Night Succeeded"], "detail": {"pipeline": ["sales"]}}
+    events.put_rule(Name="night", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="night", Targets=[{"Id": "queue", "Arn": arn}])
+    night.function.fail("seal", "SomethingBroke", times=1)
+    assert night.run(**TRIGGER).status == "FAILED"
+    run = night.run(**TRIGGER).output
+    night.run(**TRIGGER)  # the second delivery
+    (message,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    known = {key: run[key] for key in ("pipeline", "date", "run_id")}
+    # Nothing is published here, so no day is the newest one.
+    told = {"stage": "test", **known, "snapshot": 7, "newest": False, "backfill": False}
+    assert json.loads(message["Body"])["detail"] == told
+
+
 def test_the_second_delivery_of_a_firing_ends_well_and_does_nothing(night: Any) -> None:
     night.run(**TRIGGER)
     before = night.function.count()
