@@ -227,7 +227,11 @@ def _api_row(api: apigateway.RestApi) -> list[cloudwatch.IWidget]:
 def _data_row(
     nights: Sequence[Night], models: Sequence[Model], functions: Mapping[str, Function], workgroups: Sequence[str]
 ) -> list[cloudwatch.IWidget]:
-    queues = [each.dead_letters for each in (*nights, *models, *functions.values())]
+    queues = [
+        *(night.dead_letters for night in nights),
+        *(model.dead_letters for model in models),
+        *(each.dead_letters for each in functions.values()),
+    ]
     return [
         _graph(
             "Athena: bytes scanned a day; failed statements",
