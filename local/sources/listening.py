@@ -22,7 +22,7 @@ GENDERS = ("Female", "Male", "Non-binary", "Agender", "Genderfluid")
 UNKNOWN = 1_000_000_000
 """A user and a track of this number are in histories, and nowhere else."""
 _TASTES = 24  # each is a part of a genre: those who like one of its tracks like others of them
-_NEW_TASTES = 6  # those that listening moves to when it shifts
+_NEW_TASTES = 6  # those that few people have, until listening shifts
 _GROWING = 120  # days in which the first users come
 _ARTISTS = 8  # of a taste
 _REPEATED = 0.25  # so often somebody hears again what they have heard
@@ -133,7 +133,7 @@ class App:
         for passed in range((day - joined).days):
             today = joined + timedelta(days=passed + 1)
             shifted = self.shift_from is not None and today >= self.shift_from
-            liked = tuple((taste + 9) % _NEW_TASTES for taste in tastes) if shifted else tastes
+            liked = tuple(_TASTES - 1 - taste % _NEW_TASTES for taste in tastes) if shifted else tastes
             for _ in range(int(expected + chance.random())):
                 heard.append(self._next(chance, liked, known))
                 known.add(heard[-1])
