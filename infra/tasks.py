@@ -103,7 +103,6 @@ _CONVERTS: Final = (
 _COMMITS: Final = (Objects("lake", ("snapshots/*",)), Objects("lake", ("snapshots/*",), _PUT))
 _LOCKS: Final = Objects("lake", ("locks/*",), (*_GET, *_PUT))
 _MODELS: Final = Objects("lake", ("models/*",))
-_MODEL_RUNS: Final = Objects("lake", ("models/*/runs/*",), _PUT)
 _SCORING: Final = ("staging/*/_model/*",)
 _LEARNS: Final = (Objects("lake", ("snapshots/*", "data/*")), _MODELS)
 
@@ -305,7 +304,10 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="How the champion does on what is new, whether it drifts, and the shards of users",
         timeout=_LONG,
         kind="model",
-        objects=(*_LEARNS, _MODEL_RUNS, Objects("lake", _SCORING, _PUT)),
+        objects=(
+            *_LEARNS,
+            Objects("lake", ("models/*/measurement.json", "models/*/shards.jsonl", *_SCORING), _PUT),
+        ),
         lists=("lake",),
         never_private=True,
     ),
@@ -313,7 +315,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         description="The lists of one shard of users, delivered as Parquet",
         timeout=_LONG,
         kind="model",
-        objects=(_MODELS, _MODEL_RUNS, Objects("lake", _SCORING)),
+        objects=(_MODELS, Objects("lake", _SCORING), Objects("lake", ("models/*/receipts/*",), _PUT)),
         lists=("lake",),
         delivers=_PUT,
     ),
@@ -333,7 +335,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             _LOCKS,
             Objects("lake", ("snapshots/*",)),
             _MODELS,
-            Objects("lake", ("models/*/scored/*", "models/*/runs/*"), _PUT),
+            Objects("lake", ("models/*/scored/*", "models/*/runs/*/record.json"), _PUT),
         ),
         lists=("lake",),
     ),

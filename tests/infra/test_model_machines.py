@@ -137,3 +137,39 @@ def test_a_scoring_may_last_as_long_as_the_night_that_publishes_and_five_hours_m
     }
     assert limits["recommend"] > 5 * 3600
     assert limits["retrain"] == 3 * 3600
+
+
+def test_a_models_functions_touch_its_own_objects_and_what_they_deliver(resources: Resources) -> None:
+    """Which function may write and delete what: bucket and key pattern."""
+    written: dict[str, set[str]] = {}
+    deleted: dict[str, set[str]] = {}
+    functions = of_type(resources, "AWS::Lambda::Function").values()
+    roles = {each["Role"]["Fn::GetAtt"][0]: each["FunctionName"].rpartition("-")[2] for each in functions}
+    for policy in of_type(resources, "AWS::IAM::Policy").values():
+        name = roles.get(policy["Roles"][0]["Ref"], "")
+        if not name.endswith(("_model", "_users")):
+            continue
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions, on = statement["Action"], statement["Resource"]
+            where = {
+                text(each).rpartition(":")[2].partition("-dev-")[2] for each in (on if isinstance(on, list) else [on])
+            }
+            if statement["Effect"] == "Allow" and "s3:PutObject" in actions:
+                written.setdefault(name, set()).update(where)
+            if "s3:DeleteObject" in actions:
+                deleted.setdefault(name, set()).update(where)
+    keys = {name: {each.partition("/")[2] for each in where} for name, where in written.items()}
+    assert keys == {
+        "pin_model": {"locks/*"},
+        "train_model": {"models/*/versions/*"},
+        "evaluate_model": {"models/*/verdict.json"},
+        "promote_model": {"models/*/CHAMPION"},
+        "measure_model": {"models/*/measurement.json", "models/*/shards.jsonl", "staging/*/_model/*"},
+        "score_users": {"models/*/receipts/*", "sales/transactions/*"},
+        "deliver_model": {"sales/transactions/*"},
+        "finish_model": {"locks/*", "models/*/scored/*", "models/*/runs/*/record.json"},
+    }
+    assert {name: {each.partition("/")[2] for each in where} for name, where in deleted.items()} == {
+        "deliver_model": {"sales/transactions/*"}
+    }
+    assert all(where.startswith("raw-") for where in deleted["deliver_model"] | written["deliver_model"])

@@ -161,6 +161,7 @@ def test_every_function_is_told_where_everything_is(
     template: Templates, pipelines: tuple[Pipeline, ...], name: str
 ) -> None:
     kinds = {source.from_ for pipeline in pipelines for source in pipeline.sources}
+    kinds |= {"model" for pipeline in pipelines if pipeline.model}
     if (kind := TASKS[name].kind) and kind not in kinds:
         pytest.skip(f"no pipeline has a source of kind {kind}")
     variables = functions(template("dev", "stateless"))[name]["Environment"]["Variables"]
