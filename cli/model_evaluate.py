@@ -117,20 +117,15 @@ def _head(facts: dict[str, Any]) -> str:
 
 
 def _table(facts: dict[str, Any]) -> Table:
-    k = facts["k"]
-    table = Table(box=None)
-    names = ("recipe", f"precision@{k}", "recall", "nDCG", "MAP", "coverage", "above popularity", "bounds")
-    for index, name in enumerate(names):
-        table.add_column(name, justify="right" if index else "left", no_wrap=bool(index))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("recipe")
+    for name in (f"P@{facts['k']}", "recall", "nDCG", "MAP", "cover", "above popularity"):
+        table.add_column(name, justify="right", no_wrap=True)
     for recipe in facts["recipes"]:
         above = recipe["above_popularity"]
         table.add_row(
             Text(recipe["name"], "bold" if recipe["name"] == facts["chosen"] else ""),
             *(f"{recipe[name]:.4f}" for name in ("precision", "recall", "ndcg", "map", "coverage")),
-            *(
-                ("", "")
-                if recipe["name"] == "popularity"
-                else (f"{above['mean']:+.4f}", f"{above['low']:+.4f} to {above['high']:+.4f}")
-            ),
+            f"{above['low']:+.4f} to {above['high']:+.4f}" if above["high"] > above["low"] else "",
         )
     return table

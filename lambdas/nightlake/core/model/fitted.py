@@ -1,8 +1,10 @@
 """A fitted model: what each item says of the others, and what most users have."""
 
 import io
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -87,7 +89,7 @@ class Fitted:
                     neighbours=held["neighbours"],
                     values=held["values"],
                 )
-        except (ValueError, KeyError, OSError, EOFError) as error:
+        except (ValueError, KeyError, OSError, EOFError, BadZipFile, zlib.error) as error:
             raise ModelUnreadableError(f"the model cannot be read: {error}. Train it anew") from error
 
     def _scores(

@@ -11,7 +11,8 @@ from nightlake.core.model.ragged import gather, spans, starts_of
 CELLS: Final = 1 << 22
 """So many numbers of a block: 32 MB of float64, and a few blocks at once."""
 LONGEST_HISTORY: Final = 1000
-"""Of a longer history the heaviest entries meet: pairs grow with its square, and say ever less."""
+"""Of a longer history those with the greatest counts meet: pairs grow with its square, and say ever less."""
+_SCATTER: Final = np.uint32(2_654_435_761)  # Knuth's multiplicative hash: equals are drawn, not the lowest ids
 
 _SPARSE: Final = 2
 """A block that has more than so many cells for each pair is summed by sorting its pairs."""
@@ -101,7 +102,8 @@ def _shortened(
     lengths = interactions.lengths
     if not len(lengths) or lengths.max() <= LONGEST_HISTORY:
         return interactions.starts, interactions.codes, entries
-    heaviest = np.lexsort((interactions.codes, -entries, interactions.user_codes))
+    drawn = interactions.codes.astype(np.uint32) * _SCATTER
+    heaviest = np.lexsort((drawn, -interactions.counts, interactions.user_codes))
     rank = np.arange(len(entries)) - np.repeat(interactions.starts[:-1], lengths)
     kept = np.zeros(len(entries), bool)
     kept[heaviest] = rank < LONGEST_HISTORY

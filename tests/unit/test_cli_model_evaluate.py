@@ -1,0 +1,91 @@
+"""`nightlake model evaluate`: what it says of a file of interactions, whoever wrote it."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from listening import clusters, noise
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+
+COLUMNS = ("--user", "user_id", "--item", "track_id")
+
+
+def evaluate(file: Path, *options: str) -> Result:
+    return CliRunner().invoke(app, ["model", "evaluate", str(file), *options], env={"COLUMNS": "100"})
+
+
+def facts(file: Path, *options: str) -> dict[str, Any]:
+    done = evaluate(file, *options, "--json")
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def write(table: pa.Table, file: Path) -> Path:
+    if file.name.endswith(".parquet"):
+        pq.write_table(table, file)
+        return file
+    with pa.BufferOutputStream() as stream:
+        pc.write_csv(table, stream, pc.WriteOptions(delimiter="\t" if ".tsv" in file.name else ","))
+        text = stream.getvalue().to_pybytes()
+    file.write_bytes(gzip.compress(text) if file.suffix == ".gz" else text)
+    return file
+
+
+def test_the_best_recipe_is_chosen_with_its_bounds(tmp_path: Path) -> None:
+    found = facts(write(clusters(users=150), tmp_path / "listens.csv"), *COLUMNS, "--count", "plays")
+    by_name = {recipe["name"]: recipe for recipe in found["recipes"]}
+    popularity, best = by_name["popularity"], by_name[found["chosen"]]
+    assert best["above_popularity"]["low"] > 0
+    assert best["precision"] > popularity["precision"]
+    assert found["judged_users"] == found["users"] == 150
+    assert found["recipes"][0] is popularity
+    assert found["chosen_recipe"] == best["recipe"]
+
+
+def test_nothing_is_promised_of_noise(tmp_path: Path) -> None:
+    found = facts(write(noise(users=80), tmp_path / "listens.csv"), *COLUMNS)
+    assert found["chosen"] == "popularity"
+    assert "no candidate" in found["reason"]
+
+
+def test_every_format_says_the_same(tmp_path: Path) -> None:
+    table = clusters(users=60)
+    names = ("a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz", "a.parquet")
+    answers = [facts(write(table, tmp_path / name), *COLUMNS) for name in names]
+    assert all(found["recipes"] == answers[0]["recipes"] for found in answers)
+
+
+def test_the_view_shows_every_recipe_and_the_choice(tmp_path: Path) -> None:
+    done = evaluate(write(clusters(users=80), tmp_path / "listens.csv"), *COLUMNS, "-k", "5")
+    assert done.exit_code == 0
+    for told in ("80 users", "P@5", "popularity", "cosine binary", "bm25", "ease share", "Chosen:"):
+        assert told in done.stdout
+    assert max(map(len, done.stdout.splitlines()[1:-2])) <= 100
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "told"),
+    [
+        ("a.csv", "user_id,track\n1,2\n", COLUMNS, "there is no column 'track_id' in a.csv"),
+        ("a.csv", "user_id,track_id\n1,\n", COLUMNS, "nothing to learn from"),
+        ("a.csv", "user_id,track_id\n1,2,3\n", COLUMNS, "a.csv cannot be read as csv"),
+        ("a.parquet", "user_id,track_id\n1,2\n", COLUMNS, "a.parquet cannot be read as parquet"),
+        ("a.xlsx", "user_id,track_id\n1,2\n", COLUMNS, "call it .csv, .tsv or .parquet"),
+        ("a.csv", "user_id,track_id,n\n1,2,many\n", (*COLUMNS, "--count", "n"), "a count is a number"),
+    ],
+)
+def test_a_file_of_no_use_is_refused(tmp_path: Path, name: str, text: str, options: tuple[str, ...], told: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = evaluate(tmp_path / name, *options, "--json")
+    assert done.exit_code == 1
+    answer = json.loads(done.stdout)
+    assert not answer["ok"]
+    assert told in answer["reason"]
