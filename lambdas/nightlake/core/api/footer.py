@@ -6,12 +6,12 @@ from functools import reduce
 from io import RawIOBase
 from typing import TYPE_CHECKING
 
+from nightlake.core.api.ranged_file import Range
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
-
-Range = tuple[int, int]
 
 
 class Footer:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from nightlake.core.column_type import MAX_PRECISION, ColumnType
@@ -102,13 +103,14 @@ class Groups:
         rows = _joined(self._waiting)
         self._waiting.clear()
         self._guard(rows)
-        keyed = self._keyed(rows)
-        made = _grouped(keyed, self._keys, [(name, part, f"{name}_{part}") for name, part in sorted(self._parts)])
+        keyed, same = self._keyed(rows)
+        parts = [(name, part, f"{name}_{part}") for name, part in sorted(self._parts)]
+        made = _grouped(keyed, self._keys, parts, same=same)
         self._held.append(_plain(made))
         if sum(each.num_rows for each in self._held) > _HELD_ROWS:
             self._held = [self._merged(self._held)]
         for column, pairs in self._pairs.items():
-            self._note(column, keyed, pairs)
+            self._note(column, keyed, same, pairs)
 
     def finish(self, columns: Mapping[str, ColumnType]) -> "pa.Table":
         """The groups with these columns: those of the group, then the measures. Raises AnswerTooCostlyError."""
@@ -139,17 +141,24 @@ class Groups:
         zeros = {each.name: 0 if each.function in ("count", "distinct") else None for each in self._measures}
         return pa.Table.from_pylist([zeros], schema)
 
-    def _keyed(self, rows: "pa.Table") -> "pa.Table":
-        """The rows under our own names: keys and inputs."""
+    def _keyed(self, rows: "pa.Table") -> "tuple[pa.Table, dict[str, pa.Scalar]]":
+        """The rows under our own names, keys and inputs; apart from them, the keys that all rows share."""
         import pyarrow as pa
 
         keys = [rows[name] for name in self._group_by]
+        found = [_shared(values) for values in keys]
         if self._bucket:
-            keys.append(_floored(rows[self._bucket.column], self._bucket.span))
+            keys.append(rows[self._bucket.column])
+            found.append(_first_day(keys[-1], self._bucket.span))
+            if found[-1] is None:
+                keys[-1] = _floored(keys[-1], self._bucket.span)
+        named = dict(zip(self._keys, zip(keys, found, strict=True), strict=False))
+        same = {name: value for name, (_, value) in named.items() if value is not None}
+        differing = {name: values for name, (values, value) in named.items() if value is None}
         if not keys:
-            keys.append(pa.repeat(pa.scalar(0, pa.int8()), rows.num_rows))
-        named = dict(zip(self._keys, keys, strict=True))
-        return pa.table(named | {name: rows[column] for column, name in self._inputs.items()})
+            same[self._keys[0]] = pa.scalar(0, pa.int8())
+        inputs = {name: rows[column] for column, name in self._inputs.items()}
+        return (pa.table(differing | inputs) if differing or inputs else rows), same
 
     def _merged(self, tables: Iterable["pa.Table"]) -> "pa.Table":
         merged = _concat(tables)
@@ -163,13 +172,13 @@ class Groups:
             )
         return merged
 
-    def _note(self, column: str, keyed: "pa.Table", pairs: list["pa.Table"]) -> None:
+    def _note(self, column: str, keyed: "pa.Table", same: Mapping[str, "pa.Scalar"], pairs: list["pa.Table"]) -> None:
         """Hold the different values of each group."""
         import pyarrow.compute as pc
 
         names = [*self._keys, self._inputs[column]]
-        present = keyed.select(names).filter(pc.is_valid(keyed[names[-1]]))
-        pairs.append(_plain(_grouped(present, names, [], counted=False)))
+        present = keyed.filter(pc.is_valid(keyed[names[-1]]))
+        pairs.append(_plain(_grouped(present, names, [], counted=False, same=same)))
         if sum(each.num_rows for each in pairs) > MAX_DISTINCT:
             pairs[:] = [_grouped(_concat(pairs), names, [], counted=False)]
             if pairs[0].num_rows > MAX_DISTINCT:
@@ -214,16 +223,46 @@ def _average(total: Any, count: int, kind: ColumnType) -> Any:
 
 
 def _grouped(
-    rows: "pa.Table", keys: Sequence[str], parts: Sequence[tuple[str, str, str]], *, counted: bool = True
+    rows: "pa.Table",
+    keys: Sequence[str],
+    parts: Sequence[tuple[str, str, str]],
+    *,
+    counted: bool = True,
+    same: Mapping[str, "pa.Scalar"] = MappingProxyType({}),
 ) -> "pa.Table":
-    """The groups of the rows: keys, then each part `(column, function, name)`, then the rows of each if `counted`."""
+    """The groups of the rows: keys, then each part `(column, function, name)`, then the rows of each if `counted`.
+
+    Keys that are the `same` in all rows are not among their columns: by them nothing has to be told apart.
+    """
     import pyarrow as pa
 
     asked: list[tuple[Any, str]] = [(column, function) for column, function, _ in parts]
     names = [f"{column}_{function}" for column, function in asked] + ["count_all"] * counted
-    made = pa.TableGroupBy(rows, list(keys), use_threads=False).aggregate(asked + [([], "count_all")] * counted)
+    differing = [key for key in keys if key not in same]
+    made = pa.TableGroupBy(rows, differing, use_threads=False).aggregate(asked + [([], "count_all")] * counted)
+    for name, value in same.items():
+        made = made.append_column(name, pa.repeat(value, made.num_rows))
     made = made.select([*keys, *names])
     return made.rename_columns([*keys, *(name for _, _, name in parts), *[f"i_{_ROWS}"] * counted])
+
+
+def _shared(values: "pa.ChunkedArray") -> "pa.Scalar | None":
+    """The value of all rows, where a dictionary shows that it is one."""
+    from pyarrow import types
+
+    if not types.is_dictionary(values.type) or values.null_count or len(values.chunk(0).dictionary) != 1:
+        return None
+    return values.chunk(0).dictionary[0]
+
+
+def _first_day(values: "pa.ChunkedArray", span: str) -> "pa.Scalar | None":
+    """The first day of the span that all of them lie in, if it is one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(values)
+    first, last = pc.floor_temporal(pa.array([ends["min"], ends["max"]], values.type), unit=span).cast(pa.date32())
+    return first if first == last and not values.null_count else None
 
 
 def _floored(values: "pa.ChunkedArray", span: str) -> "pa.ChunkedArray":

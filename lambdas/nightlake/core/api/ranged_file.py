@@ -3,14 +3,20 @@
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from nightlake.core.errors import AnswerTooCostlyError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A request costs some 30 ms whatever it brings, in which S3 sends about as much.
 _REQUEST_BYTES: Final = 1 << 17
 # What lies between two ranges is read with them, when that is less than another request would cost.
 _GAP_BYTES: Final = 1 << 18
+
+Range = tuple[int, int]
+"""From the first byte to the one behind the last."""
 
 
 @dataclass
@@ -86,17 +92,23 @@ class RangedFile(io.RawIOBase):
         self._position += len(content)
         return len(content)
 
-    def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+    def fetch(self, ranges: Iterable[Range]) -> None:
         """Read these ranges in few requests and hold them for the reads to come."""
-        merged: list[tuple[int, int]] = []
-        for start, end in sorted(ranges):
-            if merged and start - merged[-1][1] <= _GAP_BYTES:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((start, end))
+        for start, end in _merged(ranges):
+            self._hold(start, end)
+
+    def buffer(self, ranges: Iterable[Range]) -> "pa.Buffer":
+        """The object with zeros outside of these ranges, which are fetched: Arrow reads it without asking us."""
+        import numpy as np
+        import pyarrow as pa
+
+        merged = _merged(ranges)
+        if merged == [(0, self._size)]:
+            return pa.py_buffer(self._hold(0, self._size))
+        content = np.zeros(self._size, np.uint8)  # the system gives memory only to what is written
         for start, end in merged:
-            if self._find(start, end) is None:
-                self._held.append((start, self._get(start, end)))
+            content[start:end] = np.frombuffer(self._hold(start, end), np.uint8)
+        return pa.py_buffer(content)
 
     def moved(self) -> "RangedFile":
         """The same with what it holds. This one holds nothing any more, however long somebody keeps it."""
@@ -104,18 +116,21 @@ class RangedFile(io.RawIOBase):
         other._held, self._held = self._held, []
         return other
 
-    def whole(self) -> bytes | None:
-        """All bytes, if they are held: Arrow reads them without asking us."""
-        return next((content for _, content in self._held if len(content) == self._size), None)
-
     def _read(self, start: int, end: int) -> bytes | memoryview:
         if start >= end:
             return b""
         found = self._find(start, end)
         if found is None and self._whole:
-            self._held.append((0, self._get(0, self._size)))
-            found = self._find(start, end)
+            found = self._hold(0, self._size)[start:end]
         return self._get(start, end) if found is None else found
+
+    def _hold(self, start: int, end: int) -> memoryview:
+        found = self._find(start, end)
+        if found is None:
+            content = self._get(start, end)
+            self._held.append((start, content))
+            found = memoryview(content)
+        return found
 
     def _find(self, start: int, end: int) -> memoryview | None:
         for begin, content in self._held:
@@ -126,3 +141,14 @@ class RangedFile(io.RawIOBase):
     def _get(self, start: int, end: int) -> bytes:
         self._budget.spend(end - start)
         return self._source.get_range(self._key, start, end)
+
+
+def _merged(ranges: Iterable[Range]) -> list[Range]:
+    """The same bytes and what lies between near ones, in their order."""
+    merged: list[Range] = []
+    for start, end in sorted(ranges):
+        if merged and start - merged[-1][1] <= _GAP_BYTES:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
+    Columns = dict[str, pa.ChunkedArray]
+
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -88,6 +90,10 @@ class Scan:
         """All columns, as Arrow has them; partition keys last."""
         keys = tuple(Column(name=key, type="string") for key in PARTITION_KEYS)
         return arrow_schema(Table(name=self.table.table, description="", columns=self.table.columns + keys))
+
+    @cached_property
+    def _types(self) -> "dict[str, pa.DataType]":
+        return dict(zip(self.schema.names, self.schema.types, strict=True))
 
     @cached_property
     def _nothing(self) -> "pa.Table":
@@ -154,9 +160,10 @@ class Scan:
         for group, begin, end in opened.spans:
             inside = np.array([number for number in sorted(numbers) if begin <= number < end])
             if len(inside):
-                opened.fetch(group, columns)
-                rows = opened.read(group, columns).take(inside - begin)
-                found.append(self._complete(opened, rows, inside, columns))
+                opened.load(group, columns)
+                rows = opened.read(group, columns)
+                taken = {name: values.take(pa.array(inside - begin)) for name, values in rows.items()}
+                found.append(self._complete(file, taken, inside, columns))
         return pa.concat_tables(found)
 
     @cached_property
@@ -182,9 +189,6 @@ class Scan:
         )
 
     def _open(self, file: File, needed: Collection[str], *, prune: bool = True) -> "_Opened":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         key, size = file.file.key, file.file.size
         source = RangedFile(self.source, key, size, self.budget)
         if self._comes_whole(file, needed):
@@ -198,14 +202,7 @@ class Scan:
         left = footer.left(self._condition, self.schema) if self.conditions and prune else None
         spans = [each for each in footer.spans if left is None or each[0] in left]
         self.budget.look_at(sum(end - begin for _, begin, end in spans))
-        content = held.whole()
-        parquet = pq.ParquetFile(
-            held if content is None else pa.BufferReader(content),
-            metadata=footer.metadata,
-            coerce_int96_timestamp_unit="ms",
-            read_dictionary=footer.numbered(needed),
-        )
-        opened = _Opened(file, held, parquet, footer, spans)
+        opened = _Opened(file, held, footer, spans, footer.numbered(needed))
         if self.ahead > 1:
             for group, _, _ in spans:
                 opened.fetch(group, needed)
@@ -219,74 +216,73 @@ class Scan:
         An empty batch ends each row group and the file: what is behind it costs requests anew.
         """
         import numpy as np
+        import pyarrow as pa
 
+        others = {*needed}.difference(tested)
         for group, begin, end in opened.spans:
             if end <= first:
                 continue
-            opened.fetch(group, needed, before=tested)
-            looked_at = opened.read(group, tested) if tested else None
-            beside = dict(zip(looked_at.schema.names, looked_at.columns, strict=True)) if looked_at is not None else {}
+            # large columns are read when rows are found for them
+            opened.load(group, tested if tested and opened.size(group, needed) > _TOGETHER_BYTES else needed)
+            looked_at = opened.read(group, tested)
             chosen = np.arange(max(begin, first), end)
-            if looked_at is not None:
-                found = self._matching(opened, looked_at, begin, tested)
+            if tested:
+                found = self._matching(opened.file, looked_at, begin, end)
                 chosen = found[np.searchsorted(found, first) :]
             if not len(chosen):
                 yield self._nothing, end
                 continue
-            opened.fetch(group, needed)
+            opened.load(group, others)
             at = begin
-            for batch in opened.batches(group, {*needed}.difference(tested), self.batch_rows):
-                inside = chosen[slice(*np.searchsorted(chosen, (at, at + batch.num_rows)))]
+            for count, read in opened.batches(group, others, end - begin, self.batch_rows):
+                inside = chosen[slice(*np.searchsorted(chosen, (at, at + count)))]
                 if len(inside):
-                    rows = batch
-                    for name, values in beside.items():
-                        rows = rows.append_column(name, values.slice(at - begin, batch.num_rows))
-                    rows = rows if len(inside) == batch.num_rows else rows.take(inside - at)
-                    yield self._complete(opened, rows, inside, needed), at + batch.num_rows
-                at += batch.num_rows
+                    rows = read | {name: values.slice(at - begin, count) for name, values in looked_at.items()}
+                    if len(inside) < count:
+                        indices = pa.array(inside - at)
+                        rows = {name: values.take(indices) for name, values in rows.items()}
+                    yield self._complete(opened.file, rows, inside, needed), at + count
+                at += count
                 if at > chosen[-1]:
                     break
             yield self._nothing, end
         yield self._nothing, opened.file.file.rows
 
-    def _matching(self, opened: "_Opened", rows: "pa.Table", begin: int, tested: Collection[str]) -> "np.ndarray":
+    def _matching(self, file: File, rows: "Columns", begin: int, end: int) -> "np.ndarray":
         """The numbers of those rows of a row group that meet the conditions, in their order."""
-        import numpy as np
         import pyarrow.compute as pc
 
-        numbers = np.arange(begin, begin + rows.num_rows)
-        met = mask(self.conditions, self._complete(opened, rows, numbers, tested, keep=tested))
-        found: np.ndarray = numbers[pc.indices_nonzero(met.fill_null(False)).to_numpy()]
+        tested = {condition.column for condition in self.conditions}
+        met = mask(self.conditions, self._typed(file, rows, end - begin, tested, keep=tested))
+        found: np.ndarray = pc.indices_nonzero(met).to_numpy().astype("i8")
+        found += begin
         return found
 
-    def _complete(
-        self,
-        opened: "_Opened",
-        rows: "pa.Table",
-        numbers: "np.ndarray",
-        needed: Collection[str],
-        keep: Collection[str] | None = None,
-    ) -> "pa.Table":
-        """The rows with all needed columns in the table's types, and their numbers.
-
-        Columns to `keep`, those of the scan if not said, are left with their dictionaries.
-        """
+    def _complete(self, file: File, rows: "Columns", numbers: "np.ndarray", needed: Collection[str]) -> "pa.Table":
+        """The rows with all needed columns in the table's types, and their numbers."""
         import pyarrow as pa
 
-        columns: dict[str, pa.Array] = {ROW: pa.array(numbers)}
-        keys = opened.file.keys
-        keep = self.dictionaries if keep is None else keep
-        for field_ in self.schema:
-            name, kind = field_.name, field_.type
+        columns = self._typed(file, rows, len(numbers), needed, keep=self.dictionaries)
+        return pa.Table.from_arrays([pa.array(numbers), *columns.values()], [ROW, *columns])
+
+    def _typed(
+        self, file: File, rows: "Columns", count: int, needed: Collection[str], keep: Collection[str]
+    ) -> "dict[str, pa.ChunkedArray | pa.Array]":
+        """All needed columns of so many rows in the table's types; those to `keep` are left with their dictionaries."""
+        import pyarrow as pa
+
+        columns: dict[str, pa.ChunkedArray | pa.Array] = {}
+        for name, kind in self._types.items():
             if name not in needed:
                 continue
-            if name in rows.column_names and name not in keys:
-                values = rows.column(name)
-                as_it_is = values.type == kind or (name in keep and pa.types.is_dictionary(values.type))
-                columns[name] = values if as_it_is else values.cast(kind)
+            values = None if name in PARTITION_KEYS else rows.get(name)
+            if values is None:
+                columns[name] = pa.repeat(pa.scalar(file.keys.get(name), kind), count)
+            elif values.type == kind or (name in keep and pa.types.is_dictionary(values.type)):
+                columns[name] = values
             else:
-                columns[name] = pa.repeat(pa.scalar(keys.get(name), kind), rows.num_rows)
-        return pa.table(columns)
+                columns[name] = values.cast(kind)
+        return columns
 
     def _lets_in(self, partition: Partition) -> bool:
         """Whether rows of the partition can meet the conditions on its keys."""
@@ -302,40 +298,64 @@ class Scan:
         return [condition for condition in self.conditions if condition.column in PARTITION_KEYS]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Opened:
-    """A file whose footer is read, and the spans of those row groups that its statistics do not rule out."""
+    """A file whose footer is read, and the spans of those row groups that its statistics do not rule out.
+
+    The columns `numbered` come with their dictionaries.
+    """
 
     file: File
     source: RangedFile
-    parquet: "pq.ParquetFile"
     footer: Footer
     spans: Sequence[tuple[int, int, int]]
+    numbered: Sequence[str]
+    _loaded: tuple[int, frozenset[str]] = (-1, frozenset())
+    _parquet: "pq.ParquetFile | None" = None
 
-    def read(self, group: int, names: Collection[str]) -> "pa.Table":
-        """Those of the columns of a row group that the file has."""
-        return self.parquet.read_row_group(group, self._stored(names), use_threads=False)
+    def size(self, group: int, names: Collection[str]) -> int:
+        """The bytes of these columns of a row group."""
+        return sum(end - start for start, end in self.footer.ranges(group, names))
 
-    def batches(self, group: int, names: Collection[str], size: int) -> "Iterator[pa.Table]":
-        """The same, so many rows at a time."""
+    def fetch(self, group: int, names: Collection[str]) -> None:
+        """Get these columns of a row group from S3."""
+        self.source.fetch(self.footer.ranges(group, names))
+
+    def load(self, group: int, names: Collection[str]) -> None:
+        """Have these columns of a row group, and perhaps no others, ready to be read."""
         import pyarrow as pa
+        import pyarrow.parquet as pq
 
-        if self.footer.metadata.row_group(group).num_rows <= size:
-            yield self.read(group, names)
+        at, loaded = self._loaded
+        if not names or (at == group and loaded.issuperset(names)):
             return
-        for batch in self.parquet.iter_batches(
-            size, row_groups=[group], columns=self._stored(names), use_threads=False
-        ):
-            yield pa.Table.from_batches([batch])
+        self._loaded = group, frozenset(names)
+        self._parquet = pq.ParquetFile(
+            pa.BufferReader(self.source.buffer(self.footer.ranges(group, names))),
+            metadata=self.footer.metadata,
+            coerce_int96_timestamp_unit="ms",
+            read_dictionary=self.numbered,
+        )
+
+    def read(self, group: int, names: Collection[str]) -> "Columns":
+        """Those of the columns of a row group that the file has; they are loaded."""
+        stored = self._stored(names)
+        if not stored or self._parquet is None:
+            return {}
+        rows = self._parquet.read_row_group(group, stored, use_threads=False)
+        return dict(zip(rows.column_names, rows.columns, strict=True))
+
+    def batches(self, group: int, names: Collection[str], rows: int, size: int) -> "Iterator[tuple[int, Columns]]":
+        """The same, so many of its rows at a time."""
+        stored = self._stored(names)
+        if rows <= size or not stored or self._parquet is None:
+            yield rows, self.read(group, names)
+            return
+        for batch in self._parquet.iter_batches(size, row_groups=[group], columns=stored, use_threads=False):
+            yield batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
 
     def _stored(self, names: Collection[str]) -> list[str]:
         return [name for name in self.footer.columns if name in names]
-
-    def fetch(self, group: int, names: Collection[str], before: Collection[str] = ()) -> None:
-        """Read these columns of a row group; if they are large, only those that are to be looked at `before`."""
-        ranges = self.footer.ranges(group, names)
-        large = before and sum(end - start for start, end in ranges) > _TOGETHER_BYTES
-        self.source.fetch(self.footer.ranges(group, before) if large else ranges)
 
 
 def _followed(files: Iterable[File]) -> Iterator[tuple[File, File | None]]:
