@@ -2,10 +2,11 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,6 +44,7 @@ from nightlake.handlers.settings import settings
 from published_lake import publish
 from small_music import FIRST, MODEL, TRACKS, Music, listens, publisher, track
 from small_pipeline import small_pipeline
+from stepped_objects import SteppedObjects
 
 STARTED = "2026-11-21T04:00:00Z"
 HANDLERS = (
@@ -163,6 +165,26 @@ class Stage:
         return found.snapshot if found else None
 
 
+class Dying(SteppedObjects):
+    """A bucket of which a function dies before its write or deletion number `left`, counted over all buckets."""
+
+    left: ClassVar[int] = -1
+
+    def put(self, key: str, *args: Any, **options: Any) -> str:
+        self.die()
+        return super().put(key, *args, **options)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        self.die()
+        super().delete(keys)
+
+    @classmethod
+    def die(cls) -> None:
+        cls.left -= 1
+        if cls.left == -1:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture
 def stage(
     environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lambda_context: Any
@@ -175,8 +197,9 @@ def stage(
     environment(CONTRACTS=str(pipelines))
     world = Music()
     buckets: dict[str, MemoryObjects] = {settings().lake_bucket: world.store, settings().raw_bucket: world.raw}
+    monkeypatch.setattr(Dying, "left", -1)
     for handler in HANDLERS:
-        monkeypatch.setattr(handler, "Objects", buckets.__getitem__)
+        monkeypatch.setattr(handler, "Objects", lambda bucket: Dying(buckets[bucket]))
     monkeypatch.setattr(pin_model, "States", lambda: world)
     return Stage(world, lambda_context)
 
@@ -364,6 +387,31 @@ def test_every_task_may_run_twice(stage: Stage) -> None:
     stage.finish(run, execution, published=True)
     assert stage.answering() == published
     assert len(list(registry.list_versions(stage.lake, "music"))) == 1
+
+
+def test_wherever_a_scoring_dies_the_api_has_an_answer_and_the_next_one_ends_well(stage: Stage) -> None:
+    stage.music.night(0, listens(0, users=30))
+    stage.recommend()
+    for day in count(1):
+        before = stage.answering()
+        stage.music.night(day, listens(0, users=30))
+        Dying.left = day - 1
+        try:
+            run = stage.recommend()
+        except KeyboardInterrupt:
+            stage.music.statuses = dict.fromkeys(stage.music.statuses, "FAILED")
+        else:
+            break
+        of = FIRST + timedelta(days=day)
+        assert {row["model_version"] for row in stage.delivered(day=of)} <= {1}
+        died_late = stage.answering() != before  # only the lock was left to be given back
+        run = stage.recommend()
+        assert run["duplicate"] is died_late
+        assert len(stage.delivered(day=of)) == 30 * MODEL.list_length
+        assert died_late or stage.answering() == run["published"]
+    assert day > 15  # so many writes there are
+    assert not run["duplicate"]
+    assert registry.champion_version(stage.lake, "music") == 1
 
 
 def test_one_works_on_a_model_at_a_time(stage: Stage) -> None:
