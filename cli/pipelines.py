@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 from nightlake.core.dates import business_date
+from nightlake.core.model.declaration import Recommender
 from nightlake.core.pipeline import Pipeline
 
-from cli.errors import PipelineUnknownError
+from cli.errors import NoModelError, PipelineUnknownError
 from cli.paths import ROOT
 
 PipelineName = Annotated[str, typer.Argument(help="The pipeline, a folder of pipelines/.")]
@@ -26,6 +27,20 @@ def read_pipeline(name: str) -> Pipeline:
     if name not in folders:
         raise PipelineUnknownError(f"pipelines/ has no pipeline {name!r}; it has: {', '.join(folders)}")
     return load_pipeline(folders[name])
+
+
+def read_model(name: str) -> Recommender:
+    """The model of the pipeline of that folder.
+
+    Raises:
+        PipelineUnknownError: there is no such folder.
+        ContractError: its files have problems.
+        NoModelError: it declares no model.
+    """
+    model = read_pipeline(name).model
+    if model is None:
+        raise NoModelError(f"Pipeline {name!r} has no model; pipelines/{name}/model.yaml would declare one")
+    return model
 
 
 def due_date(pipeline: Pipeline) -> date:

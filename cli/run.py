@@ -1,6 +1,7 @@
 """`nightlake run`: one night of a pipeline, followed to its end and summed up."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -11,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.cloud import OfStage, Stage, connect
+from cli.model_runs import after, recommended, told
 from cli.night import run_night
 from cli.output import FAILED, Json, answer, errors_told
-from cli.pipelines import PipelineName
+from cli.pipelines import PipelineName, read_pipeline
 from cli.quality import counted, rule_results, rules_table
 
 _WORTH_TELLING_SECONDS = 0.05
@@ -27,12 +29,22 @@ def run(
     stage: OfStage = Stage.LOCAL,
     as_json: Json = False,
 ) -> None:
-    """Run one night of a pipeline and follow it, state by state. Ends with 1 where the night fails."""
+    """Run one night of a pipeline and follow it, state by state. Ends with 1 where the night fails.
+
+    Where the pipeline has a model, what it recommends after the night is followed, too.
+    """
     with errors_told(as_json=as_json):
         cloud = connect(stage)
         night = run_night(cloud, pipeline, {"date": date} if date else {})
         facts = night.facts(cloud)
-    answer(facts, view=summary(facts), as_json=as_json, code=0 if night.ended.good else FAILED)
+        scoring = after(cloud, night) if night.ended.good and read_pipeline(pipeline).model else None
+        list_ = recommended(cloud, pipeline) if scoring and scoring.ended.good else None
+    parts = [*_parts(facts)]
+    if scoring:
+        facts |= {"recommend": scoring.facts(), "recommended": asdict(list_) if list_ else None}
+        parts += [*told(scoring), *(list_.view() if list_ else ())]
+    good = night.ended.good and (scoring is None or scoring.ended.good)
+    answer(facts, view=Group(*parts), as_json=as_json, code=0 if good else FAILED)
 
 
 def summary(facts: Mapping[str, Any]) -> Group:

@@ -133,7 +133,7 @@ def _user(kind: ColumnType, text: str) -> Any:
 
 
 def _popular(day: _Day, model: Recommender, group: str, columns: tuple[str, ...]) -> list[dict[str, Any]]:
-    found = day.rows(popular_dataset(model.items.dataset), model.items.group or _GROUP, group, columns)
+    found = day.rows(popular_dataset(model), model.items.group or _GROUP, group, columns)
     return [{**row, "score": None} for row in found]
 
 
