@@ -14,6 +14,7 @@ BREACHES = [
     ("lambdas/nightlake/core", "from nightlake.adapters import secrets"),
     ("lambdas/nightlake/core", "from nightlake.handlers import prepare"),
     ("lambdas/nightlake/core", "import pyarrow"),
+    ("lambdas/nightlake/core/model", "import numpy.random"),
     ("lambdas/nightlake/adapters", "from nightlake.handlers import prepare"),
     ("lambdas/nightlake/adapters", "import infra"),
     ("lambdas/nightlake/adapters", "import nightlake.core.contract"),

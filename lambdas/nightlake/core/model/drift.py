@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nightlake.core.model.declaration import DriftLimits
+from nightlake.core.model.draws import kinds_of
 from nightlake.core.model.interactions import Interactions
 
 _DRAWS: Final = 50
@@ -56,9 +57,9 @@ def shift(trained: NDArray[np.integer], new: NDArray[np.integer], *, seed: int =
     if not trained.sum() or not new.sum():
         return 0.0
     old = trained / trained.sum()
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(int(new.sum()), old, size=_DRAWS)
-    chance = float(np.mean([_divergence(old, draw / draw.sum()) for draw in drawn]))
+    count = int(new.sum())
+    drawn = (kinds_of(old, count, seed * _DRAWS + number) for number in range(_DRAWS))
+    chance = float(np.mean([_divergence(old, draw / count) for draw in drawn]))
     found = _divergence(old, new / new.sum())
     return max(0.0, (found - chance) / (1 - chance)) if chance < 1 else 0.0
 

@@ -1,14 +1,18 @@
 """How good recommendations are: what they found of what was held out, user by user."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nightlake.core.model.draws import below
 from nightlake.core.model.fitted import Fitted
 from nightlake.core.model.interactions import Interactions
 
 RESAMPLES = 2000
+_DRAWN_AT_ONCE: Final = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +102,19 @@ def difference(
     gains = ours - theirs
     if not len(gains):
         return Difference(0.0, 0.0, 0.0)
-    random = np.random.default_rng(seed)
-    means = np.array([gains[random.integers(0, len(gains), len(gains))].mean() for _ in range(RESAMPLES)])
+    means = np.concatenate([each.mean(axis=1) for each in _resamples(gains, seed)])
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Difference(float(low), float(gains.mean()), float(high))
+
+
+def _resamples(gains: NDArray[np.float64], seed: int) -> Iterator[NDArray[np.float64]]:
+    """RESAMPLES samples as large as the gains, some at a time, [samples, users]."""
+    users = len(gains)
+    at_once = max(1, _DRAWN_AT_ONCE // users)
+    for first in range(0, RESAMPLES, at_once):
+        samples = min(at_once, RESAMPLES - first)
+        drawn = below(users, samples * users, seed * RESAMPLES + first)
+        yield gains[drawn].reshape(samples, users)
 
 
 def _hits(codes: NDArray[np.int32], wanted: Interactions) -> NDArray[np.bool_]:
