@@ -9,6 +9,18 @@ from nightlake.core.dataset_compiler import OPEN_CLASSES, PHYSICAL_TYPES, PRIVAT
 from nightlake.core.http_auth import BasicAuth, BearerAuth, HeaderAuth, OAuth2Auth, QueryAuth
 from nightlake.core.http_paging import CursorPages, LinkedPages, NumberedPages, OffsetPages
 from nightlake.core.http_source import HttpSource
+from nightlake.core.model.declaration import (
+    DriftLimits,
+    Evaluation,
+    InteractionColumns,
+    ItemColumns,
+    Promotion,
+    Recommender,
+    Retraining,
+    Sanity,
+    UserColumns,
+)
+from nightlake.core.model.recipe import Bm25, Cosine, Ease, Recipe
 from nightlake.core.pipeline import BusinessDate, Schedule
 from nightlake.core.pipeline_file import PipelineFile
 from nightlake.core.postgres_source import PostgresSource
@@ -52,6 +64,21 @@ SECTIONS: tuple[tuple[str, type[BaseModel], tuple[type[BaseModel], ...]], ...] =
     ("More with `from: postgres`", PostgresSource, (Source,)),
 )
 
+MODEL_SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The file", Recommender),
+    ("`interactions`", InteractionColumns),
+    ("`users`", UserColumns),
+    ("`items`", ItemColumns),
+    ("`evaluate`", Evaluation),
+    ("A candidate with `algorithm: cosine`", Cosine),
+    ("A candidate with `algorithm: bm25`", Bm25),
+    ("A candidate with `algorithm: ease`", Ease),
+    ("`promote`", Promotion),
+    ("`sanity`", Sanity),
+    ("`drift`", DriftLimits),
+    ("`retrain`", Retraining),
+)
+
 
 def contract_words() -> str:
     """One table for each word of the standard that Nightlake gives a meaning of its own."""
@@ -82,8 +109,15 @@ def pipeline_keys() -> str:
     return "\n".join(_section(title, model, bases) for title, model, bases in SECTIONS)
 
 
+def model_keys() -> str:
+    """The same of a model's file."""
+    return "\n".join(_section(title, model, ()) for title, model in MODEL_SECTIONS)
+
+
 def _section(title: str, model: type[BaseModel], bases: tuple[type[BaseModel], ...]) -> str:
-    hidden = {"dataset", "format", *(name for base in bases for name in base.model_fields)}
+    hidden = {name for base in bases for name in base.model_fields}
+    if issubclass(model, Source):  # they are the key that a source stands under, and what says its kind
+        hidden |= {"dataset", "format"}
     rows = [
         (f"`{field.alias or name}`", _value(field.annotation), _default(field.default), field.description or "")
         for name, field in model.model_fields.items()
@@ -121,4 +155,6 @@ def _default(default: Any) -> str:
         return "required"
     if isinstance(default, BaseModel):
         return ", ".join(f"`{name}: {value}`" for name, value in default.model_dump().items())
+    if isinstance(default, tuple) and default and all(isinstance(each, Recipe) for each in default):
+        return ", ".join(f"`{each.name}`" for each in default)
     return "" if default in (None, (), {}, "") else f"`{json.dumps(default)}`"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from contract_diagram import contract_diagram
-from contract_reference import contract_words, pipeline_keys
+from contract_reference import contract_words, model_keys, pipeline_keys
 from nightlake.core.contract import load_pipeline
 from nightlake.core.generated import generate
 from nightlake.core.graph import folded
@@ -165,6 +165,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "errors": errors,
     "graphs": graphs,
     "model graphs": model_graphs,
+    "model keys": model_keys,
     "model states": model_states,
     "contract words": contract_words,
     "music tables": lambda: contract_diagram(load_pipeline(ROOT / "pipelines/music")),

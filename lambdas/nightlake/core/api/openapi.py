@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from nightlake.core import column_type
 from nightlake.core.api import formats, queries, recommendations, sealed
@@ -354,7 +354,7 @@ def _recommended(shown: Shown) -> Schema:
         "user_id": {"type": ["integer", "string"]},
         "model_version": {"type": "integer", "description": "The version whose scoring is answered from."},
         "source": {
-            "enum": ["model", "popular_in_genre", "popular"],
+            "enum": list(get_args(recommendations.ListSource)),
             "description": "Whether the model made the list; what is popular is for who has none.",
         },
         "genre": {"type": ["string", "null"], "description": "In which genre it is popular."},

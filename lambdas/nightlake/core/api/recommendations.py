@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from nightlake.core.api.condition import Condition
 from nightlake.core.api.kept import Kept
@@ -21,6 +21,8 @@ from nightlake.core.model.registry import find_answering
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.store import Store
 
+ListSource = Literal["model", "popular_in_genre", "popular"]
+"""Whether the model made a list, or where its tracks are popular."""
 MAX_LISTED: Final = 1000
 _GROUP: Final = "group"  # the column of the groups where items declare none
 _BUDGET_BYTES: Final = 1 << 28  # a day of ten million users has a file for each shard of them, whose footers are read
@@ -75,7 +77,8 @@ def recommend(lake: Lake, asked: Recommends, text: str, *, limit: int, genre: st
     day = _Day(lake.kept, lake.published.at(scored.key), scored.date)
     user = _user(day.kinds(RECOMMENDATIONS)[model.users.key], text)
     columns = ("rank", model.items.key, *model.items.show)
-    source, group = "model", None
+    source: ListSource = "model"
+    group = None
     found = day.rows(RECOMMENDATIONS, model.users.key, user, (*columns, "score"))
     if not found:
         source, group = "popular_in_genre", genre or _liked(lake, name, model, user)
