@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listening import COLUMNS, clusters, interactions
 from nightlake.core.errors import ModelUnreadableError
-from nightlake.core.model import neighbours as blocks
+from nightlake.core.model import meetings
 from nightlake.core.model.fit import fit
 from nightlake.core.model.fitted import Fitted
 from nightlake.core.model.interactions import Interactions, from_table
@@ -65,8 +65,12 @@ def test_bm25_is_that_of_its_formula(found: Interactions) -> None:
     np.testing.assert_allclose(learned(fit(Bm25(k1=1.2, b=0.75, neighbours=100), found)), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("pair", [0, 10**9], ids=["pair by pair", "dense blocks"])
 @pytest.mark.parametrize("users", [80, 12], ids=["more users than items", "more items than users"])
-def test_ease_is_the_best_linear_model_without_a_weight_of_an_item_on_itself(users: int) -> None:
+def test_ease_is_the_best_linear_model_without_a_weight_of_an_item_on_itself(
+    monkeypatch: pytest.MonkeyPatch, users: int, pair: int
+) -> None:
+    monkeypatch.setattr("nightlake.core.model.fit._PAIR", pair)
     found = from_table(clusters(users=users, items=30, kinds=3), COLUMNS)
     heard = (dense(found) > 0).astype(float)
     often = heard.sum(axis=0) >= 2
@@ -104,7 +108,7 @@ def test_a_model_does_not_depend_on_how_it_is_cut_into_blocks(
 ) -> None:
     expected = fit(recipe, found)
     lists, scores = expected.recommend(found, 7)
-    for module in ("neighbours", "fit", "fitted"):
+    for module in ("meetings", "neighbours", "fit", "fitted"):
         monkeypatch.setattr(f"nightlake.core.model.{module}.CELLS", cells)
     model = fit(recipe, found)
     np.testing.assert_allclose(learned(model), learned(expected), rtol=1e-6)
@@ -113,7 +117,7 @@ def test_a_model_does_not_depend_on_how_it_is_cut_into_blocks(
 
 
 def test_of_very_long_histories_the_heaviest_entries_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "LONGEST_HISTORY", 2)
+    monkeypatch.setattr(meetings, "LONGEST_HISTORY", 2)
     found = interactions([("a", "x", 9), ("a", "y", 8), ("a", "z", 1), ("b", "x", 5), ("b", "y", 2)])
     model = learned(fit(Cosine(weight="count"), found))
     assert model[0, 1] > 0

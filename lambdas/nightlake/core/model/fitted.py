@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from nightlake.core.errors import ModelUnreadableError
 from nightlake.core.model.interactions import Interactions
-from nightlake.core.model.neighbours import CELLS
+from nightlake.core.model.meetings import CELLS
 from nightlake.core.model.ragged import gather, spans
 from nightlake.core.model.recipe import AnyRecipe, Recipe
 from nightlake.core.model.weights import weights
