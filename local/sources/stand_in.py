@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         if asked.path == _CONTROL:
-            self._json(HTTPStatus.OK, self.server.control.state().model_dump())
+            self._json(HTTPStatus.OK, self._state())
             return
         fault = self.server.control.asked(self.path)
         if fault and fault.kind == "slow":
@@ -100,7 +100,12 @@ class _Handler(BaseHTTPRequestHandler):
         except ValidationError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         else:
-            self._json(HTTPStatus.OK, self.server.control.state().model_dump())
+            self._json(HTTPStatus.OK, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        """What was told and asked; of a service that has no settings without them."""
+        state = self.server.control.state()
+        return state.model_dump(exclude={"settings"} if state.settings is None else None)
 
     def log_message(self, *_arguments: object) -> None:
         """GET /control says what was asked."""

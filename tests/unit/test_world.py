@@ -14,6 +14,7 @@ from nightlake.core.contract import load_pipeline
 from nightlake.core.pipeline import Pipeline
 
 from local import world
+from local.errors import ServiceFailedError
 
 CONTRACT = """
 apiVersion: v3.2.0
@@ -95,3 +96,18 @@ def test_what_is_forgotten_leaves_nothing(home: Path, outside: Pipeline, secrets
     world.forget(home)
     assert not any(home.iterdir())
     assert world.recorded(home) == world.World()
+
+
+def test_a_service_of_one_s_own_takes_the_place_of_ours(
+    home: Path, secrets: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music = load_pipeline(Path(__file__).resolve().parents[2] / "pipelines/music")
+    monkeypatch.setenv("NIGHTLAKE_MUSIC_URL", "http://127.0.0.1:8000/")
+    assert world.start(home, [music], secrets).endpoints == {"https://api.moovitamix.example": "http://127.0.0.1:8000"}
+    (part,) = world.parts(home)
+    assert (part.name, part.running) == ("music", True)
+    assert world.stop(home) == []
+    for strange in ("https://api.example.com", "http://10.0.0.1:8000", "127.0.0.1:8000"):
+        monkeypatch.setenv("NIGHTLAKE_MUSIC_URL", strange)
+        with pytest.raises(ServiceFailedError, match="write a service on this machine"):
+            world.start(home, [music], secrets)
