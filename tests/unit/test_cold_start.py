@@ -14,7 +14,11 @@ HEAVY = {
     *("pyarrow", "pandas", "numpy", "duckdb", "awswrangler", "yaml", "jsonschema", "sqlglot", "sqlite3", "requests"),
     *("jwt", "cryptography"),
 }
-NEEDED = {"statement": {"sqlglot"}}  # every statement is parsed before it is bound
+LEARNS = {"numpy", "pyarrow"}  # whatever these are called for, they compute
+NEEDED = {
+    "statement": {"sqlglot"},  # every statement is parsed before it is bound
+    **dict.fromkeys(("train_model", "evaluate_model", "measure_model", "score_users"), LEARNS),
+}
 NEEDED_AT_ONCE = {"statement": {"sqlglot"}}
 NEVER_IN_A_LAYER = {"aws_cdk", "open_data_contract_standard", "moto", "ministack", "cli", "infra", "local"}
 

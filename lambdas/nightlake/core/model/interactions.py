@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from nightlake.core.errors import InteractionsUnusableError
 from nightlake.core.model.declaration import InteractionColumns
 from nightlake.core.model.ragged import gather, starts_of
-from nightlake.core.wording import nearest
 
 _MAX_ITEMS: Final = 2**31 - 1
 
@@ -100,6 +99,8 @@ def from_table(table: pa.Table, columns: InteractionColumns) -> Interactions:
     wanted = [columns.user, columns.item, *columns.order, *([columns.count] if columns.count else [])]
     for name in wanted:
         if name not in table.column_names:
+            from nightlake.core.wording import nearest  # sqlglot comes with it
+
             raise InteractionsUnusableError(
                 f"there is no column {name!r} in {columns.dataset}: {nearest(name, table.column_names)}"
             )
