@@ -103,6 +103,7 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[Records, int], Callable[..., Htt
     "numbers, total": ({**PAGE, "total": "total"}, lambda all_, size: numbered(all_, cap=size)),
     "numbers, pages": ({**PAGE, "pages": "pages"}, lambda all_, size: numbered(all_, cap=size)),
     "numbers, both": ({**PAGE, "pages": "pages", "total": "total"}, lambda all_, size: numbered(all_, cap=size)),
+    "numbers, key": ({**PAGE, "total": "total", "key": "id"}, lambda all_, size: numbered(all_, cap=size)),
     "numbers": (PAGE, lambda all_, size: numbered(all_, cap=size, told=False)),
     "numbers from 0": ({**PAGE, "first": 0}, lambda all_, size: numbered(all_, cap=size, told=False, first=0)),
     "offset, total": ({"by": "offset", "total": "total"}, lambda all_, size: by_offset(all_, cap=size)),
