@@ -3,7 +3,7 @@
 import getpass
 import time
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from nightlake.core import layout
@@ -13,11 +13,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.cloud import Cloud, OfStage, Stage, connect
+from cli.cloud import OfStage, Stage, connect
 from cli.functions import invoke
 from cli.lake import Lake, lake_of
 from cli.output import Json, answer, errors_told, facts_table
 from cli.pipelines import PipelineName, read_model
+
+_RECIPE_WIDTH: Final = 18
 
 Reason = Annotated[str, typer.Option(help="Why; it stays in the history.")]
 
@@ -87,7 +89,7 @@ def _move(pipeline: str, asked: Mapping[str, Any], stage: Stage, *, as_json: boo
         started = time.monotonic()
         moved = invoke(cloud, function, {"pipeline": pipeline, "by": getpass.getuser(), **asked})
         seconds = round(time.monotonic() - started, 1)
-        scored = _scored(cloud, pipeline, moved["champion"])
+        scored = _scored(lake_of(cloud), pipeline, moved["champion"])
     facts = {
         "pipeline": pipeline,
         "champion": moved["champion"],
@@ -105,10 +107,12 @@ def _moved(facts: Mapping[str, Any]) -> Iterator[str]:
     else:
         told = f"(before: {before or 'none'}), after {facts['seconds']} s."
         yield f"Champion of {name} is version [bold]{champion}[/] {told}"
-    if facts["scored"]:
-        yield f"The API answers from what it published for {facts['scored']['date']}."
-    else:
-        yield f"It has published nothing yet: nightlake model recommend {name}"
+    scored = facts["scored"]
+    if scored:
+        yield f"The API answers from what it published for {scored['date']}."
+    if not scored or not scored["newest"]:
+        why = "More is published by now" if scored else "It has published nothing yet"
+        yield f"{why}: nightlake model recommend {name}"
     if before and before != champion:
         yield f"Back again: nightlake model promote {name} {before}"
 
@@ -120,9 +124,13 @@ def _numbers(lake: Lake, pipeline: str) -> list[int]:
     return sorted(int(number) for number, _, file in keys if file == "record.json")
 
 
-def _scored(cloud: Cloud, pipeline: str, version: int) -> dict[str, Any] | None:
-    found = lake_of(cloud).find(layout.scored(pipeline, version), Scored)
-    return found.model_dump(mode="json", include={"date", "run_id", "publisher", "snapshot"}) if found else None
+def _scored(lake: Lake, pipeline: str, version: int) -> dict[str, Any] | None:
+    """What the version published last, and whether that is of the newest snapshot."""
+    found = lake.find(layout.scored(pipeline, version), Scored)
+    if found is None:
+        return None
+    told = found.model_dump(mode="json", include={"date", "run_id", "publisher", "snapshot"})
+    return told | {"newest": found.of == lake.head(pipeline).snapshot}
 
 
 def _version(lake: Lake, pipeline: str, number: int, champion: Champion | None) -> dict[str, Any]:
@@ -147,26 +155,40 @@ def _version(lake: Lake, pipeline: str, number: int, champion: Champion | None) 
 
 
 def _table(pipeline: str, versions: list[dict[str, Any]]) -> Table:
-    table = Table(title=f"Model of {pipeline}", title_justify="left", title_style="bold", box=None)
-    for name in ("", "version", "learned until", "recipe", "precision", "popularity", "judged", "published"):
+    table = Table(
+        title=f"Model of {pipeline}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0)
+    )
+    for name in ("version", "until", "recipe", "precision", "popularity", "", "published"):
         numeric = name in ("version", "precision", "popularity")
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name != "recipe")
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=name != "recipe",
+            min_width=_RECIPE_WIDTH if name == "recipe" else None,
+        )
     for version in versions:
         verdict, scored = version["verdict"], version["scored"]
-        judged = "" if verdict is None else "[green]good[/]" if verdict["promote"] else "[red]rejected[/]"
         tested = (
             (verdict["challenger"], verdict["popularity"]) if verdict else (version["metrics"], version["baseline"])
         )
         table.add_row(
-            "[green]champion[/]" if version["champion"] else "",
             str(version["version"]),
             version["date"],
             version["recipe_name"],
             *(f"{each['precision']:.4f}" for each in tested),
-            judged,
+            _standing(version),
             scored["date"] if scored else "",
         )
     return table
+
+
+def _standing(version: Mapping[str, Any]) -> str:
+    if version["champion"]:
+        return "[green]champion[/]"
+    if version["verdict"] is None:
+        return "unjudged"
+    return "good" if version["verdict"]["promote"] else "[red]rejected[/]"
 
 
 def _shown(version: Mapping[str, Any], moves: list[dict[str, Any]]) -> Iterator[RenderableType]:
@@ -175,7 +197,7 @@ def _shown(version: Mapping[str, Any], moves: list[dict[str, Any]]) -> Iterator[
     facts = [
         ("recipe", version["recipe_name"]),
         ("learned from", f"snapshot {version['snapshot']}, until {version['date']}"),
-        ("", f"{version['events']:,} of {version['users']:,} users and {version['items']:,} items"),
+        ("", f"{version['events']:,} pairs of {version['users']:,} users and {version['items']:,} items"),
         ("trained", f"{version['created_at']}, {version['reason']}, run {version['run_id']}"),
         ("code, contract", f"{version['code_version']:.12}, {version['contract_hash']:.12}"),
         (

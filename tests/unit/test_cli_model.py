@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from cli.execution import Ended
 from cli.lake import Lake
 from cli.main import app
 from cli.model_runs import ModelRun, Recommended, told
+from cli.night import Night
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:nightlake-local-music-{}:{}"
 
@@ -103,8 +106,14 @@ def test_list_tells_of_each_version_what_became_of_it(lake: RecommendedLake) -> 
         (1, True, True),
     ]
     lines = [line.split() for line in model("list", "music").stdout.splitlines()]
-    assert next(line for line in lines if "champion" in line)[1] == "1"
-    assert next(line for line in lines if line[:1] == ["2"])[-3:] == ["0.3100", "0.0800", "good"]
+    assert [(line[0], line[-1]) for line in lines[2:]] == [("3", "unjudged"), ("2", "good"), ("1", "2026-11-20")]
+    assert [line[-3:] for line in lines[3:]] == [["0.3100", "0.0800", "good"], ["0.2000", "champion", "2026-11-20"]]
+
+
+def test_a_list_is_readable_in_a_narrow_terminal(lake: RecommendedLake) -> None:
+    told = CliRunner().invoke(app, ["model", "list", "music"], env={"COLUMNS": "80", "TERM": "dumb"}).stdout
+    assert all(name in told for name in ("precision", "popularity", "published", "champion", "2026-11-20"))
+    assert len(told.splitlines()) < 10
 
 
 def test_show_tells_of_the_champion_unless_a_version_is_named(lake: RecommendedLake) -> None:
@@ -125,6 +134,9 @@ def test_promote_and_rollback_move_the_champion_and_say_how_to_go_back(lake: Rec
     assert "Champion of music is version 1 (before: 2)" in text
     assert "The API answers from what it published for 2026-11-20." in text
     assert "nightlake model promote music 2" in text
+    assert "nightlake model recommend" not in text
+    lake.listen({17: "Rock"})
+    assert "More is published by now: nightlake model recommend music" in model("promote", "music", "1").stdout
     assert "It has published nothing yet: nightlake model recommend music" in model("promote", "music", "2").stdout
 
 
@@ -212,7 +224,50 @@ class States:
         return {"executions": [{"executionArn": name} for name in self.inputs]}
 
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        return {"input": json.dumps(self.inputs[executionArn])}
+        return {"input": json.dumps(self.inputs[executionArn]), "output": "{}"}
+
+    def start_execution(self, *, stateMachineArn: str, input: str) -> dict[str, Any]:  # noqa: A002, ARG002, N803 - boto3's names
+        self.inputs = {"started": json.loads(input), **self.inputs}
+        self.started.append(self.inputs["started"])
+        return {"executionArn": "started"}
+
+
+class Stage:
+    """A stage with one machine, whose executions are known."""
+
+    def __init__(self, states: States) -> None:
+        self.states = states
+
+    def outputs(self) -> dict[str, str]:
+        machine = "arn:aws:states:us-east-1:000000000000:stateMachine:nightlake-local-music-recommend"
+        return {"RecommendMachineMusic": machine}
+
+    @property
+    def stage(self) -> str:
+        return "local"
+
+    def client(self, _service: str) -> States:
+        return self.states
+
+
+@pytest.mark.parametrize(
+    ("executions", "followed"),
+    [
+        ({"a": {"night": {"run_id": "run"}}}, "a"),
+        ({"a": {"night": {"run_id": "another"}}}, "started"),
+    ],
+)
+def test_the_scoring_that_the_night_has_started_is_followed_else_one_is_started(
+    monkeypatch: pytest.MonkeyPatch, executions: dict[str, Any], followed: str
+) -> None:
+    states = States(executions)
+    ended = run_of("recommend").ended
+    monkeypatch.setattr(model_runs, "follow", lambda _client, arn: replace(ended, arn=arn))
+    monkeypatch.setattr(model_runs.time, "sleep", lambda _seconds: None)
+    night = Night("music", ended, SimpleNamespace(run_id="run"))  # type: ignore[arg-type] (as far as it is looked at)
+    done = model_runs.after(Stage(states), night)  # type: ignore[arg-type] (as far as it is asked)
+    assert done.ended.arn == followed
+    assert len(states.started) == (followed == "started")
 
 
 def test_the_scoring_of_a_night_is_known_by_its_run() -> None:
