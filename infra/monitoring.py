@@ -259,6 +259,8 @@ class Monitoring(Construct):
                 notify=False,
             ),
         )
+        if not limit:  # a single refused row rejects it
+            return
         self._alarm(
             f"source-{pipeline}-{dataset}-quarantined",
             _Watch(

@@ -8,11 +8,17 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
 from alarm_evaluator import Alarm, Composite, Key, Seen, read_template, watch
+from nightlake.core.http_behaviour import WatchedFetch
+from nightlake.core.http_exchange import HttpAnswer, HttpRequest
 from nightlake.core.metrics import NAMESPACE
+from nightlake.core.model.finish import ModelRun, end_metrics
+from nightlake.core.model.measure import measurement_metrics
+from nightlake.core.model.model_record import Measurement, Metrics
 from nightlake.core.night_metrics import night_metrics, page_metric
 from nightlake.core.night_times import PARTS, Times
 from nightlake.core.pipeline import Pipeline
@@ -54,8 +60,12 @@ class Stage:
         return read_template(self.template, prefix=PREFIX)
 
     def meant(self, text: str) -> Iterator[str]:
-        """Every text that one with placeholders means; `{dataset}` is one of the pipeline that is named beside it."""
-        pipelines = [each for each in self.pipelines if "{pipeline}" in text or f"pipeline={each.name} " in f"{text} "]
+        """Every text that one with placeholders means; `{dataset}` is one of the pipeline that is named beside it,
+        `{due}` a pipeline whose nights are not by request alone.
+        """
+        due = [each for each in self.pipelines if "{due}" not in text or not each.schedule.by_request]
+        text = text.replace("{due}", "{pipeline}")
+        pipelines = [each for each in due if "{pipeline}" in text or f"pipeline={each.name} " in f"{text} "]
         for pipeline in pipelines if re.search(r"\{(pipeline|dataset)\}", text) else [None]:
             one = text if pipeline is None else text.replace("{pipeline}", pipeline.name)
             datasets = [source.dataset for source in pipeline.sources] if pipeline and "{dataset}" in text else [""]
@@ -144,10 +154,37 @@ def test_every_alarm_rings_in_some_night(stage: Stage, night: Callable[[str, int
 def test_every_series_is_of_a_metric_that_an_alarm_or_a_person_looks_at(stage: Stage) -> None:
     """A misspelt metric in a recorded night would be a night in which nothing happened."""
     looked_at = {alarm.metric for alarm in stage.alarms()[0]}
-    unseen = {"ExecutionsStarted", "ExecutionsSucceeded"}  # of the dashboard
+    unseen = {"ExecutionsStarted", "ExecutionsSucceeded", "QuarantinedPercent"}  # of the dashboard, too
     recorded = {key for name in SCENARIOS for key in stage.series(scenario(name)["series"])}
     missing = {key for key in recorded - looked_at if key[1] not in unseen}
     assert missing == set()
+
+
+def _asked() -> WatchedFetch:
+    """An API that was asked once."""
+    fetch, clock = Mock(), Mock()
+    fetch.ask.return_value = HttpAnswer(200, {}, b"")
+    clock.seconds.return_value = 1.0
+    watched = WatchedFetch(fetch, clock)
+    watched.ask(HttpRequest("https://api.example.com"))
+    return watched
+
+
+def _measurement() -> Measurement:
+    """A model of which everything is measured."""
+    metrics = Metrics(k=10, users=1, precision=0.1, recall=0.1, ndcg=0.1, map=0.1, coverage=0.1)
+    counts = dict.fromkeys(("version", "snapshot", "users", "items", "events", "new_events", "age_days"), 1)
+    told = {"measured": metrics, "popularity": metrics, "expected": metrics, "quality_loss_percent": 1.0, "shift": 0.1}
+    about = {"pipeline": "music", "date": date(2026, 11, 20), "run_id": "r", "drifted": False, "reasons": ()}
+    return Measurement.model_validate({**counts, **told, **about})
+
+
+def _model_run() -> ModelRun:
+    """A training that was refused."""
+    unsaid = dict.fromkeys(("date", "error", "snapshot", "champion", "version", "published"))
+    about = {"pipeline": "music", "purpose": "retrain", "run_id": "r", "execution_id": "e", "outcome": "rejected"}
+    at = "2026-11-21T06:00:00+00:00"
+    return ModelRun.model_validate({**unsaid, **about, "started_at": at, "ended_at": at})
 
 
 def test_every_metric_of_our_own_is_one_that_our_functions_emit(stage: Stage) -> None:
@@ -174,7 +211,10 @@ def test_every_metric_of_our_own_is_one_that_our_functions_emit(stage: Stage) ->
     seen = Watch(pipeline=pipeline.name, due=datetime(2026, 11, 21, 3, tzinfo=UTC), hours_old=3.0)
     emitted = {
         (name, frozenset({"stage", *measured.dimensions}))
-        for measured in (*night_metrics(record), page_metric("sales", failed=True), watch_metrics(seen), deployments(1))
+        for measured in (
+            *(*night_metrics(record), page_metric("sales", failed=True), watch_metrics(seen), deployments(1)),
+            *(*_asked().metrics("music", "tracks"), measurement_metrics(_measurement()), end_metrics(_model_run())),
+        )
         for name in measured.values
     }
     looked_at = {
