@@ -521,6 +521,21 @@ def test_a_record_that_comes_twice_on_neighbouring_pages_is_read_anew() -> None:
     assert found == [8, 0, 1, 2, 3, 5, 6, 7]
 
 
+@pytest.mark.parametrize("newest", ["first", "last"])
+@pytest.mark.parametrize("goes", range(8))
+def test_whenever_one_goes_and_one_comes_the_day_is_one_that_was(goes: int, newest: str) -> None:
+    for moment in range(1, 8):
+        asks: list[int] = []
+        before, records = ids(range(8)), ids(range(8))
+
+        def replace(records: Records = records) -> None:
+            records.pop(goes)
+            records.insert(0 if newest == "first" else len(records), {"id": 8, "name": None})
+
+        world = World(source(pages=KEYED, records="items"), Api(moving(records, {moment: replace}, asks)), IDS)
+        assert world.rows(world.extract()) in [[(row["id"], None) for row in state] for state in (before, records)]
+
+
 def test_records_that_never_rest_are_named() -> None:
     asks: list[int] = []
     records = ids(range(8))
