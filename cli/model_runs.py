@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import typer
 from nightlake.core.brief import meaning
+from nightlake.core.history import newest_day
 from nightlake.core.model.drop_off import RECOMMENDATIONS
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -17,6 +18,7 @@ from rich.text import Text
 from cli import api_access
 from cli.cloud import Cloud, OfStage, Stage, connect
 from cli.execution import Ended, follow, payload_of, start
+from cli.lake import lake_of
 from cli.night import Night, machine
 from cli.output import FAILED, Json, answer, errors_told
 from cli.pipelines import PipelineName, read_model
@@ -97,24 +99,28 @@ def _follow(pipeline: str, kind: str, payload: Mapping[str, Any], stage: Stage, 
     answer(facts, view=Group(*told(done)), as_json=as_json, code=0 if done.ended.good else FAILED)
 
 
-def after(cloud: Cloud, night: Night) -> ModelRun:
-    """The scoring that a night has started by its event, followed to its end.
+def after(cloud: Cloud, night: Night) -> ModelRun | None:
+    """The scoring that a night has started by its event, followed to its end; one is started where none comes.
 
-    Where none comes, one is started: the night may have been no newest one, and what is scored is not scored again.
+    None after a night of an older day than the newest that is published: nobody scores it.
     """
+    outputs = cloud.outputs()
     client = cloud.client("stepfunctions")
-    recommends = machine(cloud, cloud.outputs(), night.pipeline, "recommend")
-    run = night.record.run_id if night.record else None
+    newest = newest_day(lake_of(cloud).head(night.pipeline))
+    if night.record is None or night.record.date is None or (newest and night.record.date < newest):
+        return None
+    recommends, run = machine(cloud, outputs, night.pipeline, "recommend"), night.record.run_id
     for _ in range(_LOOKS):
         arn = _started_by(client, recommends, run)
         if arn is not None:
             return _ended(client, night.pipeline, "recommend", arn)
         time.sleep(_SECONDS_BETWEEN)
+    # What is scored is not scored again: one that comes late finds nothing to do.
     arn = start(client, recommends, {"reason": f"asked after run {run}"})
     return _ended(client, night.pipeline, "recommend", arn)
 
 
-def _started_by(client: Any, recommends: str, run: str | None) -> str | None:
+def _started_by(client: Any, recommends: str, run: str) -> str | None:
     """The execution that the event of this run has started."""
     for execution in client.list_executions(stateMachineArn=recommends, maxResults=10)["executions"]:
         arn: str = execution["executionArn"]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -251,22 +251,28 @@ class Stage:
 
 
 @pytest.mark.parametrize(
-    ("executions", "followed"),
+    ("executions", "day", "followed"),
     [
-        ({"a": {"night": {"run_id": "run"}}}, "a"),
-        ({"a": {"night": {"run_id": "another"}}}, "started"),
+        ({"a": {"night": {"run_id": "run"}}}, date(2026, 11, 20), "a"),
+        ({"a": {"night": {"run_id": "another"}}}, date(2026, 11, 20), "started"),
+        ({"a": {"night": {"run_id": "another"}}}, date(2026, 11, 19), None),
     ],
 )
-def test_the_scoring_that_the_night_has_started_is_followed_else_one_is_started(
-    monkeypatch: pytest.MonkeyPatch, executions: dict[str, Any], followed: str
+def test_the_scoring_that_a_night_has_started_is_followed_or_started_unless_the_night_is_of_an_older_day(
+    lake: RecommendedLake,
+    monkeypatch: pytest.MonkeyPatch,
+    executions: dict[str, Any],
+    day: date,
+    followed: str | None,
 ) -> None:
     states = States(executions)
     ended = run_of("recommend").ended
+    monkeypatch.setattr(model_runs, "lake_of", lambda _cloud: StoreLake(lake.store, "lake"))
     monkeypatch.setattr(model_runs, "follow", lambda _client, arn: replace(ended, arn=arn))
     monkeypatch.setattr(model_runs.time, "sleep", lambda _seconds: None)
-    night = Night("music", ended, SimpleNamespace(run_id="run"))  # type: ignore[arg-type] (as far as it is looked at)
-    done = model_runs.after(Stage(states), night)  # type: ignore[arg-type] (as far as it is asked)
-    assert done.ended.arn == followed
+    night = Night("music", ended, SimpleNamespace(run_id="run", date=day))  # type: ignore[arg-type] - as far as it is read
+    done = model_runs.after(Stage(states), night)  # type: ignore[arg-type] - as far as it is asked
+    assert (done and done.ended.arn) == followed
     assert len(states.started) == (followed == "started")
 
 
