@@ -253,6 +253,16 @@ def test_only_by_force_becomes_champion_what_was_not_judged_good(store: MemoryOb
     assert promote(store, 1, force=True) == 1
 
 
+def test_nobody_rolls_back_to_a_model_that_is_gone(store: MemoryObjects) -> None:
+    keep(store, 1, 2)
+    promote(store, 1)
+    promote(store, 2)
+    store.delete([layout.model_artifact("music", 1)])
+    with pytest.raises(ModelUnreadableError, match=r"00000001/model\.npz is gone"):
+        promote(store, None)
+    assert registry.champion_version(store, "music") == 2
+
+
 def test_a_version_that_is_not_there_becomes_no_champion(store: MemoryObjects) -> None:
     keep(store, 1, 2)
     with pytest.raises(ModelNotFoundError, match=r"no version 5 \(it has: 2, 1\)"):

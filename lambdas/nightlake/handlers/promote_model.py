@@ -33,8 +33,8 @@ class Request(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Event: a `Request`; result: `{champion, previous}`.
 
-    Raises InvalidInputError, PipelineNotDeployedError, NoModelDeclaredError, ModelNotFoundError, ModelRejectedError,
-    ChampionChangedError or PublishContendedError.
+    Raises InvalidInputError, PipelineNotDeployedError, NoModelDeclaredError, ModelNotFoundError, ModelUnreadableError,
+    ModelRejectedError, ChampionChangedError or PublishContendedError.
     """
     try:
         request = Request.model_validate(event)

@@ -60,8 +60,8 @@ class ModelRun(Frozen):
     published: int | None
 
 
-def finish(end: ModelEnd, publisher: str, *, store: Store, now: datetime) -> ModelRun:
-    """Note how it ended and, where `publisher` has published, from which snapshot the API answers with this version.
+def finish(end: ModelEnd, publisher: str | None, *, store: Store, now: datetime) -> ModelRun:
+    """Note how it ended and, where a `publisher` has published, from which snapshot the API answers with this version.
 
     The lock is released last, and only if this execution holds it. Raises SnapshotNotFoundError when it is said to be
     published and is not.
@@ -69,7 +69,7 @@ def finish(end: ModelEnd, publisher: str, *, store: Store, now: datetime) -> Mod
     run = run_id(parse_instant(end.started_at), end.execution_id)
     day = parse_date(end.date) if end.date else None
     scored = None
-    if end.published and end.outcome == "succeeded" and end.champion and end.snapshot and day:
+    if publisher and end.outcome == "succeeded" and end.champion and end.snapshot and day:
         scored = _scored(store, end.pipeline, publisher, day, run, version=end.champion, of=end.snapshot)
         keep_scored(store, scored)
     ended = ModelRun(

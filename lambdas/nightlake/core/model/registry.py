@@ -183,8 +183,8 @@ def promote(
     """Make a version champion, or (None) the one that was champion before the present one: a rollback.
 
     `expected` is the version that must be champion now, 0 for none; None takes whichever. A version that is champion
-    already stays it. Raises ModelNotFoundError, ModelRejectedError when the version was not judged good (unless
-    `force`), ChampionChangedError, or PublishContendedError.
+    already stays it. Raises ModelNotFoundError, ModelUnreadableError when its files are gone, ModelRejectedError when it
+    was not judged good (unless `force`), ChampionChangedError, or PublishContendedError.
     """
     for _ in range(TRIES):
         found = find_champion(store, pipeline)
@@ -198,9 +198,7 @@ def promote(
                 f"Version {current} is champion of '{pipeline}', not {expected} as expected"
                 f"{f' ({now.reason}, by {now.by} at {now.at})' if now else ''}; judge again against that one"
             )
-        get_record(store, pipeline, target)
-        if version is not None and not force:
-            _refuse_rejected(store, pipeline, target)
+        _refuse(store, pipeline, target, judged=version is not None and not force)
         move = Move(version=target, previous=previous, at=at, by=by, reason=reason)
         moved = Champion(
             pipeline=pipeline,
@@ -228,9 +226,14 @@ def _before(pipeline: str, now: Champion | None) -> tuple[int, int]:
     return now.previous, _previous(now, now.previous)
 
 
-def _refuse_rejected(store: Store, pipeline: str, version: int) -> None:
-    verdict = find_verdict(store, pipeline, version)
-    if verdict is None or not verdict.promote:
+def _refuse(store: Store, pipeline: str, version: int, *, judged: bool) -> None:
+    """Refuse a version that is gone or, where it must be `judged`, is not known to be good."""
+    record = get_record(store, pipeline, version)
+    key = layout.model_artifact(pipeline, record.version)
+    if store.head(key) is None:
+        raise ModelUnreadableError(f"s3://{store.bucket}/{key} is gone, and the version with it; promote another one")
+    verdict = find_verdict(store, pipeline, version) if judged else None
+    if judged and not (verdict and verdict.promote):
         why = "; ".join(verdict.reasons) if verdict else "it was never judged"
         raise ModelRejectedError(
             f"Version {version} of '{pipeline}' may not become champion: {why}. Who knows better promotes it by force"
