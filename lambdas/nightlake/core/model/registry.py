@@ -183,8 +183,10 @@ def promote(
     """Make a version champion, or (None) the one that was champion before the present one: a rollback.
 
     `expected` is the version that must be champion now, 0 for none; None takes whichever. A version that is champion
-    already stays it. Raises ModelNotFoundError, ModelUnreadableError when its files are gone, ModelRejectedError when it
-    was not judged good (unless `force`), ChampionChangedError, or PublishContendedError.
+    already stays it.
+
+    Raises ModelNotFoundError, ModelUnreadableError when its files are gone, ModelRejectedError when it was not judged
+    good (unless `force`), ChampionChangedError, or PublishContendedError.
     """
     for _ in range(TRIES):
         found = find_champion(store, pipeline)
