@@ -243,7 +243,7 @@ def test_what_is_popular_and_how_the_model_does_are_delivered_beside(stage: Stag
     (metrics,) = stage.delivered("model_metrics")
     assert (metrics["model_version"], metrics["users"], metrics["new_listens"]) == (1, 90, 0)
     assert metrics["precision"] is None
-    assert metrics["expected_precision"] > 0.1
+    assert metrics["expected_recall"] > 0.1
 
 
 def test_a_quiet_night_is_scored_by_the_same_champion_and_measured(

@@ -5,10 +5,10 @@ SELECT
   MIN(scored_on) AS first_scored_on,
   MAX(scored_on) AS last_scored_on,
   COUNT(*) AS days,
-  COUNT(precision) AS judged_days,
-  CAST(AVG(precision) AS decimal(9, 4)) AS precision,
-  CAST(AVG(popularity_precision) AS decimal(9, 4)) AS popularity_precision,
-  CAST(MAX(expected_precision) AS decimal(9, 4)) AS expected_precision,
+  COUNT(recall) AS judged_days,
+  CAST(AVG(recall) AS decimal(9, 4)) AS recall,
+  CAST(AVG(popularity_recall) AS decimal(9, 4)) AS popularity_recall,
+  CAST(MAX(expected_recall) AS decimal(9, 4)) AS expected_recall,
   CAST(MAX(shift) AS decimal(9, 4)) AS greatest_shift,
   COUNT_IF(drifted) AS drifted_days
 FROM daily_model

@@ -1,14 +1,15 @@
--- How the lists did on what was heard afterwards, beside what is popular: the scored days among the last ninety.
--- A day on which too little was new to judge by has no precision. `expected_precision` is what the version was promoted
--- with; `shift` says how far listening has moved since, from 0 to 1.
--- plot: line x=scored_on y=precision,popularity_precision,expected_precision
+-- How much of what was heard since the version was trained its lists had, beside what is popular, and beside what it was
+-- promoted with (`expected_recall`): the scored days among the last ninety. It is null where too little was new to judge
+-- by. Precision is as low as few listens are new; `shift` says how far listening has moved, from 0 to 1.
+-- plot: line x=scored_on y=recall,popularity_recall,expected_recall
 SELECT
   scored_on,
   model_version,
+  recall,
+  popularity_recall,
+  expected_recall,
   precision,
   popularity_precision,
-  expected_precision,
-  recall,
   ndcg,
   mean_average_precision,
   new_listens,

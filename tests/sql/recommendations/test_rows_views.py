@@ -21,11 +21,11 @@ def place(user: int, rank: int, track: int, version: int = 1) -> dict[str, Any]:
     }
 
 
-def measured(version: int, precision: float | None, **values: Any) -> dict[str, Any]:
-    """How a scoring did; where it has no precision, too little was new."""
-    told = {"model_version": version, "items": 8, "expected_precision": 0.25, "precision": precision}
-    if precision is not None:
-        told |= {"popularity_precision": 0.125, "shift": 0.5}
+def measured(version: int, recall: float | None, **values: Any) -> dict[str, Any]:
+    """How a scoring did; where it has no recall, too little was new."""
+    told = {"model_version": version, "items": 8, "expected_recall": 0.25, "recall": recall}
+    if recall is not None:
+        told |= {"popularity_recall": 0.125, "shift": 0.5}
     return told | values
 
 
@@ -75,19 +75,19 @@ def test_current_recommendations_are_those_of_the_newest_day(shop: Shop) -> None
 def test_daily_model_is_a_row_for_each_scored_day(shop: Shop) -> None:
     two_days(shop)
     first, second = sorted(view(shop, "daily_model"), key=lambda row: row["scored_on"])
-    assert (first["scored_on"], first["model_version"], first["precision"]) == (date(2026, 1, 5), 1, None)
+    assert (first["scored_on"], first["model_version"], first["recall"]) == (date(2026, 1, 5), 1, None)
     assert (first["listeners"], first["tracks"], first["shown_percent"]) == (2, 2, Decimal("25.00"))
-    assert (second["model_version"], second["precision"], second["drifted"]) == (2, 0.5, True)
+    assert (second["model_version"], second["recall"], second["drifted"]) == (2, 0.5, True)
     assert (second["tracks_of_a_list"], second["day"]) == (Decimal("1.33"), "06")
 
 
 def test_recommendation_quality_is_told_day_by_day(shop: Shop) -> None:
     rows = report(shop, "recommendation_quality")
-    assert [(row["scored_on"].day, row["model_version"], row["precision"], row["shift"]) for row in rows] == [
+    assert [(row["scored_on"].day, row["model_version"], row["recall"], row["shift"]) for row in rows] == [
         (5, 1, None, None),
         (6, 2, 0.5, 0.5),
     ]
-    assert [row["popularity_precision"] for row in rows] == [None, 0.125]
+    assert [row["popularity_recall"] for row in rows] == [None, 0.125]
 
 
 def test_recommendation_quality_knows_no_later_day(shop: Shop) -> None:
@@ -112,5 +112,5 @@ def test_most_recommended_tracks_have_their_place_among_the_popular(shop: Shop) 
 def test_model_versions_are_told_with_how_they_did(shop: Shop) -> None:
     newest, first = report(shop, "model_versions")
     assert (newest["model_version"], newest["days"], newest["judged_days"], newest["drifted_days"]) == (2, 1, 1, 1)
-    assert (newest["precision"], newest["popularity_precision"]) == (Decimal("0.5000"), Decimal("0.1250"))
-    assert (first["model_version"], first["precision"], first["last_scored_on"]) == (1, None, date(2026, 1, 5))
+    assert (newest["recall"], newest["popularity_recall"]) == (Decimal("0.5000"), Decimal("0.1250"))
+    assert (first["model_version"], first["recall"], first["last_scored_on"]) == (1, None, date(2026, 1, 5))

@@ -123,8 +123,11 @@ def metrics_row(measured: Measurement, declaration: Recommender) -> "pa.Table":
             name: (getattr(found, name) if found else None, pa.float64())
             for name in ("precision", "recall", "ndcg", "map", "coverage")
         },
-        "popularity_precision": (measured.popularity.precision if measured.popularity else None, pa.float64()),
-        "expected_precision": (measured.expected.precision, pa.float64()),
+        **{
+            f"popularity_{name}": (getattr(measured.popularity, name) if measured.popularity else None, pa.float64())
+            for name in ("precision", "recall")
+        },
+        "expected_recall": (measured.expected.recall, pa.float64()),
         "shift": (measured.shift, pa.float64()),
         "age_days": (measured.age_days, pa.int32()),
         "drifted": (measured.drifted, pa.bool_()),
