@@ -172,11 +172,11 @@ def test_strangers_and_new_items_are_no_fault_of_the_model() -> None:
         ({"quality_now": 0.17}, ()),
         ({"quality_now": 0.25}, ()),
         ({"shift": 0.3}, ("moved by 0.300 of 1, 0.2 is allowed",)),
-        ({"age_days": 31}, ("31 days old, 30 are allowed",)),
+        ({"age_days": 31}, ("for 31 days no newer model was tried, 30 are allowed",)),
         ({"quality_now": 0.01, "shift": 0.9, "new_events": 99}, ()),
-        ({"quality_now": 0.01, "age_days": 40, "new_events": 99}, ("40 days old",)),
+        ({"quality_now": 0.01, "age_days": 40, "new_events": 99}, ("for 40 days",)),
         ({"quality_now": None, "shift": None}, ()),
-        ({"quality_now": 0.1, "shift": 0.5, "age_days": 99}, ("quality", "listened to", "days old")),
+        ({"quality_now": 0.1, "shift": 0.5, "age_days": 99}, ("quality", "listened to", "for 99 days")),
     ],
 )
 def test_drift_is_a_matter_of_quality_shift_and_age(measured: dict[str, float | None], told: tuple[str, ...]) -> None:

@@ -312,6 +312,25 @@ def test_a_challenger_that_is_no_better_changes_nothing(stage: Stage) -> None:
     assert (ended.outcome, ended.version, ended.published) == ("rejected", 2, None)
 
 
+def test_a_champion_that_stays_the_best_is_tried_again_after_its_time_and_not_every_night(stage: Stage) -> None:
+    stage.music.night(0)
+    stage.recommend()
+    heard = listens(0)
+
+    def night(day: int) -> dict[str, Any]:
+        stage.music.night(day, heard)
+        return stage.recommend()
+
+    assert not night(30)["drifted"]
+    old = night(31)
+    assert old["reasons"] == ["for 31 days no newer model was tried, 30 are allowed"]
+    assert not stage.retrain(reason="drift")["promote"]
+    assert not night(32)["drifted"]
+    (metrics,) = stage.delivered("model_metrics", FIRST + timedelta(days=32))
+    assert metrics["age_days"] == 32
+    assert night(62)["drifted"]
+
+
 def test_where_listening_has_no_pattern_popularity_itself_recommends_and_says_so(stage: Stage) -> None:
     chance = random.Random(1)  # noqa: S311
     noise = [row | {"track_id": chance.randrange(TRACKS)} for row in listens(0)]

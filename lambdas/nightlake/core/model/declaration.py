@@ -80,7 +80,7 @@ class DriftLimits(Frozen):
     max_shift: float = Field(
         0.2, gt=0, le=1, description="How far listening may move: Jensen-Shannon divergence, beyond what chance does."
     )
-    max_age_days: float = Field(30, gt=0, description="How old a model may be.")
+    max_age_days: float = Field(30, gt=0, description="So long a model serves without a newer one being tried.")
     min_new_events: int = Field(100, ge=1, description="With fewer new interactions, only the age is judged.")
 
 

@@ -73,7 +73,10 @@ def judge_drift(
     age_days: float,
     new_events: int,
 ) -> Drift:
-    """Qualities are recalls at k: at training, and of the new events. None is not measured."""
+    """Qualities are recalls at k: at training, and of the new events. None is not measured.
+
+    `age_days` is how long ago the model was trained, or a newer one was tried against it and found no better.
+    """
     enough = new_events >= limits.min_new_events
     loss = None
     if enough and quality_now is not None and quality_then > 0:
@@ -88,7 +91,7 @@ def judge_drift(
     if moved is not None and moved > limits.max_shift:
         reasons.append(f"what is listened to moved by {moved:.3f} of 1, {limits.max_shift:g} is allowed")
     if age_days > limits.max_age_days:
-        reasons.append(f"the model is {age_days:.0f} days old, {limits.max_age_days:g} are allowed")
+        reasons.append(f"for {age_days:.0f} days no newer model was tried, {limits.max_age_days:g} are allowed")
     return Drift(loss, moved, age_days, new_events, tuple(reasons))
 
 

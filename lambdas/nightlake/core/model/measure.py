@@ -24,7 +24,7 @@ from nightlake.core.model.parquet import parquet_bytes
 from nightlake.core.model.pin import pinned_snapshot
 from nightlake.core.model.read_table import read_table
 from nightlake.core.model.recipe import Popularity
-from nightlake.core.model.registry import find_verdict, get_artifact, get_record
+from nightlake.core.model.registry import find_verdict, get_artifact, get_record, tried_on
 from nightlake.core.model.split import split
 from nightlake.core.snapshot import Snapshot
 from nightlake.core.store import Store
@@ -69,6 +69,7 @@ def measure(
         then=then,
         items=items,
         trained_on=record.date,
+        tried_on=tried_on(store, scoring.pipeline, scoring.champion),
         expected=expected.challenger if expected else record.metrics,
     )
     store.put_model(layout.measurement(scoring.pipeline, scoring.run_id), measured)
@@ -135,6 +136,7 @@ def _measured(
     then: Interactions,
     items: pa.Table,
     trained_on: date,
+    tried_on: date,
     expected: Metrics,
 ) -> Measurement:
     since = now.without(then)
@@ -142,13 +144,12 @@ def _measured(
     popular: Metrics | None = None
     if len(since) >= declaration.drift.min_new_events:
         found, popular = _quality(declaration, fitted, fit(Popularity(), then), now, since)
-    age = (scoring.date - trained_on).days
     drifted = judge_drift(
         declaration.drift,
         quality_then=expected.recall,
         quality_now=found.recall if found else None,
         shift=_shift(declaration, items, then, since),
-        age_days=age,
+        age_days=(scoring.date - tried_on).days,
         new_events=len(since),
     )
     return Measurement(
@@ -166,7 +167,7 @@ def _measured(
         expected=expected,
         quality_loss_percent=drifted.quality_loss_percent,
         shift=drifted.shift,
-        age_days=age,
+        age_days=(scoring.date - trained_on).days,
         drifted=drifted.drifted,
         reasons=drifted.reasons,
     )

@@ -6,6 +6,7 @@ CHAMPION is moved like HEAD, with If-Match: promotion and rollback are one PUT e
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 from typing import Final, NamedTuple
 
 from nightlake.core import layout
@@ -115,6 +116,18 @@ def find_verdict(store: Store, pipeline: str, version: int) -> ModelVerdict | No
 def keep_verdict(store: Store, pipeline: str, verdict: ModelVerdict) -> None:
     """Write a verdict beside its version; one against a newer champion takes its place."""
     store.put_model(layout.model_verdict(pipeline, verdict.version), verdict)
+
+
+def tried_on(store: Store, pipeline: str, version: int) -> date:
+    """The business date of the newest data with which the version was trained, or tried against a newer one.
+
+    Raises ModelNotFoundError.
+    """
+    for newer in reversed(_recorded(store, pipeline)):
+        verdict = find_verdict(store, pipeline, newer) if newer > version else None
+        if verdict is not None and verdict.against == version:
+            return get_record(store, pipeline, newer).date
+    return get_record(store, pipeline, version).date
 
 
 def list_versions(store: Store, pipeline: str) -> Iterator[Version]:
