@@ -1,6 +1,7 @@
 """Measures of groups: exact, equal to what DuckDB computes, refused where they cannot be."""
 
-from datetime import date, datetime
+import os
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightlake.core.api import aggregate, groups
+from nightlake.core.api.file_list import write_file_list
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Published
 from nightlake.core.api.ranged_file import Budget
 from nightlake.core.api.result import body
+from nightlake.core.api.scan import AHEAD
 from nightlake.core.errors import AnswerTooCostlyError, InvalidParameterError, UnknownParameterError
 from nightlake.core.table import Table, arrow_schema
 from published_lake import PublishedLake, Row
@@ -136,6 +139,23 @@ def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "MAX_DISTINCT", 4)
     with pytest.raises(AnswerTooCostlyError, match=r"distinct\(id\) finds more than 4 different values"):
         ask(LAKE, f"{RANGE}&measures=distinct(id)")
+
+
+def test_a_year_costs_a_request_a_file() -> None:
+    days = [MONDAY + timedelta(days=number) for number in range(40)]
+    texts = [(os.urandom(60_000).hex(), os.urandom(85_000).hex()) for _ in days]  # on either side of the weights
+    rows = [row(place, name=name, tags=[tag], weight=float(place)) for place, (name, tag) in enumerate(texts)]
+    lake = PublishedLake()
+    snapshot = lake.publish("sales", COLUMNS, {day: [[row]] for day, row in zip(days, rows, strict=True)})
+    write_file_list(lake.store, "sales", snapshot.tables[0], None)
+    published, kept = Published(lake.store), Kept(lake.store)
+    published.newest("sales")
+    query = parse_qs(f"from={days[0]}&to={days[-1]}&measures=count,sum(weight)")
+    for most in (1 + 1 + 40 + AHEAD, 1):  # HEAD, the list of files, the files; until a footer is read, that of each
+        lake.store.read_keys.clear()
+        found = body(aggregate.answer(kept, aggregate.ask(published, "sales", "sales", query)))
+        assert found["rows"] == [{"count": 40, "sum(weight)": 780.0}]
+        assert len(lake.store.read_keys) <= most
 
 
 def test_a_sum_never_begins_again_below_zero() -> None:

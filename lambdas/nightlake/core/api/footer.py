@@ -59,6 +59,11 @@ class Footer:
         """Where these columns of a row group lie in the file."""
         return [each for name in names for each in self._ranges[group].get(name, ())]
 
+    def extent(self, names: Collection[str]) -> tuple[int, int]:
+        """The first byte of these columns, and how many bytes they have in all row groups."""
+        ranges = [each for group, _, _ in self.spans for each in self.ranges(group, names)]
+        return min((start for start, _ in ranges), default=0), sum(end - start for start, end in ranges)
+
     def left(self, condition: "ds.Expression", schema: "pa.Schema") -> set[int]:
         """The row groups that the condition on columns of the schema does not rule out."""
         return {group.id for group in self._fragment.subset(filter=condition, schema=schema).row_groups}

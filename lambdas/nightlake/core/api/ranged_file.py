@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # A request costs some 30 ms whatever it brings, in which S3 sends about as much.
 _REQUEST_BYTES: Final = 1 << 17
 # What lies between two ranges is read with them, when that is less than another request would cost.
-_GAP_BYTES: Final = 1 << 18
+GAP_BYTES: Final = 1 << 18
 
 Range = tuple[int, int]
 """From the first byte to the one behind the last."""
@@ -147,7 +147,7 @@ def _merged(ranges: Iterable[Range]) -> list[Range]:
     """The same bytes and what lies between near ones, in their order."""
     merged: list[Range] = []
     for start, end in sorted(ranges):
-        if merged and start - merged[-1][1] <= _GAP_BYTES:
+        if merged and start - merged[-1][1] <= GAP_BYTES:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))

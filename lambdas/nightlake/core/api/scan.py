@@ -15,7 +15,7 @@ from nightlake.core.api.expression import all_of, mask
 from nightlake.core.api.file_list import find_file_list
 from nightlake.core.api.footer import Footer
 from nightlake.core.api.kept import Kept
-from nightlake.core.api.ranged_file import Budget, RangedFile
+from nightlake.core.api.ranged_file import GAP_BYTES, Budget, RangedFile
 from nightlake.core.pipeline import Column
 from nightlake.core.snapshot import Partition, PartitionManifest, PublishedFile, PublishedTable
 from nightlake.core.table import PARTITION_KEYS, Table, arrow_schema, partition_keys
@@ -38,6 +38,8 @@ SMALL_BYTES: Final = 1 << 18  # of files that always come whole
 _FEW: Final = 31
 _FEW_BYTES: Final = 1 << 20  # of those that come whole where a month at most is read, one file after the other
 MEDIUM_BYTES: Final = 1 << 21  # of those that come whole when half of their columns are needed
+_MARGIN: Final = 1 / 64  # of a file, by which its columns may lie earlier than in another one
+_FOOTER_BYTES: Final = 1 << 16  # that Arrow reads to find a footer
 _TOGETHER_BYTES: Final = 1 << 20  # of columns that come together, whether or not all will be needed
 
 
@@ -196,7 +198,10 @@ class Scan:
             footer = self.source.footer(key, lambda: Footer(source, file.keys))
             held = source.moved()
         else:
+            if self.ahead > 1 and self.source.known_footer(key) is None:
+                self._get_end(file, needed)
             footer = self.source.footer(key, lambda: Footer(RangedFile(self.source, key, size, Budget()), file.keys))
+            self._before.append((size, footer))
             self.budget.spend(footer.size)
             held = source
         left = footer.left(self._condition, self.schema) if self.conditions and prune else None
@@ -207,6 +212,19 @@ class Scan:
             for group, _, _ in spans:
                 opened.fetch(group, needed)
         return opened
+
+    @cached_property
+    def _before(self) -> deque[tuple[int, Footer]]:
+        """The size and footer of the file that was opened last."""
+        return deque(maxlen=1)
+
+    def _get_end(self, file: File, needed: Collection[str]) -> None:
+        """Get the columns and the footer of a file in one request, if they lie near each other as in the one before."""
+        for size, footer in self._before.copy():
+            first, wanted = footer.extent(needed)
+            start = max(int((first / size - _MARGIN) * file.file.size), 0)
+            if file.file.size * (1 - wanted / size) - start <= GAP_BYTES:
+                self.source.get_range(file.file.key, min(start, max(file.file.size - _FOOTER_BYTES, 0)), file.file.size)
 
     def _read(
         self, opened: "_Opened", tested: Collection[str], needed: Collection[str], first: int
