@@ -28,7 +28,7 @@ class RecommendedLake:
     def listen(self, liked: Mapping[int, str | None], day: date = DAY) -> None:
         """A night of music with these listeners, and the genre that each likes."""
         rows = [{"user_id": user, "favorite_genre": genre} for user, genre in liked.items()]
-        self._publish(self.music, "listeners", rows, day)
+        self._publish(self.music, "listeners", rows, day=day)
 
     def score(
         self,
@@ -40,17 +40,26 @@ class RecommendedLake:
     ) -> Scored:
         """A scoring by this version that is published; each list has the tracks of a user."""
         rows = [
-            _track(track, rank) | {"user_id": user, "score": 1 / rank, "model_version": version}
+            track_row(track, rank) | {"user_id": user, "score": 1 / rank, "model_version": version}
             for user, tracks in lists.items()
             for rank, track in enumerate(tracks, start=1)
         ]
-        self._publish(self.recommendations, "recommendations", rows[::-1], day)
+        self._publish(self.recommendations, "recommendations", rows[::-1], day=day)
         beside = [
-            _track(track, rank) | {"genre": genre, "listens": 9}
+            track_row(track, rank) | {"genre": genre, "listens": 9}
             for genre, tracks in popular.items()
             for rank, track in enumerate(tracks, start=1)
         ]
-        self._publish(self.recommendations, "popular_tracks", beside, day)
+        self._publish(self.recommendations, "popular_tracks", beside, day=day)
+        return self.note(version, day=day)
+
+    def score_files(self, version: int, *files: Sequence[Row]) -> Scored:
+        """A scoring whose lists lie in several files."""
+        self._publish(self.recommendations, "recommendations", *files)
+        return self.note(version)
+
+    def note(self, version: int, day: date = DAY) -> Scored:
+        """What is published now was scored by this version."""
         found = find_head(self.store, "recommendations")
         assert found is not None
         scored = Scored(
@@ -75,13 +84,14 @@ class RecommendedLake:
         at = "2026-11-21T05:00:00+00:00"
         return promote(self.store, "music", version, expected=None, by="a test", reason="it says so", at=at, force=True)
 
-    def _publish(self, pipeline: Pipeline, name: str, rows: Sequence[Row], day: date) -> None:
+    def _publish(self, pipeline: Pipeline, name: str, *files: Sequence[Row], day: date = DAY) -> None:
         lake = self.lakes.setdefault(pipeline.name, PublishedLake(self.store, pipeline.name))
         table = tables(pipeline.dataset(name))[0]
-        lake.publish(name, table.columns, {day: [rows]}, day=day)
+        lake.publish(name, table.columns, {day: files}, day=day)
 
 
-def _track(track: int, rank: int) -> Row:
+def track_row(track: int, rank: int) -> Row:
+    """What a list says of a track."""
     return {"rank": rank, "track_id": track, "name": f"Track {track}", "artist": f"Artist {track}"}
 
 

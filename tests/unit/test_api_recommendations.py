@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from hashlib import shake_256
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from nightlake.core.garbage import collect_garbage
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers.api import asked
-from recommended_lake import RecommendedLake, recommend
+from recommended_lake import RecommendedLake, recommend, track_row
 
 MAY_READ = {"caller": "app", "scopes": "read:music"}
 Answer = dict[str, Any]
@@ -191,3 +192,25 @@ def test_a_list_costs_few_requests(lake: RecommendedLake, ask: Callable[..., Any
     lake.store.read_keys.clear()
     ask(18)
     assert len(lake.store.read_keys) == 2, lake.store.read_keys  # who is champion, and what it published
+
+
+def test_of_many_large_files_only_that_with_the_list_is_read(lake: RecommendedLake, ask: Callable[..., Any]) -> None:
+    def noise(*numbers: int) -> str:
+        return shake_256(repr(numbers).encode()).hexdigest(10_000)
+
+    files = [
+        [
+            track_row(user + rank, rank)
+            | {"user_id": user, "score": 0.5, "model_version": 1, "artist": noise(user, rank)}
+            for user in range(first, first + 100)
+            for rank in (2, 1)
+        ]
+        for first in (100, 200, 300)
+    ]
+    lake.score_files(1, *files)
+    lake.store.read_keys.clear()
+    assert tracks(ask(250, limit="2")[1]) == [251, 252]
+    parts = [key[-11:] for key in lake.store.read_keys if key.endswith(".parquet")]
+    assert (parts.count("000.parquet"), parts.count("002.parquet")) == (1, 1), "their footers alone"
+    assert ask(350)[1]["source"] == "model"
+    assert ask(950)[1]["source"] == "popular"

@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
 from nightlake.core.api.condition import Condition
+from nightlake.core.api.footer import Footer
 from nightlake.core.api.kept import Kept
 from nightlake.core.api.published import Pinned, Published, find_table, latest
 from nightlake.core.api.question import types
-from nightlake.core.api.ranged_file import Budget
-from nightlake.core.api.scan import AHEAD, Scan
+from nightlake.core.api.ranged_file import Budget, RangedFile
+from nightlake.core.api.scan import AHEAD, MEDIUM_BYTES, File, Scan
 from nightlake.core.api.value import parse, to_json
 from nightlake.core.column_type import ColumnType
 from nightlake.core.errors import DatasetNotFoundError, InvalidParameterError, NothingPublishedError
@@ -18,6 +19,7 @@ from nightlake.core.model.declaration import Recommender
 from nightlake.core.model.deliver import EVERYTHING
 from nightlake.core.model.drop_off import RECOMMENDATIONS, popular_dataset
 from nightlake.core.model.registry import find_answering
+from nightlake.core.parallel import each
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.store import Store
 
@@ -50,7 +52,7 @@ def find_model(pipelines: Mapping[str, Pipeline], name: str | None) -> Recommend
     Raises DatasetNotFoundError when there is none, InvalidParameterError when the name is none of theirs or several
     have one.
     """
-    models = {each.name: each.model for each in pipelines.values() if each.model is not None}
+    models = {name: known.model for name, known in pipelines.items() if known.model is not None}
     if not models:
         raise DatasetNotFoundError("No pipeline that you may read has a model, so nothing is recommended")
     if name is None and len(models) > 1:
@@ -109,9 +111,9 @@ class _Day:
         """The columns of a table and their types. Raises NothingPublishedError."""
         return types(find_table(self.pinned, table, private=False)[1])
 
-    def rows(self, name: str, column: str, value: object, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    def rows(self, dataset: str, column: str, value: object, columns: tuple[str, ...]) -> list[dict[str, Any]]:
         """The day's rows of a table with this value in a column, as JSON has them, in the order of their ranks."""
-        pinned, table = find_table(self.pinned, name, private=False)
+        pinned, table = find_table(self.pinned, dataset, private=False)
         kinds = types(table)
         scan = Scan(
             self.source,
@@ -121,11 +123,21 @@ class _Day:
             self.day,
             (Condition(column, "eq", (value,)),),
             budget=Budget(_BUDGET_BYTES),
-            ahead=AHEAD,
         )
+        self._look_up(scan)
         found = [row for batch in scan.batches(columns) for row in batch.rows.select(columns).to_pylist()]
         found.sort(key=lambda row: row.get("rank", 0))
-        return [{each: to_json(kinds[each], row[each]) for each in columns} for row in found]
+        return [{name: to_json(kinds[name], row[name]) for name in columns} for row in found]
+
+    def _look_up(self, scan: Scan) -> None:
+        """Read the footers of large files at the same time: but one of them say that it has nothing."""
+
+        def read(file: File) -> None:
+            content = RangedFile(self.source, file.file.key, file.file.size, Budget())
+            self.source.footer(file.file.key, lambda: Footer(content, file.keys))
+
+        large = (file for file in scan.files() if file.file.size > MEDIUM_BYTES)
+        each(read, [file for file in large if self.source.known_footer(file.file.key) is None], workers=AHEAD)
 
 
 def _user(kind: ColumnType, text: str) -> Any:
