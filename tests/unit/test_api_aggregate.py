@@ -50,6 +50,15 @@ LAKE = lake_of(
         ("measures=count", [{"count": 2}]),
         (f"{RANGE}", [{"count": 5}]),
         (
+            f"{RANGE}&group_by=day,year&measures=count,max(id),distinct(name)&month=06",
+            [
+                {"day": "12", "year": "2017", "count": 3, "max(id)": 3, "distinct(name)": 2},
+                {"day": "13", "year": "2017", "count": 2, "max(id)": 5, "distinct(name)": 2},
+            ],
+        ),
+        (f"{RANGE}&group_by=year", [{"year": "2017", "count": 5}]),
+        (f"{RANGE}&group_by=month&measures=sum(weight)&id=9", []),
+        (
             f"{RANGE}&group_by=name&measures=count,sum(price),avg(price)",
             [
                 {"name": "a", "count": 2, "sum(price)": "10000000000.09", "avg(price)": "5000000000.05"},

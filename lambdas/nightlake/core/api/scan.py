@@ -103,7 +103,7 @@ class Scan:
 
         return pa.schema([pa.field(ROW, pa.int64()), *self.schema]).empty_table()
 
-    @property
+    @cached_property
     def partitions(self) -> tuple[Partition, ...]:
         """The partitions that have days of the range."""
         return tuple(each for each in self.table.partitions if each.has_days(self.first, self.last))
@@ -294,7 +294,9 @@ class Scan:
             if name not in needed:
                 continue
             values = None if name in PARTITION_KEYS else rows.get(name)
-            if values is None:
+            if values is None and name in keep and name in PARTITION_KEYS:
+                columns[name] = _repeated(file.keys[name], count)
+            elif values is None:
                 columns[name] = pa.repeat(pa.scalar(file.keys.get(name), kind), count)
             elif values.type == kind or (name in keep and pa.types.is_dictionary(values.type)):
                 columns[name] = values
@@ -374,6 +376,14 @@ class _Opened:
 
     def _stored(self, names: Collection[str]) -> list[str]:
         return [name for name in self.footer.columns if name in names]
+
+
+def _repeated(text: str, count: int) -> "pa.ChunkedArray":
+    """So many times the same text, in a dictionary."""
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(np.zeros(count, "i4"), pa.array([text]))])
 
 
 def _followed(files: Iterable[File]) -> Iterator[tuple[File, File | None]]:
