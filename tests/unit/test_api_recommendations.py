@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nightlake.core.api.recommendations import find_model
+from nightlake.core.errors import DatasetNotFoundError, InvalidParameterError
 from nightlake.core.garbage import collect_garbage
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers.api import asked
@@ -166,6 +168,16 @@ def test_what_cannot_be_asked_is_refused(
     status, body = ask(user, **query)
     assert (status, body.get("parameter")) == (400, parameter)
     assert said in body["detail"]
+
+
+def test_where_several_pipelines_have_a_model_one_is_named(every_pipeline: dict[str, Pipeline]) -> None:
+    music = every_pipeline["music"]
+    both = {"music": music, "radio": music.model_copy(update={"name": "radio"}), "sales": every_pipeline["sales"]}
+    assert find_model(both, "radio").pipeline == "radio"
+    with pytest.raises(InvalidParameterError, match="several have a model; name one of music, radio"):
+        find_model(both, None)
+    with pytest.raises(DatasetNotFoundError, match="nothing is recommended"):
+        find_model({"sales": every_pipeline["sales"]}, None)
 
 
 @pytest.mark.parametrize(
