@@ -46,3 +46,23 @@ def draw_pairs(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.legend(fontsize=8)
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
+
+
+def draw_recommenders(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Precision of each model with its bounds, the best above; ours and those of others in two colours."""
+    with plt.rc_context({"svg.hashsalt": "nightlake", "font.family": "sans-serif", "font.size": 9}):
+        figure, axes = plt.subplots(figsize=(9, 0.28 * len(rows) + 0.8), layout="constrained")
+        for by in dict.fromkeys(row["by"] for row in rows):
+            own = [(-place, row) for place, row in enumerate(rows) if row["by"] == by]
+            values = [row["precision"] for _, row in own]
+            errors = [
+                [row["precision"] - row["low"] for _, row in own],
+                [row["high"] - row["precision"] for _, row in own],
+            ]
+            axes.barh([place for place, _ in own], values, 0.7, xerr=errors, label=by, error_kw={"linewidth": 0.8})
+        axes.set_yticks([-place for place in range(len(rows))], [row["name"] for row in rows])
+        axes.set_xlabel(f"precision at {rows[0]['k']}, and where it lies with 95 % confidence")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=8, loc="lower right")
+        figure.savefig(path, metadata={"Date": None})
+        plt.close(figure)

@@ -14,7 +14,7 @@ from nightlake.core.model.interactions import Interactions
 from nightlake.core.model.recipe import Popularity, Recipe
 from nightlake.core.model.split import sample, split
 
-MAX_LEARNED_USERS: Final = 50_000
+MAX_LEARNED_USERS: Final = 20_000
 """Recipes compete on so many users at most, drawn by a hash: which is best changes little with more."""
 
 

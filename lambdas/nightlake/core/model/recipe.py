@@ -40,11 +40,11 @@ class Cosine(Frozen):
 
 
 class Bm25(Frozen):
-    """Item to item by Okapi BM25: counts saturate, long histories and popular items say less."""
+    """Item to item by Okapi BM25: counts saturate, who has many items says less, and so do popular items."""
 
     algorithm: Literal["bm25"] = "bm25"
     k1: float = Field(1.2, gt=0, le=10_000, description="Where counts saturate.")
-    b: float = Field(0.75, ge=0, le=1, description="How much a long history says less.")
+    b: float = Field(0.75, ge=0, le=1, description="How much an item says less that is had often.")
     neighbours: int = Field(200, ge=1, le=2000, description=_NEIGHBOURS)
 
     @property

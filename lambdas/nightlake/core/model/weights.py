@@ -47,10 +47,11 @@ def _weighted(interactions: Interactions, weight: Weight) -> NDArray[np.float64]
 
 
 def _bm25(interactions: Interactions, recipe: Bm25) -> NDArray[np.float64]:
+    """Items are the documents, users their words: who has many items says little, and so does an item of many."""
     counts = interactions.counts.astype(np.float64)
-    users = interactions.user_codes
-    rarity: NDArray[np.float64] = np.log(len(interactions.users)) - np.log1p(interactions.popularity)
-    heard = np.bincount(users, counts, minlength=len(interactions.users))
+    width = len(interactions.items)
+    rarity: NDArray[np.float64] = np.log(width) - np.log1p(interactions.lengths)
+    heard = np.bincount(interactions.codes, counts, minlength=width)
     length = 1 - recipe.b + recipe.b * heard / heard.mean()
-    saturated: NDArray[np.float64] = counts * (recipe.k1 + 1) / (recipe.k1 * length[users] + counts)
-    return saturated * rarity[interactions.codes]
+    saturated: NDArray[np.float64] = counts * (recipe.k1 + 1) / (recipe.k1 * length[interactions.codes] + counts)
+    return saturated * rarity[interactions.user_codes]
