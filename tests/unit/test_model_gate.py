@@ -8,7 +8,7 @@ import pytest
 from listening import COLUMNS, clusters, declared, interactions, noise
 from nightlake.core.model.candidates import refit_without
 from nightlake.core.model.declaration import DriftLimits
-from nightlake.core.model.drift import judge_drift, kinds, newer, shift
+from nightlake.core.model.drift import judge_drift, kinds, shift, unlearned
 from nightlake.core.model.evaluation import Evaluation, evaluate
 from nightlake.core.model.fit import fit
 from nightlake.core.model.gate import judge
@@ -151,17 +151,20 @@ def test_kinds_are_counted_in_the_same_places() -> None:
     assert new.tolist() == [0, 1, 1, 1]
 
 
-def test_what_is_new_is_what_a_model_is_asked_for_at_night(whole: Interactions) -> None:
+def test_at_night_a_model_is_asked_for_the_newest_that_it_has_not_learned(whole: Interactions) -> None:
     trained, later = split(whole, 10)
-    asked = newer(trained, whole)
-    assert to_table(asked).equals(to_table(later))
-    assert 0 < evaluate(fit(GOOD, trained), trained, asked, 10).recall < 1
+    asked, wanted = unlearned(trained, whole, 25)
+    assert to_table(wanted).equals(to_table(later))
+    assert to_table(asked).equals(to_table(trained))
+    assert 0 < evaluate(fit(GOOD, trained), asked, wanted, 10).recall < 1
 
 
-def test_strangers_and_new_items_are_no_fault_of_the_model() -> None:
-    trained = interactions([("a", "x", 1), ("b", "y", 1)])
-    today = interactions([("a", "x", 2), ("a", "new", 1), ("stranger", "x", 1), ("a", "y", 1)])
-    assert to_table(newer(trained, today)).select(["user", "item"]).to_pylist() == [{"user": "a", "item": "y"}]
+def test_at_night_a_model_is_asked_by_histories_as_they_are_now(whole: Interactions) -> None:
+    trained, _ = split(whole, 50)
+    asked, wanted = unlearned(trained, whole, 25)
+    before, newest = split(whole, 25)
+    assert to_table(asked).equals(to_table(before))
+    assert to_table(wanted).equals(to_table(newest))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nightlake.core.model.declaration import DriftLimits
 from nightlake.core.model.draws import kinds_of
 from nightlake.core.model.interactions import Interactions
+from nightlake.core.model.split import split
 
 _DRAWS: Final = 50
 
@@ -30,12 +31,15 @@ class Drift:
         return bool(self.reasons)
 
 
-def newer(trained: Interactions, current: Interactions) -> Interactions:
-    """What users have now that they had not at training, of the users and items of training.
-
-    It is what a model is asked for each night: `evaluate(fitted, trained, newer(trained, current), k)`.
+def unlearned(
+    trained: Interactions, current: Interactions, percent: float, *, seed: int = 0
+) -> tuple[Interactions, Interactions]:
+    """What a model is asked by each night, and for: histories as they are now, and the newest `percent` of each as when
+    a version is judged, but nothing of it that the model has learned.
     """
-    return current.with_items(trained.items).with_users(trained.users).without(trained)
+    _, newest = split(current, percent, seed=seed)
+    held_out = newest.without(trained)
+    return current.without(held_out), held_out
 
 
 def kinds(values: pa.ChunkedArray, *others: pa.ChunkedArray) -> tuple[NDArray[np.int64], ...]:

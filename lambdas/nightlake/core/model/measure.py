@@ -13,7 +13,7 @@ from nightlake.core.errors import TrainingDataMissingError
 from nightlake.core.metrics import Measured, Unit
 from nightlake.core.model.candidates import judged_users
 from nightlake.core.model.declaration import Recommender
-from nightlake.core.model.drift import judge_drift, kinds, shift
+from nightlake.core.model.drift import judge_drift, kinds, shift, unlearned
 from nightlake.core.model.evaluation import evaluate
 from nightlake.core.model.fit import fit
 from nightlake.core.model.fitted import Fitted
@@ -25,7 +25,6 @@ from nightlake.core.model.pin import pinned_snapshot
 from nightlake.core.model.read_table import read_table
 from nightlake.core.model.recipe import Popularity
 from nightlake.core.model.registry import find_verdict, get_artifact, get_record, tried_on
-from nightlake.core.model.split import split
 from nightlake.core.snapshot import Snapshot
 from nightlake.core.store import Store
 
@@ -143,7 +142,7 @@ def _measured(
     found: Metrics | None = None
     popular: Metrics | None = None
     if len(since) >= declaration.drift.min_new_events:
-        found, popular = _quality(declaration, fitted, fit(Popularity(), then), now, since)
+        found, popular = _quality(declaration, fitted, now, then)
     drifted = judge_drift(
         declaration.drift,
         quality_then=expected.recall,
@@ -174,17 +173,13 @@ def _measured(
 
 
 def _quality(
-    declaration: Recommender, fitted: Fitted, popularity: Fitted, now: Interactions, since: Interactions
+    declaration: Recommender, fitted: Fitted, now: Interactions, then: Interactions
 ) -> tuple[Metrics, Metrics]:
-    """How the champion and popularity do on the newest of each user as when a version is judged, but on nothing that
-    they were trained on: asked by the histories as they are now without it.
-    """
+    """How the champion, and what was popular when it was trained, do on what it has not learned."""
     rules = declaration.evaluate
-    _, newest = split(now, rules.holdout_percent, seed=declaration.seed)
-    held_out = newest.without(now.without(since))
+    asked, held_out = unlearned(then, now, rules.holdout_percent, seed=declaration.seed)
     judged = judged_users(held_out, rules.max_users, seed=declaration.seed)
-    asked = now.without(held_out)
-    ours, theirs = (evaluate(each, asked, judged, rules.k) for each in (fitted, popularity))
+    ours, theirs = (evaluate(each, asked, judged, rules.k) for each in (fitted, fit(Popularity(), then)))
     return metrics(ours), metrics(theirs)
 
 
