@@ -21,7 +21,10 @@ def evaluate(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Who had what: CSV, TSV or Parquet; texts may be .gz.", exists=True, dir_okay=False, callback=seekable
+            help="Who had what: text with any separator (.gz too) or Parquet.",
+            exists=True,
+            dir_okay=False,
+            callback=seekable,
         ),
     ],
     *,
@@ -35,6 +38,9 @@ def evaluate(
         list[str] | None,
         typer.Option(help="The column that says when: the newest are held out.", show_default="drawn by a hash"),
     ] = None,
+    header: Annotated[
+        bool, typer.Option("--header/--no-header", help="Without a header, columns are called 1, 2, 3.")
+    ] = True,
     k: Annotated[int, typer.Option("-k", "--k", min=1, max=1000, help="So many recommendations are judged.")] = 10,
     holdout: Annotated[
         float, typer.Option(min=0.1, max=99.9, help="So much of each user's interactions is held out, in percent.")
@@ -50,7 +56,7 @@ def evaluate(
     with errors_told(as_json=as_json):
         columns = InteractionColumns(dataset=file.name, user=user, item=item, count=count, order=tuple(order or ()))
         declared = _declared(columns, k=k, holdout=holdout, confidence=confidence, seed=seed)
-        found = _read(file, columns)
+        found = _read(file, columns, header=header)
         train, held_out = split(found, holdout, seed=seed)
         with progress.status("reading") as status:
             results = compare(declared.candidates, train, held_out, declared, status.update)
@@ -89,12 +95,12 @@ def _declared(columns: InteractionColumns, *, k: int, holdout: float, confidence
     )
 
 
-def _read(file: Path, columns: InteractionColumns) -> "Interactions":
+def _read(file: Path, columns: InteractionColumns, *, header: bool) -> "Interactions":
     from nightlake.core.model.interactions import from_table
 
     from cli.table_file import read_table
 
-    return from_table(read_table(file), columns)
+    return from_table(read_table(file, header=header), columns)
 
 
 def _facts(result: "Result") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads a table from a file of this machine, by what its name says it is."""
+"""Reads a table from a file of this machine: Parquet, or text whose separator is seen in its first line."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -8,23 +8,31 @@ from cli.errors import TableUnreadableError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SEPARATORS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".dat": "\t", ".txt": "\t"}
+_SEPARATORS: Final = ("::", "\t", ";", "|", ",")
 
 
-def read_table(file: Path) -> "pa.Table":
-    """CSV, TSV (.tsv, .tab, .dat, .txt) or Parquet; texts may be compressed (.gz). Raises TableUnreadableError."""
+def read_table(file: Path, *, header: bool = True) -> "pa.Table":
+    """Text may be compressed (.gz, .bz2); without a header its columns are called 1, 2, 3.
+
+    Raises TableUnreadableError.
+    """
     import pyarrow as pa
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
-    kinds = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in {".gz", ".bz2"}]
-    kind = kinds[-1] if kinds else ""
     try:
-        if kind in {".parquet", ".pq"}:
+        if any(suffix.lower() in {".parquet", ".pq"} for suffix in file.suffixes):
             return pq.read_table(file)
-        if kind not in _SEPARATORS:
-            raise TableUnreadableError(f"{file.name}: call it .csv, .tsv or .parquet (.csv.gz is read as well)")
         with pa.input_stream(str(file), compression="detect") as stream:
-            return pc.read_csv(stream, parse_options=pc.ParseOptions(delimiter=_SEPARATORS[kind]))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise TableUnreadableError(f"{file.name} cannot be read as {kind[1:]}: {error}") from error
+            text = stream.read()
+        first = text.partition(b"\n")[0].decode("utf-8-sig").strip()
+        separator = next((each for each in _SEPARATORS if each in first), ",")
+        if len(separator) > 1:  # as in MovieLens; Arrow takes one character
+            text, first = text.replace(separator.encode(), b"\t"), first.replace(separator, "\t")
+            separator = "\t"
+        names = None if header else [str(place + 1) for place in range(first.count(separator) + 1)]
+        return pc.read_csv(
+            pa.BufferReader(text), pc.ReadOptions(column_names=names), pc.ParseOptions(delimiter=separator)
+        )
+    except (pa.ArrowInvalid, OSError, EOFError, UnicodeDecodeError) as error:
+        raise TableUnreadableError(f"{file.name} is no table, neither of text nor Parquet: {error}") from error

@@ -13,6 +13,7 @@ from listening import clusters, noise
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from cli.table_file import read_table
 
 COLUMNS = ("--user", "user_id", "--item", "track_id")
 
@@ -63,6 +64,19 @@ def test_every_format_says_the_same(tmp_path: Path) -> None:
     assert all(found["recipes"] == answers[0]["recipes"] for found in answers)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t", "::"])
+def test_a_file_without_a_header_has_numbered_columns(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "ratings.dat").write_text(f"u1{separator}t1{separator}5\nu2{separator}t1{separator}3\n")
+    table = read_table(tmp_path / "ratings.dat", header=False)
+    assert table.to_pydict() == {"1": ["u1", "u2"], "2": ["t1", "t1"], "3": [5, 3]}
+
+
+def test_columns_are_named_by_number_where_there_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "ratings.dat").write_text("".join(f"u{user}::t{user % 2}::5\n" for user in range(6)))
+    found = facts(tmp_path / "ratings.dat", "--no-header", "--user", "1", "--item", "2", "--count", "3")
+    assert (found["users"], found["items"]) == (6, 2)
+
+
 def test_the_view_shows_every_recipe_and_the_choice(tmp_path: Path) -> None:
     done = evaluate(write(clusters(users=80), tmp_path / "listens.csv"), *COLUMNS, "-k", "5")
     assert done.exit_code == 0
@@ -76,9 +90,10 @@ def test_the_view_shows_every_recipe_and_the_choice(tmp_path: Path) -> None:
     [
         ("a.csv", "user_id,track\n1,2\n", COLUMNS, "there is no column 'track_id' in a.csv"),
         ("a.csv", "user_id,track_id\n1,\n", COLUMNS, "nothing to learn from"),
-        ("a.csv", "user_id,track_id\n1,2,3\n", COLUMNS, "a.csv cannot be read as csv"),
-        ("a.parquet", "user_id,track_id\n1,2\n", COLUMNS, "a.parquet cannot be read as parquet"),
-        ("a.xlsx", "user_id,track_id\n1,2\n", COLUMNS, "call it .csv, .tsv or .parquet"),
+        ("a.csv", "user_id,track_id\n1,2,3\n", COLUMNS, "a.csv is no table"),
+        ("a.csv", "", COLUMNS, "a.csv is no table"),
+        ("a.csv.gz", "user_id,track_id\n1,2\n", COLUMNS, "a.csv.gz is no table"),
+        ("a.parquet", "user_id,track_id\n1,2\n", COLUMNS, "a.parquet is no table"),
         ("a.csv", "user_id,track_id,n\n1,2,many\n", (*COLUMNS, "--count", "n"), "a count is a number"),
     ],
 )
