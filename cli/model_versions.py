@@ -196,6 +196,7 @@ def _shown(version: Mapping[str, Any], moves: list[dict[str, Any]]) -> Iterator[
     champion = "champion" if version["champion"] else "not champion"
     facts = [
         ("recipe", version["recipe_name"]),
+        ("", version["chosen_because"]),
         ("learned from", f"snapshot {version['snapshot']}, until {version['date']}"),
         ("", f"{version['events']:,} pairs of {version['users']:,} users and {version['items']:,} items"),
         ("trained", f"{version['created_at']}, {version['reason']}, run {version['run_id']}"),
