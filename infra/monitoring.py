@@ -243,6 +243,7 @@ class Monitoring(Construct):
                 measured("ModelAgeDays", self._stage, pipeline=model.pipeline),
                 threshold=2 * drift.max_age_days,
                 compare=_Compare.GREATER_THAN_THRESHOLD,
+                notify=False,
             ),
         }.items():
             self._alarm(f"{name}-{what}", watch)

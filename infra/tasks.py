@@ -21,11 +21,9 @@ from infra.nag import acknowledge, wildcard
 from infra.settings import FunctionName
 from infra.sources import SourceKind, Sources
 
-# The machines whose executions take locks.
-_LOCKING: Final = ("daily", "recommend", "retrain")
-
 BucketName = Literal["raw", "lake", "quarantine", "results"]
 DatabaseName = Literal["served", "staging", "quarantine"]
+MachineKind = Literal["daily", "recommend", "retrain"]
 
 _GET: Final = ("s3:GetObject",)
 _GET_VERSION: Final = ("s3:GetObjectVersion",)
@@ -65,7 +63,7 @@ class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
     list; `deliveries` lets it list the versions of the raw bucket, `delivers` is what it may do with what a model puts
     there, `results` read answers of Athena, `asks` put questions about published tables to it in the API's workgroup,
-    `executions` ask how an execution that takes locks stands, `api_keys` look one key of the API up. `never_private`
+    `executions` ask how an execution of these machines stands, `api_keys` look one key of the API up. `never_private`
     takes the files of private tables away again.
     One that is `asynchronous` is called by events, and has a queue for those that it gave up on.
     """
@@ -80,7 +78,7 @@ class Task:
     delivers: tuple[str, ...] = ()
     results: bool = False
     asks: bool = False
-    executions: bool = False
+    executions: tuple[MachineKind, ...] = ()
     api_keys: bool = False
     never_private: bool = False
     asynchronous: bool = False
@@ -117,7 +115,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         ),
         lists=("lake",),
         tables=(Tables("served", _PROJECT),),
-        executions=True,
+        executions=("daily",),
     ),
     "define_table": Task(description="The definition of one table, where it has another or none", timeout=_SHORT),
     "plan": Task(
@@ -256,7 +254,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("lake", ("models/*/scored/*",)),
         ),
         lists=("lake",),
-        executions=True,
+        executions=("daily",),
     ),
     "watchdog": Task(
         description="Looks whether each night that is due has begun and is there",
@@ -267,7 +265,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
             Objects("lake", ("watchdog/*",), (*_GET, *_PUT)),
         ),
         lists=("lake",),
-        executions=True,
+        executions=("daily",),
     ),
     "pin_model": Task(
         description="Which snapshot a model learns from or scores, and its lock",
@@ -275,7 +273,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         kind="model",
         objects=(_LOCKS, Objects("lake", ("snapshots/*",)), _MODELS),
         lists=("lake",),
-        executions=True,
+        executions=("recommend", "retrain"),
     ),
     "train_model": Task(
         description="A new version of a model: candidates tried, the best one fitted",
@@ -424,7 +422,7 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
         yield iam.PolicyStatement(actions=["s3:GetBucketLocation"], resources=buckets)
         yield iam.PolicyStatement(effect=iam.Effect.DENY, actions=[*_READ_PUBLISHED], resources=[private])
     if task.executions:
-        machines = [_arn("states", f"execution:nightlake-{stage}-*-{kind}:*") for kind in _LOCKING]
+        machines = [_arn("states", f"execution:nightlake-{stage}-*-{kind}:*") for kind in task.executions]
         yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=machines)
     if task.api_keys:
         keys = _arn("dynamodb", f"table/{table_name(stage)}")

@@ -105,7 +105,7 @@ def test_what_something_else_tells_of_is_quiet(
     )
     models = [each.name for each in pipelines if each.model]
     told_by_one_for_all |= set().union(*(children(f"model-{name}-is-broken") for name in models))
-    told_by_the_drift = {f"model-{name}-shifted" for name in models}
+    told_by_the_drift = {f"model-{name}-{how}" for name in models for how in ("shifted", "old")}
     athena = {"athena-failed-ddl", "athena-failed-dml"}
     told = told_by_the_night | told_by_an_alert | told_by_one_for_all | told_by_the_drift
     assert quiet == told | athena | {"just-deployed"}

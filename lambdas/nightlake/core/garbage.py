@@ -86,7 +86,10 @@ def collect_garbage(
 
 
 def _running(store: Store, executions: Executions, pipeline: str, *, dry_run: bool, workers: int) -> set[str]:
-    """The runs that hold a lock; locks of executions that have ended are released."""
+    """The runs that hold a lock; locks of executions that have ended are released.
+
+    The lock of the model is passed over: its runs write no data.
+    """
 
     def owner(found: ObjectInfo) -> str | None:
         lock_and_etag = store.find_model(found.key, Lock)
@@ -99,7 +102,8 @@ def _running(store: Store, executions: Executions, pipeline: str, *, dry_run: bo
             lock.release(store, found.key, holder.execution_id)
         return None
 
-    return {run_id for run_id in each(owner, store.list(layout.locks(pipeline)), workers=workers) if run_id}
+    locks = (found for found in store.list(layout.locks(pipeline)) if found.key != layout.model_lock(pipeline))
+    return {run_id for run_id in each(owner, locks, workers=workers) if run_id}
 
 
 def _trim(store: Store, pipeline: str, keep: int, *, dry_run: bool) -> Head | None:
