@@ -174,6 +174,8 @@ def test_at_night_a_model_is_asked_by_histories_as_they_are_now(whole: Interacti
         ({"quality_now": 0.15}, ("quality fell by 25 %, 20 % are allowed",)),
         ({"quality_now": 0.17}, ()),
         ({"quality_now": 0.25}, ()),
+        ({"quality_now": 0.1, "quality_at_most": 0.17}, ()),
+        ({"quality_now": 0.1, "quality_at_most": 0.15}, ("quality fell by 50 %",)),
         ({"shift": 0.3}, ("moved by 0.300 of 1, 0.2 is allowed",)),
         ({"age_days": 31}, ("for 31 days no newer model was tried, 30 are allowed",)),
         ({"quality_now": 0.01, "shift": 0.9, "new_events": 99}, ()),

@@ -312,6 +312,19 @@ def test_a_challenger_that_is_no_better_changes_nothing(stage: Stage) -> None:
     assert (ended.outcome, ended.version, ended.published) == ("rejected", 2, None)
 
 
+def test_users_that_come_with_one_listen_each_are_no_drift(stage: Stage) -> None:
+    stage.music.night(0)
+    stage.recommend()
+    at = listens(0)[0]["created_at"]
+    chance = random.Random(1)  # noqa: S311
+    new = [{"user_id": 1000 + number, "track_id": chance.randrange(TRACKS), "created_at": at} for number in range(200)]
+    stage.music.night(1, [*listens(0), *new])
+    run = stage.recommend()
+    assert (run["drifted"], run["users"]) == (False, 290)
+    (metrics,) = stage.delivered("model_metrics", FIRST + timedelta(days=1))
+    assert (metrics["new_listens"], metrics["precision"]) == (200, None)
+
+
 def test_a_champion_that_stays_the_best_is_tried_again_after_its_time_and_not_every_night(stage: Stage) -> None:
     stage.music.night(0)
     stage.recommend()

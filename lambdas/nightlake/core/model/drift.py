@@ -76,20 +76,24 @@ def judge_drift(
     shift: float | None,
     age_days: float,
     new_events: int,
+    quality_at_most: float | None = None,
 ) -> Drift:
-    """Qualities are recalls at k: at training, and of the new events. None is not measured.
+    """Qualities are recalls at k: at training, and of the new events. None is not measured. Where it is known what the
+    latter are at most, a loss that may be chance is none.
 
     `age_days` is how long ago the model was trained, or a newer one was tried against it and found no better.
     """
     enough = new_events >= limits.min_new_events
-    loss = None
+    loss = sure_loss = None
     if enough and quality_now is not None and quality_then > 0:
         loss = 100 * (1 - quality_now / quality_then)
+        sure_loss = 100 * (1 - max(quality_now, quality_at_most or 0.0) / quality_then)
     moved = shift if enough else None
     reasons = []
-    if loss is not None and loss > limits.max_quality_loss_percent:
+    allowed = limits.max_quality_loss_percent
+    if sure_loss is not None and sure_loss > allowed:
         reasons.append(
-            f"quality fell by {loss:.0f} %, {limits.max_quality_loss_percent:g} % are allowed: "
+            f"quality fell by {loss:.0f} %, {allowed:g} % are allowed: "
             f"{quality_now:.4f} of what was new was found, {quality_then:.4f} at training"
         )
     if moved is not None and moved > limits.max_shift:

@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from nightlake.core import layout
@@ -14,7 +15,7 @@ from nightlake.core.metrics import Measured, Unit
 from nightlake.core.model.candidates import judged_users
 from nightlake.core.model.declaration import Recommender
 from nightlake.core.model.drift import judge_drift, kinds, shift, unlearned
-from nightlake.core.model.evaluation import evaluate
+from nightlake.core.model.evaluation import Evaluation, difference, evaluate
 from nightlake.core.model.fit import fit
 from nightlake.core.model.fitted import Fitted
 from nightlake.core.model.interactions import Interactions, to_table
@@ -139,14 +140,17 @@ def _measured(
     expected: Metrics,
 ) -> Measurement:
     since = now.without(then)
-    found: Metrics | None = None
-    popular: Metrics | None = None
+    found: Evaluation | None = None
+    popular: Evaluation | None = None
     if len(since) >= declaration.drift.min_new_events:
         found, popular = _quality(declaration, fitted, now, then)
+    if found and found.users < declaration.evaluate.min_users:
+        found = popular = None  # such as when all that is new is of new users
     drifted = judge_drift(
         declaration.drift,
         quality_then=expected.recall,
         quality_now=found.recall if found else None,
+        quality_at_most=_at_most(declaration, found.recalls) if found else None,
         shift=_shift(declaration, items, then, since),
         age_days=(scoring.date - tried_on).days,
         new_events=len(since),
@@ -161,8 +165,8 @@ def _measured(
         items=items.num_rows,
         events=len(now),
         new_events=len(since),
-        measured=found,
-        popularity=popular,
+        measured=metrics(found) if found else None,
+        popularity=metrics(popular) if popular else None,
         expected=expected,
         quality_loss_percent=drifted.quality_loss_percent,
         shift=drifted.shift,
@@ -174,13 +178,19 @@ def _measured(
 
 def _quality(
     declaration: Recommender, fitted: Fitted, now: Interactions, then: Interactions
-) -> tuple[Metrics, Metrics]:
+) -> tuple[Evaluation, Evaluation]:
     """How the champion, and what was popular when it was trained, do on what it has not learned."""
     rules = declaration.evaluate
     asked, held_out = unlearned(then, now, rules.holdout_percent, seed=declaration.seed)
     judged = judged_users(held_out, rules.max_users, seed=declaration.seed)
-    ours, theirs = (evaluate(each, asked, judged, rules.k) for each in (fitted, fit(Popularity(), then)))
-    return metrics(ours), metrics(theirs)
+    popularity = fit(Popularity(), then)
+    return evaluate(fitted, asked, judged, rules.k), evaluate(popularity, asked, judged, rules.k)
+
+
+def _at_most(declaration: Recommender, found: NDArray[np.float64]) -> float:
+    """The mean's upper bound, with the declared confidence."""
+    confidence = declaration.promote.confidence
+    return difference(found, np.zeros_like(found), confidence=confidence, seed=declaration.seed).high
 
 
 def _shift(declaration: Recommender, items: pa.Table, then: Interactions, new: Interactions) -> float:
