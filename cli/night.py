@@ -121,7 +121,7 @@ def delivered(client: Any, daily: str, pipeline: str, day: str | None) -> str | 
 
 
 def machine(cloud: Cloud, outputs: Mapping[str, str], pipeline: str, kind: str) -> str:
-    """The ARN of a pipeline's state machine of the kind `daily` or `backfill`.
+    """The ARN of a pipeline's state machine of the kind `daily`, `backfill`, `recommend` or `retrain`.
 
     Raises:
         PipelineUnknownError: the stage has no such pipeline.
@@ -129,12 +129,13 @@ def machine(cloud: Cloud, outputs: Mapping[str, str], pipeline: str, kind: str) 
     known = machines(cloud, outputs, kind)
     if pipeline not in known:
         has = ", ".join(sorted(known)) or "none"
-        raise PipelineUnknownError(f"Stage {cloud.stage} has no pipeline {pipeline!r}; it has: {has}")
+        what = "pipeline" if kind == "daily" else f"{kind} of a pipeline"
+        raise PipelineUnknownError(f"Stage {cloud.stage} has no {what} {pipeline!r}; it has: {has}")
     return known[pipeline]
 
 
 def machines(cloud: Cloud, outputs: Mapping[str, str], kind: str) -> dict[str, str]:
-    """The ARN of each deployed pipeline's state machine of the kind `daily` or `backfill`."""
+    """The ARN of each deployed pipeline's state machine of this kind; not every pipeline has one of every kind."""
     before, after = f"nightlake-{cloud.stage}-", f"-{kind}"
     names = {arn.rpartition(":")[2]: arn for arn in sorted(outputs.values()) if ":stateMachine:" in arn}
     return {name.removeprefix(before).removesuffix(after): arn for name, arn in names.items() if name.endswith(after)}

@@ -38,13 +38,13 @@ def run(
         night = run_night(cloud, pipeline, {"date": date} if date else {})
         facts = night.facts(cloud)
         scoring = after(cloud, night) if night.ended.good and read_pipeline(pipeline).model else None
-        list_ = recommended(cloud, pipeline) if scoring and scoring.ended.good else None
-    parts = [*_parts(facts)]
+        example = recommended(cloud, pipeline) if scoring and scoring.ended.good else None
+    view: list[RenderableType] = [summary(facts)]
     if scoring:
-        facts |= {"recommend": scoring.facts(), "recommended": asdict(list_) if list_ else None}
-        parts += [*told(scoring), *(list_.view() if list_ else ())]
+        facts |= {"recommend": scoring.facts(), "recommended": asdict(example) if example else None}
+        view += [*told(scoring), *(example.view() if example else ())]
     good = night.ended.good and (scoring is None or scoring.ended.good)
-    answer(facts, view=Group(*parts), as_json=as_json, code=0 if good else FAILED)
+    answer(facts, view=Group(*view), as_json=as_json, code=0 if good else FAILED)
 
 
 def summary(facts: Mapping[str, Any]) -> Group:
