@@ -61,7 +61,9 @@ class Sources(Construct):
         self._landed = [f"{name}/{source.dataset}/*" for name, source in apis]
         fed = {model.delivers_to for model in models}
         self._delivered = [
-            f"{source.landing}*" for name, source in sources if name in fed and isinstance(source, S3Source)
+            (source.dataset, f"{source.landing}*")
+            for name, source in sources
+            if name in fed and isinstance(source, S3Source)
         ]
         self._api_secrets = sorted({source.auth.secret for _, source in apis if source.auth})
         read = {
@@ -96,9 +98,10 @@ class Sources(Construct):
             yield from _statements([_GET_SECRET], [reached.secret for reached in self._databases.values()])
             yield from _statements(["kms:Decrypt"], [each.key for each in self._databases.values() if each.key])
 
-    def deliveries(self, actions: Sequence[str]) -> Iterator[iam.PolicyStatement]:
-        """These actions on what models deliver to the pipelines that publish it."""
-        delivered = [f"{bucket_arn(self._settings.stage, 'raw')}/{pattern}" for pattern in self._delivered]
+    def deliveries(self, actions: Sequence[str], dataset: str | None) -> Iterator[iam.PolicyStatement]:
+        """These actions on what models deliver to the pipelines that publish it, all or the one dataset of it."""
+        bucket = bucket_arn(self._settings.stage, "raw")
+        delivered = [f"{bucket}/{pattern}" for name, pattern in self._delivered if dataset in (None, name)]
         yield from _statements(actions, delivered)
 
     def _network(self, databases: dict[str, Database]) -> Network | None:

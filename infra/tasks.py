@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from nightlake.core.model.drop_off import RECOMMENDATIONS
 from nightlake.core.table import PRIVATE_SUFFIX
 
 from infra.api_keys import table_name
@@ -58,6 +59,13 @@ class Tables(NamedTuple):
     actions: tuple[str, ...]
 
 
+class Delivers(NamedTuple):
+    """What may be done with what a model delivers: all of it, or one dataset."""
+
+    actions: tuple[str, ...]
+    dataset: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One function. `kind` is that of the sources without which nobody calls it. `lists` are the buckets that it may
@@ -75,7 +83,7 @@ class Task:
     lists: tuple[BucketName, ...] = ()
     tables: tuple[Tables, ...] = ()
     deliveries: bool = False
-    delivers: tuple[str, ...] = ()
+    delivers: Delivers | None = None
     results: bool = False
     asks: bool = False
     executions: tuple[MachineKind, ...] = ()
@@ -315,7 +323,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         kind="model",
         objects=(_MODELS, Objects("lake", _SCORING), Objects("lake", ("models/*/receipts/*",), _PUT)),
         lists=("lake",),
-        delivers=_PUT,
+        delivers=Delivers(_PUT, RECOMMENDATIONS),
     ),
     "deliver_model": Task(
         description="Proves that all users have a list, and completes the delivery",
@@ -323,7 +331,7 @@ TASKS: Final[dict[FunctionName, Task]] = {
         kind="model",
         objects=(_MODELS, Objects("lake", _SCORING)),
         lists=("lake", "raw"),
-        delivers=(*_PUT, *_DELETE),
+        delivers=Delivers((*_PUT, *_DELETE)),
     ),
     "finish_model": Task(
         description="What was published with which version, in whatever way it ended, and the lock released",
@@ -332,7 +340,6 @@ TASKS: Final[dict[FunctionName, Task]] = {
         objects=(
             _LOCKS,
             Objects("lake", ("snapshots/*",)),
-            _MODELS,
             Objects("lake", ("models/*/scored/*", "models/*/runs/*/record.json"), _PUT),
         ),
         lists=("lake",),
@@ -365,7 +372,7 @@ def grant(function: Function, task: Task, *, stage: str, lake: Lake, catalog: Ca
     """
     own = (
         *(sources.rights(task.kind) if task.kind else ()),
-        *(sources.deliveries(task.delivers) if task.delivers else ()),
+        *(sources.deliveries(*task.delivers) if task.delivers else ()),
     )
     reason = "Only keys, tables and executions of the task's own kind: see infra/tasks.py."
     for statement in (*_object_rights(task, stage, lake), *_other_rights(task, stage, catalog), *own):

@@ -74,6 +74,12 @@ RARE = {
         )
         for function in ("plan_http", "plan_postgres")
     },
+    ("deliver_model", "s3:ListBucket", "-lake-"): (
+        "test_model_tasks.py::test_a_failed_scoring_leaves_yesterday_as_it_was"
+    ),
+    ("finish_model", "s3:ListBucket", "-lake-"): (
+        "test_model_tasks.py::test_what_is_said_to_be_published_and_is_not_answers_nothing"
+    ),
     ("publish", "s3:GetObject", "/data/*"): (
         "test_publish.py::test_late_rows_join_their_day_and_a_delivery_sent_again_replaces_only_its_own"
     ),
@@ -88,6 +94,7 @@ RARE = {
     ("rollback", "s3:ListBucket", "-lake-"): (
         "test_publish.py::test_a_snapshot_that_is_not_kept_is_refused_with_those_that_are"
     ),
+    ("score_users", "s3:ListBucket", "-lake-"): "test_model_tasks.py::test_a_damaged_model_scores_nobody",
     ("validate", "s3:DeleteObject", "-quarantine-"): (
         "test_validate.py::test_a_second_attempt_leaves_no_refused_rows_of_the_first"
     ),

@@ -74,6 +74,13 @@ class Stage:
         described["output"] = json.loads(described.get("output") or "null")
         return described
 
+    def forget(self, execution: Answer) -> None:
+        """Let the lock of the model be that of an execution, as if it had died with it."""
+        owner = {"execution_id": execution["executionArn"], "run_id": "forgotten", "since": "2026-03-10T03:00:00Z"}
+        body = json.dumps({"owner": owner}).encode()
+        s3, lake = self.cloud.client("s3"), self.outputs["LakeBucket"]
+        s3.put_object(Bucket=lake, Key=layout.model_lock("music"), Body=body)
+
     def tell(self, **told: Any) -> None:
         """Let the app of the music be another one, or misbehave."""
         music = service.recorded(self.home, "music")
@@ -121,6 +128,7 @@ def story(nightlake: Any, cloud: Endpoint, outputs: dict[str, str], home: Path, 
     drifted, retrained, again = stage.ends("RecommendMachine", "RetrainMachine", "RecommendMachine")
     after["retrained"] = stage.lists()
 
+    stage.forget(again)
     stage.start("RetrainMachine", reason="a person asks")
     (refused,) = stage.ends("RetrainMachine")
     after["refused"] = stage.lists()
@@ -140,6 +148,7 @@ def story(nightlake: Any, cloud: Endpoint, outputs: dict[str, str], home: Path, 
     key = layout.model_artifact("music", 2)
     kept = s3.get_object(Bucket=lake, Key=key)["Body"].read()
     s3.delete_object(Bucket=lake, Key=key)
+    stage.forget(refused)
     stage.start("RecommendMachine", again=True)
     (unscored,) = stage.ends("RecommendMachine")
     s3.put_object(Bucket=lake, Key=key, Body=kept)

@@ -28,7 +28,8 @@ def template(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> dic
     )
     lists = sales.model_copy(
         update={"name": "lists", "schedule": Schedule(cron=None, by_request=True), "merge": ()}
-        | {"datasets": sales.datasets[:1], "sources": sales.sources[:1]}
+        | {"datasets": (sales.datasets[0].model_copy(update={"name": "recommendations"}),)}
+        | {"sources": (sales.sources[0].model_copy(update={"dataset": "recommendations"}),)}
     )
     app = App(context=context)
     add_stage(app, "dev", (sales.model_copy(update={"model": model}), lists))
