@@ -31,7 +31,7 @@ def list_versions(pipeline: PipelineName, stage: OfStage = Stage.LOCAL, as_json:
         lake = lake_of(connect(stage))
         champion = lake.find(layout.champion(pipeline), Champion)
         versions = [_version(lake, pipeline, number, champion) for number in reversed(_numbers(lake, pipeline))]
-    facts = {"pipeline": pipeline, "champion": champion.version if champion else None, "versions": versions}
+    facts = {"pipeline": pipeline, "champion": champion.version or None if champion else None, "versions": versions}
     view = _table(pipeline, versions) if versions else f"The model of {pipeline} has no version yet: {_how(pipeline)}"
     answer(facts, view=view, as_json=as_json)
 
@@ -102,15 +102,18 @@ def _move(pipeline: str, asked: Mapping[str, Any], stage: Stage, *, as_json: boo
 
 def _moved(facts: Mapping[str, Any]) -> Iterator[str]:
     name, champion, before = facts["pipeline"], facts["champion"], facts["before"]
-    if champion == before:
+    if not champion:
+        yield f"[bold]{name} has no champion[/] (before: {before}), after {facts['seconds']} s."
+        yield "The API answers with what is popular; the next night trains anew."
+    elif champion == before:
         yield f"Version {champion} is champion of {name} already."
     else:
         told = f"(before: {before or 'none'}), after {facts['seconds']} s."
         yield f"Champion of {name} is version [bold]{champion}[/] {told}"
     scored = facts["scored"]
-    if scored:
+    if scored and champion:
         yield f"The API answers from what it published for {scored['date']}."
-    if not scored or not scored["newest"]:
+    if champion and (not scored or not scored["newest"]):
         why = "More is published by now" if scored else "It has published nothing yet"
         yield f"{why}: nightlake model recommend {name}"
     if before and before != champion:

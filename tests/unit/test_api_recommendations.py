@@ -111,6 +111,18 @@ def test_a_rollback_is_answered_from_at_once_and_a_promotion_once_it_has_scored(
     assert tracks(ask(18)[1]) == [9]
 
 
+def test_once_the_first_version_is_rolled_back_everybody_gets_what_is_popular(
+    lake: RecommendedLake, ask: Callable[..., Any]
+) -> None:
+    lake.promote(None)
+    for user, expected in ((17, ("popular", [1, 2, 3])), (20, ("popular_in_genre", [7, 8]))):
+        status, body = ask(user)
+        assert (status, body["model_version"], body["date"]) == (200, 0, "2026-11-20")
+        assert (body["source"], tracks(body)) == expected
+    lake.promote(1)
+    assert (ask(17)[1]["model_version"], tracks(ask(17)[1])) == (1, [5, 4, 6])
+
+
 def test_a_night_that_nobody_scored_changes_nothing(lake: RecommendedLake, ask: Callable[..., Any]) -> None:
     before = ask(17)
     lake.score(1, {17: [1]}, day=date(2026, 11, 21))

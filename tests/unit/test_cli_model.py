@@ -18,7 +18,7 @@ from rich.console import Console
 from test_model_registry import METRICS
 from typer.testing import CliRunner, Result
 
-from cli import model_runs, model_versions
+from cli import model_runs, model_versions, run
 from cli.execution import Ended
 from cli.lake import Lake
 from cli.main import app
@@ -140,6 +140,16 @@ def test_promote_and_rollback_move_the_champion_and_say_how_to_go_back(lake: Rec
     assert "It has published nothing yet: nightlake model recommend music" in model("promote", "music", "2").stdout
 
 
+def test_the_first_champion_is_rolled_back_to_none(lake: RecommendedLake) -> None:
+    text = model("rollback", "music").stdout
+    assert "music has no champion (before: 1)" in text
+    assert "The API answers with what is popular" in text
+    assert "nightlake model promote music 1" in text
+    assert told_json("list", "music")["champion"] is None
+    assert "no champion" in told_json("show", "music", code=1)["reason"]
+    assert "promote a version by number" in told_json("rollback", "music", code=1)["reason"]
+
+
 def test_what_was_not_judged_good_becomes_champion_by_force_alone(lake: RecommendedLake) -> None:
     refused = told_json("promote", "music", "3", code=1)
     assert refused["error"] == "ModelRejectedError"
@@ -152,7 +162,6 @@ def test_what_was_not_judged_good_becomes_champion_by_force_alone(lake: Recommen
     [
         (("show", "music", "9"), "ModelNotFoundError", "has no version 9 (it has: 3, 2, 1)"),
         (("promote", "music", "9"), "ModelNotFoundError", "has no version 9"),
-        (("rollback", "music"), "ModelNotFoundError", "promote a version by number"),
         (("list", "sales"), "NoModelError", "Pipeline 'sales' has no model"),
         (("list", "musik"), "PipelineUnknownError", "pipelines/ has no pipeline 'musik'"),
     ],
@@ -294,3 +303,28 @@ def test_a_list_is_shown_with_the_command_that_asks_for_it() -> None:
     assert "Song 10" in text
     assert "Song 11" not in text
     assert "curl https://lake.example/v1/recommendations/7" in text
+
+
+@pytest.mark.parametrize(
+    ("night", "scoring", "code"),
+    [("SUCCEEDED", "SUCCEEDED", 0), ("SUCCEEDED", "FAILED", 1), ("FAILED", None, 1), ("SUCCEEDED", None, 0)],
+)
+def test_a_night_ends_with_its_scoring_and_with_a_list(
+    monkeypatch: pytest.MonkeyPatch, night: str, scoring: str | None, code: int
+) -> None:
+    answer = {"model_version": 2, "source": "model", "date": "2026-11-20", "items": [{"rank": 1, "score": 1.0}]}
+    ended = Night("music", run_of("daily", night).ended, None)
+    scored = run_of("recommend", scoring, **SCORED) if scoring else None
+    monkeypatch.setattr(run, "connect", lambda _stage: None)
+    monkeypatch.setattr(run, "run_night", lambda *_: ended)
+    monkeypatch.setattr(Night, "facts", lambda self, _cloud: {"status": self.ended.status})
+    monkeypatch.setattr(run, "summary", lambda _facts: "the night")
+    monkeypatch.setattr(run, "after", lambda *_: scored)
+    monkeypatch.setattr(run, "recommended", lambda *_: Recommended(7, answer, "curl x"))
+    told = CliRunner().invoke(app, ["run", "music", "--json"])
+    assert told.exit_code == code, told.output
+    facts = json.loads(told.stdout)
+    assert (facts["status"], facts.get("recommend", {}).get("status")) == (night, scoring)
+    assert (facts.get("recommended") or {}).get("user") == (7 if scoring == "SUCCEEDED" else None)
+    shown = CliRunner().invoke(app, ["run", "music"]).stdout
+    assert ("Recommended to 7" in shown) == (scoring == "SUCCEEDED")

@@ -201,10 +201,22 @@ def test_rolling_back_goes_backward_champion_by_champion_and_forward_by_number(s
         promote(store, version)
     assert promote(store, None) == 2
     assert promote(store, None) == 1
-    with pytest.raises(ModelNotFoundError, match="no champion of 'music' before version 1"):
-        promote(store, None)
     assert promote(store, 3) == 3
     assert promote(store, None) == 1
+
+
+def test_rolling_the_first_champion_back_leaves_none_and_what_it_published_says_what_is_popular(
+    store: MemoryObjects,
+) -> None:
+    keep(store, 1, 2)
+    promote(store, 1)
+    assert promote(store, None) == 0
+    assert registry.champion_version(store, "music") == 0
+    assert registry.find_answering(store, "music") is None
+    with pytest.raises(ModelNotFoundError, match="no champion any more"):
+        promote(store, None)
+    assert promote(store, 2, expected=0) == 2
+    assert promote(store, None) == 0
 
 
 def test_nobody_rolls_back_before_there_is_a_champion(store: MemoryObjects) -> None:

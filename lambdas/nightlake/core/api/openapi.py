@@ -352,7 +352,10 @@ def _recommended(shown: Shown) -> Schema:
     properties: Schema = {
         "pipeline": {"enum": list(models)},
         "user_id": {"type": ["integer", "string"]},
-        "model_version": {"type": "integer", "description": "The version whose scoring is answered from."},
+        "model_version": {
+            "type": "integer",
+            "description": "The version whose scoring is answered from; 0: none, but what is popular.",
+        },
         "source": {
             "enum": list(get_args(recommendations.ListSource)),
             "description": "Whether the model made the list; what is popular is for who has none.",

@@ -68,8 +68,9 @@ def find_model(pipelines: Mapping[str, Pipeline], name: str | None) -> Recommend
 def recommend(lake: Lake, asked: Recommends, text: str, *, limit: int, genre: str | None) -> dict[str, Any]:
     """The first `limit` of what is recommended to the user whose id the text is, and where it comes from.
 
-    All of it is of the snapshot that was published with the champion: a rollback is answered from at once. `genre` is
-    what somebody likes of whom the lake does not know it. Raises InvalidParameterError for a text that is no id,
+    All of it is of the snapshot that was published with the champion: a rollback is answered from at once, that of the
+    first version (0: none is champion) with what is popular. `genre` is what somebody likes of whom the lake does not
+    know it. Raises InvalidParameterError for a text that is no id,
     NothingPublishedError before the first scoring.
     """
     name, model = asked
@@ -81,7 +82,7 @@ def recommend(lake: Lake, asked: Recommends, text: str, *, limit: int, genre: st
     columns = ("rank", model.items.key, *model.items.show)
     source: ListSource = "model"
     group = None
-    found = day.rows(RECOMMENDATIONS, model.users.key, user, (*columns, "score"))
+    found = day.rows(RECOMMENDATIONS, model.users.key, user, (*columns, "score")) if scored.version else []
     if not found:
         source, group = "popular_in_genre", genre or _liked(lake, name, model, user)
         found = _popular(day, model, group, columns) if group and group != EVERYTHING else []

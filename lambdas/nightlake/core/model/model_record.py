@@ -100,7 +100,8 @@ class Move(Frozen):
 
 
 class Champion(Frozen):
-    """The version that scores and answers, the move that made it so, and the newest moves, oldest first.
+    """The version that scores and answers, the move that made it so, and the newest moves, oldest first. Version 0 is
+    none: the first was rolled back.
 
     `revision` counts every move, so that no two are equal and an If-Match never mistakes one.
     """

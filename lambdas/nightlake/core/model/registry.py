@@ -177,7 +177,7 @@ def find_champion(store: Store, pipeline: str) -> tuple[Champion, str] | None:
 
 
 def champion_version(store: Store, pipeline: str) -> int:
-    """The version that is champion; 0 before the first promotion."""
+    """The version that is champion; 0 for none, as before the first promotion."""
     found = find_champion(store, pipeline)
     return found[0].version if found else 0
 
@@ -193,7 +193,8 @@ def promote(
     at: str,
     force: bool = False,
 ) -> Champion:
-    """Make a version champion, or (None) the one that was champion before the present one: a rollback.
+    """Make a version champion, or (None) the one that was champion before the present one: a rollback. Before the first
+    there was none, and version 0 says so: what is popular is recommended then, until another one is promoted.
 
     `expected` is the version that must be champion now, 0 for none; None takes whichever. A version that is champion
     already stays it.
@@ -213,7 +214,8 @@ def promote(
                 f"Version {current} is champion of '{pipeline}', not {expected} as expected"
                 f"{f' ({now.reason}, by {now.by} at {now.at})' if now else ''}; judge again against that one"
             )
-        _refuse(store, pipeline, target, judged=version is not None and not force)
+        if target:
+            _refuse(store, pipeline, target, judged=version is not None and not force)
         move = Move(version=target, previous=previous, at=at, by=by, reason=reason)
         moved = Champion(
             pipeline=pipeline,
@@ -232,13 +234,13 @@ def promote(
 
 
 def _before(pipeline: str, now: Champion | None) -> tuple[int, int]:
-    """The champion before this one, and the one before that: so that rolling back again goes on backward."""
-    if now is None or not now.previous:
+    """The champion before this one (0: none), and the one before that: so that rolling back again goes on backward."""
+    if now is None or not now.version:
         raise ModelNotFoundError(
-            f"There was no champion of '{pipeline}' before "
-            f"{f'version {now.version}' if now else 'the first, which is still to come'}; promote a version by number"
+            f"'{pipeline}' has no champion{'' if now is None else ' any more'} to roll back from; "
+            "promote a version by number"
         )
-    return now.previous, _previous(now, now.previous)
+    return now.previous, _previous(now, now.previous) if now.previous else 0
 
 
 def _refuse(store: Store, pipeline: str, version: int, *, judged: bool) -> None:
@@ -268,11 +270,21 @@ def find_scored(store: Store, pipeline: str, version: int) -> Scored | None:
 
 def find_answering(store: Store, pipeline: str) -> Scored | None:
     """What the API answers from: the champion's newest publication or, until there is one, that of the champion before
-    it, and so on backward; never that of a version that was rolled back. None before the first.
+    it, and so on backward; never that of a version that was rolled back. Where the first was rolled back, what was
+    published last says what is popular, as version 0. None before the first.
     """
     found = find_champion(store, pipeline)
-    published = (find_scored(store, pipeline, version) for version in _lineage(found[0])) if found else iter(())
-    return next((scored for scored in published if scored is not None), None)
+    if found is None:
+        return None
+    champion = found[0]
+    versions = (
+        _lineage(champion)
+        if champion.version
+        else (move.version for move in reversed(champion.history) if move.version)
+    )
+    published = (find_scored(store, pipeline, version) for version in versions)
+    scored = next((scored for scored in published if scored is not None), None)
+    return scored if champion.version or scored is None else scored.model_copy(update={"version": 0})
 
 
 def _lineage(champion: Champion) -> Iterator[int]:
