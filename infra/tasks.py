@@ -397,6 +397,8 @@ def _object_rights(task: Task, stage: str, lake: Lake) -> Iterator[iam.PolicySta
     written: set[BucketName] = {bucket for bucket, _, actions in task.objects if {*actions} & {*_PUT}}
     if task.results:
         read.add("results")
+    if task.delivers:
+        written.add("raw")
     for used, action in ((read | written, "kms:Decrypt"), (written, "kms:GenerateDataKey")):
         if keys := dict.fromkeys(_key(lake, bucket).key_arn for bucket in sorted(used)):
             yield iam.PolicyStatement(actions=[action], resources=list(keys))

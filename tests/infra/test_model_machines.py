@@ -144,6 +144,7 @@ def test_a_models_functions_touch_its_own_objects_and_what_they_deliver(resource
     """Which function may write and delete what: bucket and key pattern."""
     written: dict[str, set[str]] = {}
     deleted: dict[str, set[str]] = {}
+    encrypting: set[str] = set()
     functions = of_type(resources, "AWS::Lambda::Function").values()
     roles = {each["Role"]["Fn::GetAtt"][0]: each["FunctionName"].rpartition("-")[2] for each in functions}
     for policy in of_type(resources, "AWS::IAM::Policy").values():
@@ -152,6 +153,8 @@ def test_a_models_functions_touch_its_own_objects_and_what_they_deliver(resource
             continue
         for statement in policy["PolicyDocument"]["Statement"]:
             actions, on = statement["Action"], statement["Resource"]
+            if "kms:GenerateDataKey" in actions:
+                encrypting.add(name)
             where = {
                 text(each).rpartition(":")[2].partition("-dev-")[2] for each in (on if isinstance(on, list) else [on])
             }
@@ -174,3 +177,4 @@ def test_a_models_functions_touch_its_own_objects_and_what_they_deliver(resource
         "deliver_model": {"sales/transactions/*"}
     }
     assert all(where.startswith("raw-") for where in deleted["deliver_model"] | written["deliver_model"])
+    assert encrypting == keys.keys()
