@@ -1,6 +1,6 @@
 -- How much of what was heard since the version was trained its lists had, beside what is popular, and beside what it was
--- promoted with (`expected_recall`): the scored days among the last ninety. It is null where too little was new to judge
--- by. Precision is as low as few listens are new; `shift` says how far listening has moved, from 0 to 1.
+-- promoted with: the scored days among the last ninety. Where too little was new to judge by, there is nothing. Precision
+-- is as low as few listens are new. The shift says how far listening has moved, from 0 to 1.
 -- plot: line x=scored_on y=recall,popularity_recall,expected_recall
 SELECT
   scored_on,
