@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from nightlake.core.model.interactions import Interactions
 from nightlake.core.model.meetings import CELLS, Meetings
-from nightlake.core.model.ragged import spans
+from nightlake.core.model.ragged import spans, starts_of
 
 _SPARSE: Final = 8
 """A block that has more than so many cells for each pair is summed by sorting its pairs."""
-_LEAST: Final = np.finfo(np.float32).tiny
 
 Table = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -41,35 +40,48 @@ def empty(width: int, count: int) -> Table:
 
 def keep(block: NDArray[np.float64], begin: int, table: Table) -> None:
     """Keep the entries of a block's rows that are farthest from 0; row r is that of the item `begin + r`."""
-    count = table[0].shape[1]
-    far = np.abs(block, dtype=np.float32, casting="same_kind")  # less exact, so a few more are looked at below
-    least = np.zeros(len(block), np.float32)
-    if count + 1 < block.shape[1]:  # one more: an item is no neighbour of itself
-        least = np.partition(far, -count - 1, axis=1)[:, -count - 1]
-    row, column = np.nonzero(far >= np.maximum(least, _LEAST)[:, None])
+    row, column = np.nonzero(block)
     _keep(row, column, block[row, column], begin, table)
 
 
 def _keep_sums(cells: NDArray[np.int64], products: NDArray[np.float64], begin: int, width: int, table: Table) -> None:
     """The same for a block whose cells are nearly all 0: products by the cell that they belong to."""
-    order = np.argsort(cells)
+    order = np.argsort(cells, kind="stable")
     cells = cells[order]
     firsts = np.flatnonzero(np.concatenate(([True], cells[1:] != cells[:-1])))
     sums = np.add.reduceat(products[order], firsts)
-    _keep(cells[firsts] // width, cells[firsts] % width, sums, begin, table)
+    row, column = np.divmod(cells[firsts], width)
+    _keep(row, column, sums, begin, table)
 
 
 def _keep(
     row: NDArray[np.int64], column: NDArray[np.int64], value: NDArray[np.float64], begin: int, table: Table
 ) -> None:
-    """Entries in the order of rows and columns; what is kept stands in the order of columns."""
+    """Entries in the order of rows and columns; what is kept stands in the order of columns.
+
+    What is farther is told by the bits of a float32, which are ordered as the numbers are: so one sort finds how far
+    the last that is kept of each row is.
+    """
     codes, values = table
-    others = (row + begin != column) & (value != 0)
-    row, column, value = row[others], column[others], value[others]
-    farthest = np.lexsort((column, -np.abs(value), row))
-    near = np.zeros(len(row), bool)
-    near[farthest] = np.arange(len(row)) - np.searchsorted(row, row) < codes.shape[1]
-    row, column, value = row[near], column[near], value[near]
-    place = np.arange(len(row)) - np.searchsorted(row, row)
+    count = codes.shape[1]
+    small = value.astype(np.float32)
+    others = (row + begin != column) & (small != 0)
+    row, column, small = row[others], column[others], small[others]
+    if not len(row):
+        return
+    near = ~np.abs(small).view(np.uint32)  # the farthest is the least
+    keys = (row.astype(np.uint64) << np.uint64(32)) | near
+    lengths = np.bincount(row)
+    starts = starts_of(lengths)
+    farthest = np.sort(keys)
+    last = farthest[np.maximum(starts[:-1] + np.minimum(lengths, count) - 1, 0)][row]
+    # Of those that are as far as the last there may be too many: the first columns stay.
+    equal = np.flatnonzero(keys == last)
+    before = np.bincount(row[keys < last], minlength=len(lengths))
+    rank = np.arange(len(equal)) - np.searchsorted(row[equal], row[equal])
+    kept = keys < last
+    kept[equal] = rank + before[row[equal]] < count
+    row, column, small = row[kept], column[kept], small[kept]
+    place = np.arange(len(row)) - starts_of(np.bincount(row))[row]
     codes[begin + row, place] = column
-    values[begin + row, place] = value
+    values[begin + row, place] = small
