@@ -17,6 +17,7 @@ from rich.text import Text
 
 from cli import api_access
 from cli.cloud import Cloud, OfStage, Stage, connect
+from cli.errors import ApiUnreachableError, CredentialMissingError
 from cli.execution import Ended, follow, payload_of, start
 from cli.lake import lake_of
 from cli.night import Night, machine
@@ -188,19 +189,17 @@ class Recommended:
 
 
 def recommended(cloud: Cloud, pipeline: str) -> Recommended | None:
-    """What is recommended to one of those who have a list; None where the API does not tell.
-
-    Raises:
-        CredentialMissingError: nothing says who asks.
-        ApiUnreachableError: the API does not answer.
-    """
+    """What is recommended to one of those who have a list; None where the API does not tell this machine."""
     key = read_model(pipeline).users.key
-    found = api_access.get(cloud, f"/v1/datasets/{RECOMMENDATIONS}/rows?limit=1&select={key}", _JSON)
-    if not found.is_good:
+    try:
+        found = api_access.get(cloud, f"/v1/datasets/{RECOMMENDATIONS}/rows?limit=1&select={key}", _JSON)
+        if not found.is_good:
+            return None
+        user = json.loads(found.body)["rows"][0][key]
+        path = f"/v1/recommendations/{quote(str(user), safe='')}?pipeline={pipeline}"
+        answered = api_access.get(cloud, path, _JSON)
+    except (CredentialMissingError, ApiUnreachableError):
         return None
-    user = json.loads(found.body)["rows"][0][key]
-    path = f"/v1/recommendations/{quote(str(user), safe='')}?pipeline={pipeline}"
-    answered = api_access.get(cloud, path, _JSON)
     if not answered.is_good:
         return None
     return Recommended(user, json.loads(answered.body), api_access.curl(cloud, cloud.outputs(), path))

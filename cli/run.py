@@ -19,6 +19,7 @@ from cli.pipelines import PipelineName, read_pipeline
 from cli.quality import counted, rule_results, rules_table
 
 _WORTH_TELLING_SECONDS = 0.05
+_ASK = "Who has a list: nightlake api get /v1/recommendations/USER"
 
 
 def run(
@@ -42,7 +43,7 @@ def run(
     view: list[RenderableType] = [summary(facts)]
     if scoring:
         facts |= {"recommend": scoring.facts(), "recommended": asdict(example) if example else None}
-        view += [*told(scoring), *(example.view() if example else ())]
+        view += [*told(scoring), *(example.view() if example else [_plain(_ASK)] if scoring.ended.good else [])]
     good = night.ended.good and (scoring is None or scoring.ended.good)
     answer(facts, view=Group(*view), as_json=as_json, code=0 if good else FAILED)
 

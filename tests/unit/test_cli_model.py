@@ -19,6 +19,8 @@ from test_model_registry import METRICS
 from typer.testing import CliRunner, Result
 
 from cli import model_runs, model_versions, run
+from cli.api_access import Answered
+from cli.errors import CredentialMissingError
 from cli.execution import Ended
 from cli.lake import Lake
 from cli.main import app
@@ -328,3 +330,46 @@ def test_a_night_ends_with_its_scoring_and_with_a_list(
     assert (facts.get("recommended") or {}).get("user") == (7 if scoring == "SUCCEEDED" else None)
     shown = CliRunner().invoke(app, ["run", "music"]).stdout
     assert ("Recommended to 7" in shown) == (scoring == "SUCCEEDED")
+
+
+class Answers:
+    """The API as commands ask it: a list of answers, or of errors."""
+
+    def __init__(self, *answers: Answered | Exception) -> None:
+        self.answers, self.asked = [*answers], list[str]()
+
+    def __call__(self, _cloud: object, path: str, _accept: str) -> Answered:
+        self.asked.append(path)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def body(**content: Any) -> Answered:
+    return Answered(200, "application/json", json.dumps(content).encode())
+
+
+def test_an_example_is_of_somebody_who_has_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(body(rows=[{"user_id": 7}]), body(user_id=7, items=[]))
+    monkeypatch.setattr(model_runs.api_access, "get", answers)
+    monkeypatch.setattr(model_runs.api_access, "curl", lambda _cloud, _outputs, path: f"curl {path}")
+    example = model_runs.recommended(Stage(States({})), "music")  # type: ignore[arg-type] - as far as it is asked
+    assert example is not None
+    assert (example.user, example.curl) == (7, "curl /v1/recommendations/7?pipeline=music")
+    assert answers.asked[0] == "/v1/datasets/recommendations/rows?limit=1&select=user_id"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [CredentialMissingError("set it")],
+        [Answered(403, "application/problem+json", b"{}")],
+        [body(rows=[{"user_id": 7}]), Answered(404, "application/problem+json", b"{}")],
+    ],
+)
+def test_a_night_does_not_fail_because_this_machine_may_not_ask_the_api(
+    monkeypatch: pytest.MonkeyPatch, answers: list[Answered | Exception]
+) -> None:
+    monkeypatch.setattr(model_runs.api_access, "get", Answers(*answers))
+    assert model_runs.recommended(Stage(States({})), "music") is None  # type: ignore[arg-type] - as far as it is asked
