@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nightlake.core.api import openapi
+from nightlake.core.api.datasets import Served
+from nightlake.core.api.openapi import Shown
 from nightlake.core.api.recommendations import find_model
 from nightlake.core.errors import DatasetNotFoundError, InvalidParameterError
 from nightlake.core.garbage import collect_garbage
 from nightlake.core.pipeline import Pipeline
 from nightlake.handlers.api import asked
-from recommended_lake import RecommendedLake, recommend, track_row
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from recommended_lake import RecommendedLake, only, recommend, track_row
 
 MAY_READ = {"caller": "app", "scopes": "read:music"}
 Answer = dict[str, Any]
@@ -190,6 +194,23 @@ def test_where_several_pipelines_have_a_model_one_is_named(every_pipeline: dict[
         find_model(both, None)
     with pytest.raises(DatasetNotFoundError, match="nothing is recommended"):
         find_model({"sales": every_pipeline["sales"]}, None)
+
+
+def test_the_document_tells_of_every_model_that_the_caller_may_ask(every_pipeline: dict[str, Pipeline]) -> None:
+    music = only(every_pipeline["music"], "listeners")
+    listeners = Served("listeners", music, music.datasets[0])
+    radio = music.model_copy(update={"name": "radio"})
+
+    def told(*shown: Served) -> Any:
+        seen = Shown(datasets=[(each, None) for each in shown], reports={}, columns={}, operated=[], queried=[])
+        document = openapi.document(seen, security="key", server="/", version="1")
+        OpenAPIV31SpecValidator(document).validate()
+        operation = document["paths"]["/v1/recommendations/{user_id}"]["get"]
+        return {each["name"]: each["schema"] for each in operation["parameters"]}
+
+    assert told(listeners)["user_id"]["pattern"] == "^-?[0-9]{1,18}$"
+    both = told(listeners, Served("stations", radio, radio.datasets[0]))
+    assert (both["user_id"], both["pipeline"]) == ({"type": "string"}, {"enum": ["music", "radio"]})
 
 
 @pytest.mark.parametrize(
