@@ -146,6 +146,22 @@ def api_benchmark() -> str:
     return "\n".join(told)
 
 
+def recommendation_benchmark() -> str:
+    """What `benchmarks/recommend.py` measured last, as a table."""
+    measured = json.loads((DOCS / "recommendation-benchmark.json").read_text())
+    k = measured["k"]
+    head = ["model", f"precision@{k}", "95 % within", "recall", "nDCG", "MAP", "coverage", "above popularity", "s"]
+    told = f"{measured['interactions']:,} interactions of {measured['users']:,} users and {measured['items']:,} items"
+    lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * 8}"]
+    for row in measured["rows"]:
+        name = f"**{row['name']}**" if row["by"] == "nightlake" else row["name"]
+        figures = (f"{row[key]:.3f}" for key in ("recall", "ndcg", "map", "coverage"))
+        above = f"{row['above_low']:+.3f} to {row['above_high']:+.3f}" if row["above_high"] else ""
+        cells = [name, f"{row['precision']:.4f}", f"{row['low']:.3f} to {row['high']:.3f}", *figures, above]
+        lines.append(f"| {' | '.join([*cells, str(row['seconds'])])} |")
+    return "\n".join([f"Measured on {measured['measured_on']}: {measured['data']}, {told}.", "", *lines])
+
+
 def _measured(row: Mapping[str, Any]) -> str:
     name = f"**{row['contestant']}**" if row["contestant"].startswith("nightlake") else row["contestant"]
     cells = [row["shape"], str(row["cores"]), name]
@@ -170,6 +186,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "contract words": contract_words,
     "music tables": lambda: contract_diagram(load_pipeline(ROOT / "pipelines/music")),
     "pipeline keys": pipeline_keys,
+    "recommendation benchmark": recommendation_benchmark,
     "seams": seams_table,
     "settings": settings,
     "template differences": differences_table,
