@@ -45,6 +45,22 @@ def test_a_model_delivers_to_a_pipeline_that_there_is(tmp_path: Path) -> None:
     assert "there is no pipeline 'recommendations'" in problem.reason
 
 
+def test_two_models_do_not_deliver_to_the_same_pipeline(tmp_path: Path) -> None:
+    for folder in ("pipelines", "sql"):
+        for name in ("music", "recommendations"):
+            shutil.copytree(ROOT / folder / name, tmp_path / folder / name)
+    assert [each.name for each in load_pipelines(tmp_path / "pipelines")] == ["music", "recommendations"]
+    own = tmp_path / "pipelines" / "recommendations" / "model.yaml"
+    own.write_text(
+        "interactions: {dataset: recommendations, user: user_id, item: track_id}\n"
+        "users: {dataset: recommendations, key: user_id}\n"
+        "items: {dataset: recommendations, key: track_id, show: [name]}\n"
+        "delivers_to: recommendations\n"
+    )
+    with pytest.raises(ContractError, match="the model of 'music' delivers to 'recommendations' already"):
+        load_pipelines(tmp_path / "pipelines")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

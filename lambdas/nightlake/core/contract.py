@@ -59,8 +59,11 @@ def load_pipelines(root: Path) -> tuple[Pipeline, ...]:
 
 
 def _strangers(root: Path, pipelines: Sequence[Pipeline]) -> Iterator[Problem]:
-    """The models that deliver to a pipeline that there is not, or that does not take what they deliver."""
+    """The models that deliver to a pipeline that there is not, that does not take what they deliver, or where another
+    one delivers.
+    """
     known = {pipeline.name: pipeline for pipeline in pipelines}
+    taken: dict[str, str] = {}
     for pipeline in pipelines:
         if pipeline.model is None:
             continue
@@ -70,6 +73,12 @@ def _strangers(root: Path, pipelines: Sequence[Pipeline]) -> Iterator[Problem]:
         else:
             for fault in drop_off_faults(known[to], pipeline.model):
                 yield Problem(file, 1, f"'delivers_to': {fault}")
+            if to in taken:
+                reason = (
+                    f"the model of {taken[to]!r} delivers to {to!r} already, and one would replace the other's lists"
+                )
+                yield Problem(file, 1, f"'delivers_to': {reason}")
+            taken[to] = pipeline.name
 
 
 def load_pipeline(directory: Path) -> Pipeline:
