@@ -78,8 +78,12 @@ class Interactions:
 
     def without(self, others: "Interactions") -> "Interactions":
         """Those that others have not, by the ids of user and item."""
-        theirs = others.with_items(self.items).with_users(self.users)
-        return self.where(~np.isin(self.keys, theirs.keys, assume_unique=True))
+        theirs, own = others.with_items(self.items).with_users(self.users).keys, self.keys
+        known = np.zeros(len(own), bool)
+        if len(theirs):
+            # Both stand in the order of users and codes: a search needs less memory than sorting them together.
+            known = theirs[np.minimum(np.searchsorted(theirs, own), len(theirs) - 1)] == own
+        return self.where(~known)
 
     @property
     def keys(self) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 from nightlake.core import layout
 from nightlake.core.errors import TrainingDataMissingError
 from nightlake.core.metrics import Measured, Unit
-from nightlake.core.model.candidates import judged_users
 from nightlake.core.model.declaration import Recommender
 from nightlake.core.model.drift import judge_drift, kinds, shift, unlearned
 from nightlake.core.model.evaluation import Evaluation, difference, evaluate
@@ -26,6 +25,7 @@ from nightlake.core.model.pin import pinned_snapshot
 from nightlake.core.model.read_table import read_table
 from nightlake.core.model.recipe import Popularity
 from nightlake.core.model.registry import find_verdict, get_artifact, get_record, tried_on
+from nightlake.core.model.split import sample
 from nightlake.core.snapshot import Snapshot
 from nightlake.core.store import Store
 
@@ -143,7 +143,7 @@ def _measured(
     found: Evaluation | None = None
     popular: Evaluation | None = None
     if len(since) >= declaration.drift.min_new_events:
-        found, popular = _quality(declaration, fitted, now, then)
+        found, popular = _quality(declaration, fitted, now.of_users(np.flatnonzero(since.lengths)), then)
     if found and found.users < declaration.evaluate.min_users:
         found = popular = None  # such as when all that is new is of new users
     drifted = judge_drift(
@@ -179,12 +179,13 @@ def _measured(
 def _quality(
     declaration: Recommender, fitted: Fitted, now: Interactions, then: Interactions
 ) -> tuple[Evaluation, Evaluation]:
-    """How the champion, and what was popular when it was trained, do on what it has not learned."""
+    """How the champion, and what was popular when it was trained, do on what it has not learned, by some users."""
     rules = declaration.evaluate
-    asked, held_out = unlearned(then, now, rules.holdout_percent, seed=declaration.seed)
-    judged = judged_users(held_out, rules.max_users, seed=declaration.seed)
+    some = sample(now, rules.max_users, seed=declaration.seed)
+    learned = then.with_users(some.users)
+    asked, held_out = unlearned(learned, some, rules.holdout_percent, seed=declaration.seed)
     popularity = fit(Popularity(), then)
-    return evaluate(fitted, asked, judged, rules.k), evaluate(popularity, asked, judged, rules.k)
+    return evaluate(fitted, asked, held_out, rules.k), evaluate(popularity, asked, held_out, rules.k)
 
 
 def _at_most(declaration: Recommender, found: NDArray[np.float64]) -> float:
