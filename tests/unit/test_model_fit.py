@@ -22,6 +22,8 @@ RECIPES = (
     Ease(regularisation=2),
     Ease(weight="share"),
 )
+PAIRS = (0, 10**9)
+"""What a pair costs: nothing, so that they are counted one by one, or far too much."""
 ENTRIES = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 9), st.integers(1, 5).map(float)), min_size=1, max_size=60
 )
@@ -46,7 +48,9 @@ def found() -> Interactions:
     return from_table(clusters(users=80, items=30, kinds=3), COLUMNS)
 
 
-def test_cosine_is_that_of_the_columns(found: Interactions) -> None:
+@pytest.mark.parametrize("pair", PAIRS, ids=["pair by pair", "dense blocks"])
+def test_cosine_is_that_of_the_columns(monkeypatch: pytest.MonkeyPatch, found: Interactions, pair: int) -> None:
+    monkeypatch.setattr(meetings, "_PAIR", pair)
     heard = dense(found) > 0
     lengths = np.sqrt(heard.sum(axis=0))
     expected = heard.T.astype(float) @ heard / np.outer(lengths, lengths)
@@ -65,12 +69,12 @@ def test_bm25_is_that_of_its_formula(found: Interactions) -> None:
     np.testing.assert_allclose(learned(fit(Bm25(k1=1.2, b=0.75, neighbours=100), found)), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("pair", [0, 10**9], ids=["pair by pair", "dense blocks"])
+@pytest.mark.parametrize("pair", PAIRS, ids=["pair by pair", "dense blocks"])
 @pytest.mark.parametrize("users", [80, 12], ids=["more users than items", "more items than users"])
 def test_ease_is_the_best_linear_model_without_a_weight_of_an_item_on_itself(
     monkeypatch: pytest.MonkeyPatch, users: int, pair: int
 ) -> None:
-    monkeypatch.setattr("nightlake.core.model.fit._PAIR", pair)
+    monkeypatch.setattr(meetings, "_PAIR", pair)
     found = from_table(clusters(users=users, items=30, kinds=3), COLUMNS)
     heard = (dense(found) > 0).astype(float)
     often = heard.sum(axis=0) >= 2
@@ -117,13 +121,15 @@ def test_only_the_strongest_neighbours_are_kept(found: Interactions) -> None:
         np.testing.assert_allclose(np.sort(kept[kept > 0])[::-1], strongest[strongest > 0])
 
 
-@pytest.mark.parametrize("cells", [1, 7, 50, 1000])
+@pytest.mark.parametrize("pair", PAIRS, ids=["pair by pair", "dense blocks"])
+@pytest.mark.parametrize("cells", [1, 50, 1000])
 @pytest.mark.parametrize(
     "recipe", [Cosine(neighbours=5), Bm25(), Ease(neighbours=5)], ids=lambda recipe: recipe.algorithm
 )
 def test_a_model_does_not_depend_on_how_it_is_cut_into_blocks(
-    monkeypatch: pytest.MonkeyPatch, found: Interactions, recipe: Recipe, cells: int
+    monkeypatch: pytest.MonkeyPatch, found: Interactions, recipe: Recipe, cells: int, pair: int
 ) -> None:
+    monkeypatch.setattr(meetings, "_PAIR", pair)
     expected = fit(recipe, found)
     lists, scores = expected.recommend(found, 7)
     for module in ("meetings", "neighbours", "fit", "fitted"):

@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 
 from nightlake.core.model.fitted import Fitted
 from nightlake.core.model.interactions import Interactions
-from nightlake.core.model.meetings import CELLS, Meetings
+from nightlake.core.model.meetings import CELLS, Meetings, dense_products
 from nightlake.core.model.neighbours import Table, empty, keep, neighbours
-from nightlake.core.model.ragged import gather, spans
 from nightlake.core.model.recipe import Bm25, Cosine, Ease, Popularity, Recipe
 from nightlake.core.model.weights import fitted_weights
 
 Progress = Callable[[str], None]
 Blocks = Iterator[tuple[int, NDArray[np.float64]]]
 _FEWEST: Final = 2  # who has met nothing but one user can be recommended for no reason
-
-_PAIR: Final = 500
-"""A pair costs as much time as so many products of a dense block."""
 
 
 def silent(_: str) -> None:
@@ -64,7 +60,7 @@ def _ease(recipe: Ease, interactions: Interactions) -> Table:
 
 def _by_items(known: Interactions, entries: NDArray[np.float64], recipe: Ease) -> Blocks:
     """Rows of B as it is written down: the matrix that is inverted is one of items."""
-    products = _products(known, entries)
+    products = dense_products(Meetings(known, entries))
     products[np.diag_indices_from(products)] += recipe.regularisation
     inverse = np.linalg.inv(products).astype(np.float64, copy=False)
     diagonal = np.diag(inverse).copy()
@@ -92,21 +88,3 @@ def _most_heard(interactions: Interactions, limit: int) -> NDArray[np.int64]:
     heard = interactions.popularity
     most = np.lexsort((np.arange(len(heard)), -heard))[:limit]
     return np.sort(most[heard[most] >= _FEWEST])
-
-
-def _products(interactions: Interactions, entries: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The product of each item's entries with each other's, [items, items], in the way that is faster."""
-    width = len(interactions.items)
-    products = np.zeros((width, width))
-    meetings = Meetings(interactions, entries)
-    if _PAIR * int(meetings.pairs.sum()) < len(interactions.users) * width**2:
-        for begin, end in spans(np.maximum(meetings.pairs, width), CELLS):
-            products[begin:end] = meetings.block(begin, end)
-        return products
-    costs = np.full(len(interactions.users), width)
-    for begin, end in spans(costs, CELLS):
-        places, lengths = gather(interactions.starts, np.arange(begin, end))
-        block = np.zeros((end - begin, width))
-        block[np.repeat(np.arange(end - begin), lengths), interactions.codes[places]] = entries[places]
-        products += block.T @ block
-    return products

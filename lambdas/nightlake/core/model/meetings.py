@@ -14,6 +14,8 @@ CELLS: Final = 1 << 21
 LONGEST_HISTORY: Final = 1000
 """Of a longer history those with the greatest counts meet: pairs grow with its square, and say ever less."""
 _SCATTER: Final = np.uint32(2_654_435_761)  # Knuth's multiplicative hash: equals are drawn, not the lowest ids
+_PAIR: Final = 500
+"""A pair costs as much time as so many products of a dense block."""
 
 
 class Meetings:
@@ -23,7 +25,7 @@ class Meetings:
     """
 
     def __init__(self, interactions: Interactions, entries: NDArray[np.float64]) -> None:
-        self.width = len(interactions.items)
+        self.users, self.width = len(interactions.users), len(interactions.items)
         self._starts, self._items, self._entries = _shortened(interactions, entries)
         by_item = np.argsort(self._items, kind="stable")
         self._users = np.repeat(np.arange(len(self._starts) - 1), np.diff(self._starts))[by_item]
@@ -31,6 +33,19 @@ class Meetings:
         self._item_starts = starts_of(np.bincount(self._items, minlength=self.width))
         self._before = np.concatenate(([0], np.cumsum(np.diff(self._starts)[self._users])))
         self.pairs = np.diff(self._before[self._item_starts])
+
+    @property
+    def are_dense(self) -> bool:
+        """Whether products of dense blocks of users are made faster than those of pairs."""
+        return _PAIR * int(self.pairs.sum()) > self.users * self.width**2
+
+    def histories(self) -> Iterator[NDArray[np.float64]]:
+        """The entries as dense blocks of some users by all items."""
+        for begin, end in spans(np.full(self.users, self.width), CELLS):
+            places, lengths = gather(self._starts, np.arange(begin, end))
+            found = np.zeros((end - begin, self.width))
+            found[np.repeat(np.arange(end - begin), lengths), self._items[places]] = self._entries[places]
+            yield found
 
     def block(self, begin: int, end: int) -> NDArray[np.float64]:
         """The rows of the items from `begin` until before `end`: [end - begin, width]."""
@@ -49,6 +64,18 @@ class Meetings:
             places, lengths = gather(self._starts, self._users[inside])
             cells = np.repeat(row[start:stop] * self.width, lengths) + self._items[places]
             yield cells, np.repeat(self._own[inside], lengths) * self._entries[places]
+
+
+def dense_products(meetings: Meetings) -> NDArray[np.float64]:
+    """All products of items by items in one matrix, in the way that is faster."""
+    products = np.zeros((meetings.width, meetings.width))
+    if meetings.are_dense:
+        for histories in meetings.histories():
+            products += histories.T @ histories
+    else:
+        for begin, end in spans(np.maximum(meetings.pairs, meetings.width), CELLS):
+            products[begin:end] = meetings.block(begin, end)
+    return products
 
 
 def _shortened(

@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightlake.core.model.interactions import Interactions
-from nightlake.core.model.meetings import CELLS, Meetings
+from nightlake.core.model.meetings import CELLS, Meetings, dense_products
 from nightlake.core.model.ragged import spans, starts_of
 
 _SPARSE: Final = 8
 """A block that has more than so many cells for each pair is summed by sorting its pairs."""
+_WIDEST: Final = 12_000
+"""So many items have all their products in one matrix: 1.2 GB."""
 
 Table = tuple[NDArray[np.int32], NDArray[np.float32]]
 
@@ -23,6 +25,11 @@ def neighbours(interactions: Interactions, entries: NDArray[np.float64], count: 
     meetings = Meetings(interactions, entries)
     width = meetings.width
     table = empty(width, min(count, max(width - 1, 1)))
+    if width <= _WIDEST and meetings.are_dense:
+        products = dense_products(meetings)
+        for begin in range(0, width, step := max(1, CELLS // width)):
+            keep(products[begin : begin + step], begin, table)
+        return table
     for begin, end in spans(np.maximum(meetings.pairs, width // _SPARSE), CELLS):
         pairs = int(meetings.pairs[begin:end].sum())
         if pairs > CELLS or (end - begin) * width <= _SPARSE * pairs:
