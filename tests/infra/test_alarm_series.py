@@ -8,13 +8,11 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import yaml
 from alarm_evaluator import Alarm, Composite, Key, Seen, read_template, watch
-from nightlake.core.http_behaviour import WatchedFetch
-from nightlake.core.http_exchange import HttpAnswer, HttpRequest
+from nightlake.core.http_behaviour import Asked, asked_metrics
 from nightlake.core.metrics import NAMESPACE
 from nightlake.core.model.finish import ModelRun, end_metrics
 from nightlake.core.model.measure import measurement_metrics
@@ -160,16 +158,6 @@ def test_every_series_is_of_a_metric_that_an_alarm_or_a_person_looks_at(stage: S
     assert missing == set()
 
 
-def _asked() -> WatchedFetch:
-    """An API that was asked once."""
-    fetch, clock = Mock(), Mock()
-    fetch.ask.return_value = HttpAnswer(200, {}, b"")
-    clock.seconds.return_value = 1.0
-    watched = WatchedFetch(fetch, clock)
-    watched.ask(HttpRequest("https://api.example.com"))
-    return watched
-
-
 def _measurement() -> Measurement:
     """A model of which everything is measured."""
     metrics = Metrics(k=10, users=1, precision=0.1, recall=0.1, ndcg=0.1, map=0.1, coverage=0.1)
@@ -213,7 +201,11 @@ def test_every_metric_of_our_own_is_one_that_our_functions_emit(stage: Stage) ->
         (name, frozenset({"stage", *measured.dimensions}))
         for measured in (
             *(*night_metrics(record), page_metric("sales", failed=True), watch_metrics(seen), deployments(1)),
-            *(*_asked().metrics("music", "tracks"), measurement_metrics(_measurement()), end_metrics(_model_run())),
+            *(
+                *asked_metrics("music", "tracks", Asked(requests=1)),
+                measurement_metrics(_measurement()),
+                end_metrics(_model_run()),
+            ),
         )
         for name in measured.values
     }

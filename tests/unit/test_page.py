@@ -8,6 +8,8 @@ import pytest
 from ended_run import DAY, SQL, assets, departments, failed_run, page_of, report_of, run_of, trend
 from memory_objects import MemoryObjects
 from nightlake.core import layout
+from nightlake.core.http_behaviour import Asked
+from nightlake.core.page.contents import contents
 from nightlake.core.page.plot import Plot, choose_plot, plot_faults
 from nightlake.core.page.write_page import write_page
 from nightlake.core.pipeline import Pipeline
@@ -37,6 +39,13 @@ def test_it_says_what_the_run_did(sales: Pipeline) -> None:
     assert "Where the day&#x27;s money came from." in text
     assert "there is a new column" in text
     assert '<td class="number">12,000.00</td>' in text
+
+
+def test_it_says_how_the_apis_behaved_that_were_asked(sales: Pipeline) -> None:
+    asked = Asked(requests=4, busy=1, failed=2, seconds=6.0, slowest_seconds=3.25)
+    record = run_of(sources=(SourceRecord(dataset="products", status="good", asked=asked),))
+    (apis,) = [table for table in contents(record, sales, (), (record,), {}).tables if table.name == "apis"]
+    assert apis.rows == (("products", 4, 1, 2, 1.5, 3.25),)
 
 
 def test_a_run_that_failed_says_why_and_what_to_do(sales: Pipeline) -> None:

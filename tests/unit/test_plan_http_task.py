@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from conftest import Context
 from http_world import Api, World, dataset, source
 from moto import mock_aws
+from nightlake.adapters.s3 import Objects
+from nightlake.core import layout
 from nightlake.core.errors import ApiUnauthorizedError
+from nightlake.core.http_behaviour import find_asked
 from nightlake.handlers import plan_http
 from nightlake.handlers.settings import settings
 from odd_server import reply, serving
@@ -72,6 +76,10 @@ def test_a_day_is_asked_for_once_with_the_key(bank: Any, log: Callable[[], list[
     )
     assert json.loads(landed["Body"].read())["body"] == '{"items": [{"id": 1}]}'
     assert "old-secret" not in json.dumps(log())
+    # Of both functions, the second of which asked nothing.
+    asked = find_asked(Objects(BUCKET.format("lake")), layout.asked("p", date(2025, 5, 9), "run-1", "t"))
+    assert asked is not None
+    assert (asked.requests, asked.failed) == (1, 0)
 
 
 def test_a_key_that_was_rotated_is_read_anew(bank: Any) -> None:

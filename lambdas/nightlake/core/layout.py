@@ -91,6 +91,11 @@ def failure(pipeline: str, day: date, run_id: str, dataset: str, fingerprint: st
     return f"{run(pipeline, day, run_id)}failures/{dataset}/{fingerprint}.json"
 
 
+def asked(pipeline: str, day: date, run_id: str, dataset: str) -> str:
+    """The prefix of notes on how an API behaved, one for each function that asked it."""
+    return f"{run(pipeline, day, run_id)}asked/{dataset}/"
+
+
 def validation(pipeline: str, day: date, run_id: str, dataset: str) -> str:
     """The newest verdict on one source."""
     return f"{run(pipeline, day, run_id)}validation/{dataset}.json"

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from nightlake.core import layout
 from nightlake.core.delivery import find_delivery
 from nightlake.core.frozen import Frozen
+from nightlake.core.http_behaviour import Asked, find_asked
+from nightlake.core.http_source import HttpSource
 from nightlake.core.night_times import Times
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.prices import Item
@@ -38,7 +40,8 @@ class SourceRecord(Frozen):
     """One source in one run; all counts are of its newest validation, zero where it never came so far.
 
     `rounds` counts how often shards were cut anew because they did not join; `gb_seconds` is what the conversion of
-    those that were not `reused` used of Lambda, without cold starts and without shards that were cut anew.
+    those that were not `reused` used of Lambda, without cold starts and without shards that were cut anew. `asked` is
+    how an API behaved that the run asked.
     """
 
     dataset: str
@@ -59,6 +62,7 @@ class SourceRecord(Frozen):
     warnings: tuple[Finding, ...] = ()
     rules: tuple[RuleResult, ...] = ()
     late: tuple[LateFile, ...] = ()
+    asked: Asked | None = None
 
 
 class TableRecord(Frozen):
@@ -141,6 +145,9 @@ def sources(
         if plan is not None and isinstance(source, S3Source):
             late = _late_files(plan[0].objects, find_delivery(source, day, raw, now=now).objects)
             record = record.model_copy(update={"late": late})
+        if isinstance(source, HttpSource):
+            asked = find_asked(lake, layout.asked(pipeline.name, day, run_id, source.dataset))
+            record = record.model_copy(update={"asked": asked})
         yield record
 
 

@@ -10,9 +10,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from nightlake.adapters.http_api import Http
 from nightlake.adapters.s3 import Objects
 from nightlake.adapters.secretsmanager import Secrets
+from nightlake.core import layout
 from nightlake.core.delivery import Delivery
 from nightlake.core.extract_http import extract_http
-from nightlake.core.http_behaviour import WatchedFetch
+from nightlake.core.http_behaviour import Asked, WatchedFetch, asked_metrics
 from nightlake.core.http_source import HttpSource
 from nightlake.core.plan import Request
 from nightlake.core.sources import AnySource
@@ -63,6 +64,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                     seconds=context.get_remaining_time_in_millis() / 1000,
                 )
             finally:
-                emit(fetch.metrics(request.pipeline, request.dataset))
+                _note(request, fetch.asked, context.aws_request_id)
 
     return plan_source(event, extract)
+
+
+def _note(request: Request, asked: Asked, name: str) -> None:
+    """How the API behaved, for the record of the run and for the dashboard."""
+    if asked.requests:
+        folder = layout.asked(request.pipeline, request.date, request.run_id, request.dataset)
+        Objects(settings().lake_bucket).put_model(f"{folder}{name}.json", asked)
+    emit(asked_metrics(request.pipeline, request.dataset, asked))

@@ -159,6 +159,20 @@ def _tables(record: RunRecord, history: Sequence[RunRecord]) -> Iterator[Table]:
         ),
     )
     yield _table(
+        "apis",
+        "How the APIs behaved",
+        "source varchar, requests bigint, busy bigint, failed bigint, seconds_of_an_answer double, slowest double",
+        (
+            (
+                *(each.dataset, told.requests, told.busy, told.failed),
+                *(round(told.seconds / told.requests, 3), round(told.slowest_seconds, 3)),
+            )
+            for each in record.sources
+            if (told := each.asked)
+        ),
+        note="Busy are answers 429, failed are answers 5xx and none at all; both are asked again.",
+    )
+    yield _table(
         "findings",
         "Findings",
         "about varchar, severity varchar, rule varchar, reason varchar, where_to_look varchar",
