@@ -50,23 +50,25 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Try every recipe on a file: precision, recall, nDCG, MAP and coverage beside popularity, with bounds."""
-    from nightlake.core.model.candidates import choose, compare
-    from nightlake.core.model.split import split
+    from nightlake.core.model.candidates import MAX_LEARNED_USERS, choose, compare
+    from nightlake.core.model.split import sample, split
 
     with errors_told(as_json=as_json):
         columns = InteractionColumns(dataset=file.name, user=user, item=item, count=count, order=tuple(order or ()))
         declared = _declared(columns, k=k, holdout=holdout, confidence=confidence, seed=seed)
-        found = _read(file, columns, header=header)
+        whole = _read(file, columns, header=header)
+        found = sample(whole, MAX_LEARNED_USERS, seed=seed)
         train, held_out = split(found, holdout, seed=seed)
         with progress.status("reading") as status:
             results = compare(declared.candidates, train, held_out, declared, status.update)
             choice = choose(found, declared, status.update)
     facts = {
         "file": str(file),
-        "users": len(found.users),
-        "items": len(found.items),
-        "interactions": len(found),
-        "left_out": found.left_out,
+        "users": len(whole.users),
+        "items": len(whole.items),
+        "interactions": len(whole),
+        "left_out": whole.left_out,
+        "learned_users": len(found.users),
         "judged_users": results[0].evaluation.users,
         "k": k,
         "holdout_percent": holdout,
@@ -114,10 +116,11 @@ def _facts(result: "Result") -> dict[str, Any]:
 
 
 def _head(facts: dict[str, Any]) -> str:
+    of_some = f"; of {facts['learned_users']:,} users, drawn," if facts["learned_users"] < facts["users"] else ";"
     left_out = f" ({facts['left_out']:,} rows left out)" if facts["left_out"] else ""
     return (
         f"[bold]{facts['interactions']:,} interactions[/] of {facts['users']:,} users and {facts['items']:,} items"
-        f"{left_out}; {facts['holdout_percent']:g} % of each user's held out, {facts['held_out']}; judged by "
+        f"{left_out}{of_some} {facts['holdout_percent']:g} % of each user's held out, {facts['held_out']}; judged by "
         f"{facts['judged_users']:,} users"
     )
 

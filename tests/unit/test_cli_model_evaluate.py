@@ -64,6 +64,15 @@ def test_every_format_says_the_same(tmp_path: Path) -> None:
     assert all(each.to_pylist() == table.to_pylist() for each in read)
 
 
+def test_recipes_compete_on_some_of_very_many_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nightlake.core.model.candidates.MAX_LEARNED_USERS", 60)
+    file = write(clusters(users=100), tmp_path / "a.csv")
+    found = facts(file, *COLUMNS)
+    assert (found["users"], found["learned_users"], found["judged_users"]) == (100, 60, 60)
+    assert "100 users" in (shown := " ".join(evaluate(file, *COLUMNS).stdout.split()))
+    assert "of 60 users, drawn, 25 % of each user's held out" in shown
+
+
 @pytest.mark.parametrize("separator", [",", ";", "|", "\t", "::"])
 def test_a_file_without_a_header_has_numbered_columns(tmp_path: Path, separator: str) -> None:
     (tmp_path / "ratings.dat").write_text(f"u1{separator}t1{separator}5\nu2{separator}t1{separator}3\n")
