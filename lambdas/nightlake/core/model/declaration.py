@@ -11,7 +11,7 @@ from nightlake.core.model.recipe import AnyRecipe, Bm25, Cosine, Ease
 DEFAULT_CANDIDATES: tuple[AnyRecipe, ...] = (
     Cosine(),
     Bm25(k1=100, b=0.5),
-    *(Ease(weight="share", regularisation=regularisation) for regularisation in (10.0, 40.0, 160.0, 640.0)),
+    *(Ease(weight="share", regularisation=regularisation) for regularisation in (40.0, 160.0, 640.0, 2560.0)),
 )
 
 
