@@ -1752,6 +1752,14 @@ _LEFT = (
         "no secret of ours rotates yet",
     ),
     Difference(
+        "Step Functions: events",
+        "`events:putEvents` adds no resources and passes over refused entries; executions within others send no event "
+        "of their end",
+        "the execution is a resource, `EventBridge.FailedEntry`; every execution sends one",
+        "open",
+        "no rule of ours looks at resources; template tests assert who is watched",
+    ),
+    Difference(
         "Step Functions: definitions",
         "invalid definitions are accepted",
         "refused when created",
