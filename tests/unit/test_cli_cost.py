@@ -19,7 +19,15 @@ PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
 SALES = load_pipeline(PIPELINES / "sales")
 # What 100 GB of sales may call a night: the machine grew if this is too little, and should it have?
 TRANSITIONS_OF_100_GB = 950
-OF_A_SMALL_NIGHT = {"transitions": 140, "lambda": 50, "glue": 20, "athena": 15, "s3 writing": 150, "s3 reading": 250}
+OF_A_SMALL_NIGHT = {
+    "transitions": 140,
+    "lambda": 50,
+    "glue": 20,
+    "athena": 15,
+    "events": 1,
+    "s3 writing": 150,
+    "s3 reading": 250,
+}
 
 
 def nightlake(*arguments: str) -> Any:
