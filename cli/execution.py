@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nightlake.core.brief import reason
+from nightlake.core.brief import meaning, reason
 from nightlake.core.calls import TRANSITIONS
 from nightlake.core.graph_words import service
 from nightlake.core.shard_bill import CHILD_TRANSITIONS
@@ -52,6 +52,18 @@ class Ended:
     def good(self) -> bool:
         """Whether it succeeded."""
         return self.status == "SUCCEEDED"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How it ended, as `--json` prints it."""
+        return {
+            "execution": self.arn,
+            "status": self.status,
+            "seconds": self.seconds,
+            "error": self.error,
+            "cause": self.cause,
+            "meaning": meaning(self.error),
+        }
 
 
 def start(client: Any, machine: str, payload: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
-from nightlake.core.brief import meaning
 from nightlake.core.history import newest_day
 from nightlake.core.model.drop_off import RECOMMENDATIONS
 from rich.console import Group, RenderableType
@@ -47,12 +46,7 @@ class ModelRun:
         run, trained = self.output.get("run", {}), self.output.get("judged", {})
         return {
             "pipeline": self.pipeline,
-            "execution": self.ended.arn,
-            "status": self.ended.status,
-            "seconds": self.ended.seconds,
-            "error": self.ended.error,
-            "cause": self.ended.cause,
-            "meaning": meaning(self.ended.error),
+            **self.ended.facts,
             "date": run.get("date"),
             "run_id": run.get("run_id"),
             "duplicate": run.get("duplicate", False),

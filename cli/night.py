@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import Any
 
 from nightlake.core import layout
-from nightlake.core.brief import meaning, reason
+from nightlake.core.brief import reason
 from nightlake.core.dates import run_id
 from nightlake.core.errors import SourceRejectedError
 from nightlake.core.run_record import RunRecord
@@ -39,12 +39,7 @@ class Night:
         )
         return {
             "pipeline": self.pipeline,
-            "execution": self.ended.arn,
-            "status": self.ended.status,
-            "seconds": self.ended.seconds,
-            "error": self.ended.error,
-            "cause": self.ended.cause,
-            "meaning": meaning(self.ended.error),
+            **self.ended.facts,
             "rejected": list(self._rejected()),
             **record,
             "states": [asdict(state) for state in self.ended.states],

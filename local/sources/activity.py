@@ -8,24 +8,10 @@ from pathlib import Path
 
 from local.sources import app, climate, postgres
 from local.sources.delivery import Delivery
+from local.sources.names import FIRST_NAMES, LAST_NAMES
 
 PLACES = {"Newark": (40.7357, -74.1724), "New York": (40.7831, -73.9712), "Long Beach": (40.5884, -73.6579)}
 """The cities, as degrees north and east."""
-_FIRST_NAMES = (
-    "Ada",
-    "Björn",
-    "Chloé",
-    "Dmitri",
-    "Eun-ji",
-    "Fatima",
-    "Grace",
-    "Hiro",
-    "Inés",
-    "Jamal",
-    "Kim",
-    "Łukasz",
-)
-_LAST_NAMES = ("Andersson", "Brown", "Çelik", "D'Angelo", "Evans", "Fischer", "García", "Huang", "Ivanov", "Jones")
 _SEGMENTS = ("free",) * 7 + ("plus",) * 2 + ("business",)
 _HEADER = ("id", "name", "e_mail", "segment", "home_city", "signed_up_at", "wants_news", "paid")
 
@@ -58,7 +44,7 @@ def fill(home: Path, day: date, rows: int) -> bool:
 def _user(number: int, day: date) -> tuple[object, ...]:
     """What somebody is does not change; what they have paid does, once a month."""
     chance = random.Random(number)  # noqa: S311 - a made-up person
-    first, last = chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES)
+    first, last = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
     segment, city = chance.choice(_SEGMENTS), chance.choice((*PLACES, ""))
     signed_up = datetime(2012, 1, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(366 * 86400))
     months = max(0, (day.year - signed_up.year) * 12 + day.month - signed_up.month)

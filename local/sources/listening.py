@@ -12,6 +12,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from local.sources.names import FIRST_NAMES, LAST_NAMES
+
 FIRST = date(2025, 9, 1)
 """Before this day there is no app."""
 GENRES = (
@@ -28,21 +30,6 @@ _ARTISTS = 8  # of a taste
 _REPEATED = 0.25  # so often somebody hears again what they have heard
 _TRIES = 4
 _ODD: Mapping[int, list[int | None]] = {7: [UNKNOWN], 21: [None]}
-_FIRST_NAMES = (
-    "Ada",
-    "Björn",
-    "Chloé",
-    "Dmitri",
-    "Eun-ji",
-    "Fatima",
-    "Grace",
-    "Hiro",
-    "Inés",
-    "Jamal",
-    "Kim",
-    "Łukasz",
-)
-_LAST_NAMES = ("Andersson", "Brown", "Çelik", "D'Angelo", "Evans", "Fischer", "García", "Huang", "Ivanov", "Jones")
 _WORDS = ("Amber", "Broken", "Crystal", "Distant", "Electric", "Fading", "Golden", "Hollow", "Iron", "Jade", "Midnight")
 _THINGS = ("Avenue", "Birds", "Circles", "Dreams", "Echo", "Fire", "Garden", "Harbour", "Island", "Lights", "Rain")
 
@@ -81,7 +68,7 @@ class App:
             "id": number,
             "name": f"{chance.choice(_WORDS)} {chance.choice(_THINGS)}",
             "artist": f"The {_WORDS[taste % len(_WORDS)]} {_THINGS[chance.randrange(_ARTISTS)]}",
-            "songwriters": f"{chance.choice(_FIRST_NAMES)} {chance.choice(_LAST_NAMES)}",
+            "songwriters": f"{chance.choice(FIRST_NAMES)} {chance.choice(LAST_NAMES)}",
             "duration": length,
             "genres": GENRES[taste % len(GENRES)],
             "album": f"{chance.choice(_THINGS)} {chance.randrange(1, 9)}",
@@ -92,7 +79,7 @@ class App:
     def user(self, number: int) -> dict[str, Any]:
         """The user of that number, from 1. One has an address that is none."""
         chance = self._chance("user", number)
-        first, last = chance.choice(_FIRST_NAMES), chance.choice(_LAST_NAMES)
+        first, last = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
         favorite = self._tastes(number)[0] if chance.random() < 0.85 else chance.randrange(_TASTES)  # noqa: PLR2004
         created_at = self._joined_at(number)
         return {
