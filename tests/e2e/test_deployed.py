@@ -139,6 +139,7 @@ def test_the_api_tells_its_datasets_to_who_has_a_key(ask: Ask, api_key: str) -> 
         *("transactions", "products", "customers", "sales_enriched"),
         *("weather", "app_logs", "users", "activity_enriched", "orders"),
         *("tracks", "listeners", "listens", "heard"),
+        *("recommendations", "popular_tracks", "model_metrics"),
     }
     status, body, _ = ask("/v1/datasets/customers", api_key)
     assert status == 200

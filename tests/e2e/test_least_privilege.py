@@ -43,6 +43,9 @@ RARE = {
         "test_audit_across.py::test_what_refers_to_a_source_that_did_not_come_is_skipped_and_says_so"
     ),
     ("audit_merge", "s3:GetObject", "/runs/*"): "test_audit_merge.py::test_a_merge_of_something_is_not_nothing",
+    ("collect_garbage", "s3:GetObject", "/scored/"): (
+        "test_api_recommendations.py::test_what_a_version_answers_from_is_not_collected"
+    ),
     ("complete", "s3:GetObjectVersion", "-raw-"): (
         "test_delivery.py::test_a_manifest_and_the_data_must_name_each_other"
     ),
@@ -79,6 +82,9 @@ RARE = {
     ),
     ("finish_model", "s3:ListBucket", "-lake-"): (
         "test_model_tasks.py::test_what_is_said_to_be_published_and_is_not_answers_nothing"
+    ),
+    ("plan_http", "s3:GetObjectVersion", "/music/"): (
+        "test_extract_http.py::test_a_day_is_replayed_without_asking_again_until_its_delivery_was_rejected"
     ),
     ("publish", "s3:GetObject", "/data/*"): (
         "test_publish.py::test_late_rows_join_their_day_and_a_delivery_sent_again_replaces_only_its_own"
