@@ -83,9 +83,8 @@ def rollback(store: Store, pipeline: str, to: int | None = None) -> tuple[int, i
 
 def _target(store: Store, head: Head, to: int | None) -> KeptSnapshot:
     number = _parent(store, head) if to is None else to
-    for kept in head.kept:
-        if kept.number == number:
-            return kept
+    if (kept := head.find_kept(number)) is not None:
+        return kept
     newest = ", ".join(str(kept.number) for kept in reversed(head.kept[-_NAMED:]))
     missing = f"no snapshot before {head.snapshot}" if number is None else f"no snapshot {number}"
     raise SnapshotNotFoundError(

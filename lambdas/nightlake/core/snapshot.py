@@ -171,3 +171,7 @@ class Head(Frozen):
     latest: int
     revision: int = 0
     kept: tuple[KeptSnapshot, ...] = ()
+
+    def find_kept(self, number: int | None) -> KeptSnapshot | None:
+        """The kept snapshot of this number; None where it is not kept."""
+        return next((kept for kept in self.kept if kept.number == number), None)

@@ -64,6 +64,6 @@ def _serve(store: Store, of: Pipeline, snapshot: Snapshot) -> None:
 def _tables_before(store: Store, snapshot: Snapshot) -> dict[str, PublishedTable]:
     """The tables of the snapshot that this one was made from."""
     found = find_head(store, snapshot.pipeline)
-    keys = [kept.key for kept in found[0].kept if kept.number == snapshot.parent] if found else []
-    parent = store.find_model(keys[0], Snapshot) if keys else None
+    kept = found[0].find_kept(snapshot.parent) if found else None
+    parent = store.find_model(kept.key, Snapshot) if kept else None
     return {table.table: table for table in parent[0].tables} if parent else {}

@@ -70,8 +70,8 @@ class Published:
     def pinned(self, pipeline: str, number: int) -> Pinned | None:
         """The snapshot of this number; None when HEAD does not keep it."""
         head = self.head(pipeline)
-        keys = [kept.key for kept in head.kept if kept.number == number] if head else []
-        return self.at(keys[0]) if keys else None
+        kept = head.find_kept(number) if head else None
+        return self.at(kept.key) if kept else None
 
     def at(self, key: str) -> Pinned:
         """The snapshot of this key, whether or not HEAD keeps it. Raises ObjectNotFoundError."""

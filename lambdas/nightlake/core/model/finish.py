@@ -107,8 +107,8 @@ def _scored(store: Store, pipeline: str, publisher: str, day: date, run: str, *,
     head = found[0] if found else None
     published = store.get_model(head.key, Snapshot) if head else None
     number = next((each.snapshot for each in published.runs if each.date == day), None) if published else None
-    key = next((kept.key for kept in head.kept if kept.number == number), None) if head else None
-    if number is None or key is None:
+    kept = head.find_kept(number) if head else None
+    if kept is None:
         raise SnapshotNotFoundError(
             f"'{publisher}' is said to have published {day} and keeps no snapshot of it; start the scoring again"
         )
@@ -119,6 +119,6 @@ def _scored(store: Store, pipeline: str, publisher: str, day: date, run: str, *,
         date=day,
         run_id=run,
         of=of,
-        snapshot=number,
-        key=key,
+        snapshot=kept.number,
+        key=kept.key,
     )

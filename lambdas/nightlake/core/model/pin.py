@@ -113,8 +113,8 @@ def newest_date(snapshot: Snapshot) -> date:
 def pinned_snapshot(store: Store, pipeline: str, number: int) -> Snapshot:
     """The snapshot that was pinned. Raises SnapshotNotFoundError when it is not kept any more."""
     found = find_head(store, pipeline)
-    keys = [kept.key for kept in found[0].kept if kept.number == number] if found else []
-    snapshot = store.find_model(keys[0], Snapshot) if keys else None
+    kept = found[0].find_kept(number) if found else None
+    snapshot = store.find_model(kept.key, Snapshot) if kept else None
     if snapshot is None:
         raise SnapshotNotFoundError(
             f"Snapshot {number} of '{pipeline}' was pinned and is not kept any more; start again from the newest"
