@@ -1,5 +1,8 @@
 """What starts the machines of a model: a night that has published something newer, and a schedule."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -7,10 +10,10 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.dead_letters import dead_letter_queue
+from infra.machine_target import machine_target
 
 # What starts later than this is overtaken by the next night.
 _MAX_EVENT_AGE = Duration.hours(12)
-_RETRY_ATTEMPTS = 185
 
 
 class ModelTrigger(Construct):
@@ -61,11 +64,5 @@ class ModelTrigger(Construct):
                 targets=[self._target(retrain, {"reason": "scheduled", "scheduled_time": events.EventField.time})],
             )
 
-    def _target(self, machine: sfn.IStateMachine, given: dict[str, object]) -> targets.SfnStateMachine:
-        return targets.SfnStateMachine(
-            machine,
-            input=events.RuleTargetInput.from_object(given),
-            dead_letter_queue=self.dead_letters,
-            max_event_age=_MAX_EVENT_AGE,
-            retry_attempts=_RETRY_ATTEMPTS,
-        )
+    def _target(self, machine: sfn.IStateMachine, given: Mapping[str, Any]) -> targets.SfnStateMachine:
+        return machine_target(machine, given, dead_letters=self.dead_letters, max_event_age=_MAX_EVENT_AGE)

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, TimeZone
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as event_targets
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_stepfunctions as sfn
@@ -13,10 +13,10 @@ from constructs import Construct
 from nightlake.core.pipeline import Schedule
 
 from infra.dead_letters import dead_letter_queue
+from infra.machine_target import RETRY_ATTEMPTS, machine_target
 
 # A night that starts later than this would end in the working day: better a dead letter and a person who looks.
 _MAX_EVENT_AGE = Duration.hours(2)
-_RETRY_ATTEMPTS = 185
 
 
 class Trigger(Construct):
@@ -79,14 +79,8 @@ class Trigger(Construct):
             targets=[self._target(machine, {"delivered": {**delivered, "at": events.EventField.time}})],
         )
 
-    def _target(self, machine: sfn.IStateMachine, given: Mapping[str, Any]) -> event_targets.SfnStateMachine:
-        return event_targets.SfnStateMachine(
-            machine,
-            input=events.RuleTargetInput.from_object(given),
-            dead_letter_queue=self.dead_letters,
-            max_event_age=_MAX_EVENT_AGE,
-            retry_attempts=_RETRY_ATTEMPTS,
-        )
+    def _target(self, machine: sfn.IStateMachine, given: Mapping[str, Any]) -> targets.SfnStateMachine:
+        return machine_target(machine, given, dead_letters=self.dead_letters, max_event_age=_MAX_EVENT_AGE)
 
     def _add_schedule(self, name: str, schedule: Schedule, machine: sfn.IStateMachine) -> None:
         """A rule knows UTC only. The group is the pipeline's own, because Scheduler's metrics are kept by group."""
@@ -106,6 +100,6 @@ class Trigger(Construct):
                 ),
                 dead_letter_queue=self.dead_letters,
                 max_event_age=_MAX_EVENT_AGE,
-                retry_attempts=_RETRY_ATTEMPTS,
+                retry_attempts=RETRY_ATTEMPTS,
             ),
         )
