@@ -11,7 +11,7 @@ from nightlake.core.errors import InvalidInputError
 from nightlake.core.model.pin import ModelStart, pin
 from nightlake.handlers.models import model_of
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import about, logger, task
+from nightlake.handlers.task import about, faults, logger, task
 
 
 @task
@@ -24,9 +24,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         start = ModelStart.model_validate(event)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise InvalidInputError(
-            f"The execution cannot start with this input ({wrong}); give reason, again, or nothing"
+            f"The execution cannot start with this input ({faults(error)}); give reason, again, or nothing"
         ) from error
     model_of(start.pipeline)
     pinned = pin(start, store=Objects(settings().lake_bucket), executions=States())

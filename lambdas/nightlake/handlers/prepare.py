@@ -16,7 +16,7 @@ from nightlake.core.projection import project
 from nightlake.core.report_parameters import read_header
 from nightlake.handlers.contracts import pipeline, statements
 from nightlake.handlers.settings import settings
-from nightlake.handlers.task import about, logger, task
+from nightlake.handlers.task import about, faults, logger, task
 
 
 @task
@@ -29,9 +29,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         start = Start.model_validate(event)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise InvalidInputError(
-            f"The execution cannot start with this input ({wrong}); give scheduled_time, date, or nothing"
+            f"The execution cannot start with this input ({faults(error)}); give scheduled_time, date, or nothing"
         ) from error
     about(run_id=run_id(parse_instant(start.started_at), start.execution_id))
     deployed = pipeline(start.pipeline)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
 
 from nightlake.adapters.outage import outage
 from nightlake.core.metrics import NAMESPACE, Measured
@@ -61,6 +62,11 @@ def _said(event: Mapping[str, Any]) -> dict[str, Any]:
     shard = event.get("shard")
     said = {**(shard if isinstance(shard, Mapping) else {}), **event}
     return {name: said[name] for name in _SAID if name in said}
+
+
+def faults(error: ValidationError) -> str:
+    """What of an event cannot be, field by field."""
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
 
 
 def emit(measured: Iterable[Measured]) -> None:
