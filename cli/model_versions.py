@@ -122,9 +122,7 @@ def _moved(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _numbers(lake: Lake, pipeline: str) -> list[int]:
     """The versions that there are, in their order: those with a record."""
-    prefix = layout.model_versions(pipeline)
-    keys = (key.removeprefix(prefix).partition("/") for key in lake.keys(prefix))
-    return sorted(int(number) for number, _, file in keys if file == "record.json")
+    return layout.numbered_versions(pipeline, lake.keys(layout.model_versions(pipeline)), "record.json")
 
 
 def _scored(lake: Lake, pipeline: str, version: int) -> dict[str, Any] | None:

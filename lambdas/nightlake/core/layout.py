@@ -1,6 +1,7 @@
 """Where every object of the lake lies: one function per kind of key, and nobody else spells a key."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 
 
@@ -265,6 +266,12 @@ def model_artifact(pipeline: str, version: int) -> str:
 def model_interactions(pipeline: str, version: int) -> str:
     """What the version was trained on."""
     return f"{model_version(pipeline, version)}interactions.parquet"
+
+
+def numbered_versions(pipeline: str, keys: Iterable[str], file: str) -> list[int]:
+    """The versions, in their order, of which the keys below `model_versions` have this file."""
+    found = (key.removeprefix(model_versions(pipeline)).partition("/") for key in keys)
+    return sorted(int(number) for number, _, name in found if name == file)
 
 
 def model_record(pipeline: str, version: int) -> str:

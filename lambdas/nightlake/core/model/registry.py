@@ -62,9 +62,12 @@ def claim_version(store: Store, pipeline: str, execution_id: str) -> int:
 
 def _numbers(store: Store, pipeline: str) -> list[int]:
     """The numbers that are claimed, in their order."""
-    prefix = layout.model_versions(pipeline)
-    keys = (found.key.removeprefix(prefix) for found in store.list(prefix))
-    return sorted({int(key.partition("/")[0]) for key in keys if key.endswith("/claim.json")})
+    return _having(store, pipeline, "claim.json")
+
+
+def _having(store: Store, pipeline: str, file: str) -> list[int]:
+    keys = (found.key for found in store.list(layout.model_versions(pipeline)))
+    return layout.numbered_versions(pipeline, keys, file)
 
 
 def digest(content: bytes) -> str:
@@ -102,9 +105,7 @@ def get_record(store: Store, pipeline: str, version: int) -> ModelRecord:
 
 
 def _recorded(store: Store, pipeline: str) -> list[int]:
-    prefix = layout.model_versions(pipeline)
-    keys = (found.key.removeprefix(prefix) for found in store.list(prefix))
-    return sorted(int(key.partition("/")[0]) for key in keys if key.endswith("/record.json"))
+    return _having(store, pipeline, "record.json")
 
 
 def find_verdict(store: Store, pipeline: str, version: int) -> ModelVerdict | None:
