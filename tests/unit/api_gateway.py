@@ -3,7 +3,6 @@
 import base64
 import json
 import string
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from nightlake.core.report import build
 from nightlake.core.table import tables
 from nightlake.handlers.query import handler
 from published_lake import PublishedLake
+from serving import serving
 
 SCOPES = {
     "everything": "read:* private:* query:* operate:*",
@@ -185,11 +185,5 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def served(gateway: Gateway) -> Iterator[str]:
     """The address at which the API answers over HTTP meanwhile."""
-    with make_server("127.0.0.1", 0, gateway, handler_class=_Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}{STAGE}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(make_server("127.0.0.1", 0, gateway, handler_class=_Quiet)) as server:
+        yield f"http://127.0.0.1:{server.server_port}{STAGE}"

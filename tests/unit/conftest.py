@@ -22,6 +22,7 @@ from nightlake.handlers.settings import settings
 from nightlake.handlers.task import logger
 from published_lake import PublishedLake
 from recommended_lake import RecommendedLake, only, recommend
+from serving import serving
 
 from local import tls
 
@@ -214,12 +215,9 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Chat]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.certificate, certificates.key)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        chat.url = f"https://localhost:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    chat.url = f"https://localhost:{server.server_port}"
+    with serving(server):
         yield chat
         chat.ended.set()
-        server.shutdown()
-        thread.join()

@@ -1,7 +1,6 @@
 """The music service of this machine: MooVitamix's pages and refusals, tastes that can be learned, days that grow."""
 
 import json
-import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from urllib.error import HTTPError
 import pytest
 from nightlake.core.contract import load_pipeline
 from nightlake.core.http_source import HttpSource
+from serving import serving
 
 from local.errors import DayNotSeedableError
 from local.sources import music, service
@@ -38,12 +38,8 @@ def fetch(url: str, body: Any = None) -> Any:
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with music.server(today=lambda: TODAY) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(music.server(today=lambda: TODAY)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

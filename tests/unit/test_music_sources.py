@@ -1,6 +1,5 @@
 """The sources of the pipeline music, asked over a socket: every record is a row or is set aside, or there is no day."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -15,6 +14,7 @@ from nightlake.adapters.http_api import Http
 from nightlake.core.contract import load_pipeline
 from nightlake.core.errors import ApiUnavailableError
 from nightlake.core.http_source import HttpSource
+from serving import serving
 
 from local.sources import music
 from local.sources.faults import Fault, State
@@ -32,13 +32,9 @@ class NoSecrets:
 
 @pytest.fixture
 def app() -> Iterator[StandIn]:
-    with music.server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(music.server()) as server:
         tell(server, settings=SMALL)
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def tell(app: StandIn, *faults: Fault, settings: dict[str, Any] | None = None) -> None:

@@ -3,7 +3,6 @@
 import csv
 import http.client
 import json
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 import pytest
+from serving import serving
 
 from local.errors import ServiceFailedError
 from local.sources import service, weather
@@ -34,12 +34,8 @@ def fetch(url: str, body: bytes | None = None) -> Any:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with weather.server(today=lambda: date(2026, 11, 21)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(weather.server(today=lambda: date(2026, 11, 21))) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
