@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import queue
-import resource
 import statistics
 import threading
 import time
@@ -23,6 +22,8 @@ from typing import Any
 
 from infra.settings import ApiSettings
 from nightlake.core.pipeline import Column, Pipeline
+
+from peak import peak_bytes
 
 Question = tuple[str, dict[str, list[str]]]
 FORMATS = ("application/json", "application/json", "text/csv", "application/vnd.apache.parquet")
@@ -70,7 +71,7 @@ def work(requests: Connection, environment: Mapping[str, str]) -> None:
     requests.send((0, 0))
     while (event := requests.recv()) is not None:
         requests.send((handler(event, context)["statusCode"], 0))
-    requests.send((0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 1_000_000))
+    requests.send((0, peak_bytes() // 1_000_000))
 
 
 class Limit:

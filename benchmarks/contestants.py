@@ -9,12 +9,12 @@ accounts for them.
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from peak import peak_bytes
 from shapes import MONEY, SHAPES, Shape
 
 Result = dict[str, int]
@@ -211,7 +211,7 @@ def main() -> None:
     result = run()
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     size = sum(path.stat().st_size for path in given.out.rglob("*.parquet"))
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rss = peak_bytes() / 1e6
     print(
         json.dumps(
             {

@@ -24,6 +24,8 @@ import sqlglot.optimizer.optimizer  # noqa: F401
 from cli.conversion import convert_files
 from nightlake.core.one_source import one_source
 
+from peak import peak_bytes
+
 
 def main() -> None:
     """Convert once."""
@@ -41,10 +43,10 @@ def main() -> None:
     verdict = converted.validation
     if verdict.status != "good":
         raise SystemExit(f"rejected: {verdict.problems[0].rule} {verdict.problems[0].reason}")
-    usage = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    usage = (peak_bytes(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
     size = sum(path.stat().st_size for path in (given.out / "rows").rglob("*.parquet"))
     result = {"rows": verdict.rows, "refused": verdict.quarantined, "seconds": seconds, "cpu_seconds": cpu}
-    print(json.dumps({**result, "megabytes": size / 1e6, "rss_megabytes": max(usage) / 1024}))
+    print(json.dumps({**result, "megabytes": size / 1e6, "rss_megabytes": max(usage) / 1e6}))
 
 
 if __name__ == "__main__":

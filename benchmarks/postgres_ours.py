@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from nightlake.core.readers.table import read_table
 from nightlake.core.shard import Shard, SourceObject, TablePart
 from nightlake.core.shard_output import Attempt
 
+from peak import peak_bytes
 from postgres import DAY
 
 COLUMNS = {
@@ -88,7 +88,7 @@ def main() -> None:
         table=lambda each, source, dataset: read_table(each, source, dataset, database=database, lake=lake),
     )
     told = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu, "rows": receipt.rows}
-    told["rss_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told["rss_megabytes"] = peak_bytes() / 1e6
     told["parquet_megabytes"] = sum(file.size for file in receipt.files) / 1e6
     print(json.dumps({**told, "refused": receipt.quarantined}))
 
