@@ -445,21 +445,20 @@ def open_transaction(live: Live, *statements: str) -> Iterator[Any]:
         yield connection
 
 
-TODAY = datetime.now(UTC).date()
-
-
 def test_a_day_that_is_not_over_by_the_databases_clock_is_waited_for(live: Live) -> None:
-    scheduled = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC)
+    tomorrow = now.date() + timedelta(days=1)  # it is not over either when this test runs at midnight
 
-    assert not live.plan(TODAY, scheduled_at=scheduled).ready
+    assert not live.plan(tomorrow, scheduled_at=now.isoformat()).ready
     with pytest.raises(SourceNotReadyError, match="the end of the day in UTC"):
-        live.plan(TODAY)
+        live.plan(tomorrow)
 
 
 def test_what_is_open_from_before_the_days_end_is_named_with_its_pid(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live.source = source()
+    today = datetime.now(UTC).date()
     bounds = (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(hours=1))
     with open_transaction(live, "SELECT 1") as connection:
         pid = connection.info.backend_pid
@@ -469,15 +468,15 @@ def test_what_is_open_from_before_the_days_end_is_named_with_its_pid(
             "nightlake.core.extract_postgres.day_bounds", lambda *_: (bounds[0], begun + timedelta(microseconds=1))
         )
         scheduled = datetime.now(UTC).isoformat()
-        assert not live.plan(TODAY, scheduled_at=scheduled).ready
+        assert not live.plan(today, scheduled_at=scheduled).ready
         with pytest.raises(SourceNotReadyError, match=f"transaction pid {pid} of billing, open since"):
-            live.plan(TODAY)
+            live.plan(today)
         live.source = source(overlap_minutes=30)
-        verdict = live.night(TODAY)
+        verdict = live.night(today)
         (warning,) = [each for each in verdict.warnings if each.rule == "postgres.open_transactions"]
         assert "the next night reads their rows again" in warning.reason
     live.source = source()
-    assert live.plan(TODAY).ready
+    assert live.plan(today).ready
 
 
 def test_sessions_that_the_role_may_not_see_are_told_and_waited_for_when_they_have_written(live: Live) -> None:
