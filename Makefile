@@ -16,6 +16,8 @@ BIN := .venv/bin
 SHELL := /bin/bash
 # Node 20 works; jsii's banner about its age would bury what matters.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+# Every command imports what pip has not compiled: once is enough, also where the caller's environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup installed up run deploy test pytest bench bench-api lint format docs down clean lock synth
