@@ -89,6 +89,25 @@ def api_key(nightlake: Nightlake, outputs: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def select(cloud: aws.Endpoint, outputs: dict[str, str]) -> Callable[[str], list[list[str | None]]]:
+    """select("SELECT ..."): at most 999 rows, as a reader of Athena gets them: each value a text."""
+    athena = cloud.client("athena")
+    place = {"WorkGroup": outputs["BiWorkgroup"], "QueryExecutionContext": {"Database": outputs["Database"]}}
+
+    def rows(sql: str) -> list[list[str | None]]:
+        query = athena.start_query_execution(QueryString=sql, **place)["QueryExecutionId"]
+        ended = _until(
+            lambda: athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"],
+            lambda status: status["State"] not in {"QUEUED", "RUNNING"},
+        )
+        assert ended["State"] == "SUCCEEDED", ended
+        _, *found = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
+        return [[value.get("VarCharValue") for value in row["Data"]] for row in found]
+
+    return rows
+
+
+@pytest.fixture(scope="session")
 def workers(cloud: aws.Endpoint) -> Callable[[str], list[psutil.Process]]:
     """workers("convert plan"): the processes that are sandboxes of these functions now."""
 

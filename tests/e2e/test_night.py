@@ -80,15 +80,15 @@ def sold() -> Callable[[date], tuple[int, Decimal]]:
 
 
 @pytest.fixture(scope="module")
-def published(good: Callable[..., Answer]) -> Callable[..., tuple[int, Decimal]]:
+def published(select: Callable[[str], list[list[Any]]]) -> Callable[..., tuple[int, Decimal]]:
     """published(day): rows and revenue that a reader of Athena sees."""
 
     def of(day: date, table: str = "transactions") -> tuple[int, Decimal]:
         year, month, of_month = layout.partition_values(day)
         where = f"WHERE year = '{year}' AND month = '{month}' AND day = '{of_month}'"
         sums = "SELECT count(*), CAST(coalesce(sum(sales_value), 0) AS varchar)"
-        count, revenue = good("query", f"{sums} FROM {table} {where}")["rows"][0]
-        return count, Decimal(revenue).quantize(Decimal("0.01"))
+        ((count, revenue),) = select(f"{sums} FROM {table} {where}")
+        return int(count), Decimal(revenue).quantize(Decimal("0.01"))
 
     return of
 

@@ -72,15 +72,15 @@ def run(nightlake: Callable[..., Any]) -> Callable[[], dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def by_athena(nightlake: Callable[..., Any]) -> Callable[[], Sums]:
+def by_athena(select: Callable[[str], list[list[Any]]]) -> Callable[[], Sums]:
     """What a reader of Athena sees of the day."""
     year, month, day = layout.partition_values(DAY)
     sums = "SELECT count(*), CAST(coalesce(sum(sales_value), 0) AS varchar) FROM transactions"
     where = f"WHERE year = '{year}' AND month = '{month}' AND day = '{day}'"
 
     def ask() -> Sums:
-        rows = json.loads(nightlake("query", f"{sums} {where}", "--json").stdout)["rows"]
-        return rows[0][0], Decimal(rows[0][1])
+        ((count, revenue),) = select(f"{sums} {where}")
+        return int(count), Decimal(revenue)
 
     return ask
 
@@ -176,7 +176,7 @@ def test_readers_see_the_old_day_or_the_new_one_whatever_is_killed(
 
     shop.deliver(new)
     with (
-        Background(by_athena) as athena,
+        Background(by_athena, 0.3) as athena,
         Background(by_api, 0.05) as api,
         Background(killer(seed, names), 0.7) as kills,
     ):
