@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from local import outages
 from local.errors import OtherModeError, PortInUseError, StartFailedError
-from local.home import HOST, carries, free_port, last_words, locked
+from local.home import HOST, await_end, carries, free_port, last_words, locked
 
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
@@ -144,9 +144,11 @@ def clean(home: Path) -> None:
 
     Where it never ran nothing is touched, and what it did not make stays: a home may have been named by mistake.
     """
-    stop(home)
+    home = home.resolve()
     if not _is_home(home):
         return
+    with locked(home):
+        _end(home, save=False)
     for name in _MADE:
         path = home / name
         if path.is_dir() and not path.is_symlink():
@@ -299,20 +301,20 @@ def _environment(home: Path, port: int, *, iam: bool) -> dict[str, str]:
     return variables
 
 
-def _end(home: Path) -> bool:
-    """End the recorded server gracefully, then whatever else still carries the mark of this home."""
+def _end(home: Path, *, save: bool = True) -> bool:
+    """End the recorded server, which may `save` its state, then whatever else still carries the mark of this home."""
     endpoint = _recorded(home)
     family = _family(home)
     for server in family:
-        if endpoint and server.pid == endpoint.pid:
+        if save and endpoint and server.pid == endpoint.pid:
             with contextlib.suppress(psutil.NoSuchProcess):
                 server.terminate()
-            psutil.wait_procs([server], timeout=_STOP_SECONDS)
+            await_end([server], _STOP_SECONDS)
     leftovers = _family(home)
     for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(leftovers, timeout=_STOP_SECONDS)
+    await_end(leftovers, _STOP_SECONDS)
     (home / "endpoint.json").unlink(missing_ok=True)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     return bool(family)

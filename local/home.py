@@ -1,9 +1,10 @@
-"""What everything that runs below a home shares: one caller at a time, ports that are free, the end of a log."""
+"""What everything that runs below a home shares: one caller at a time, ports that are free, how it ended."""
 
 import contextlib
 import fcntl
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,23 @@ def free_port() -> int:
 def last_words(log: Path) -> str:
     """The last lines of a log that there is, as an error tells them."""
     return "\n".join([f"The last lines of {log}:", *log.read_text(errors="replace").splitlines()[-_LOG_LINES:]])
+
+
+def await_end(processes: Collection[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until they have ended; gives those that still run after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while (running := [each for each in processes if runs(each)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    psutil.wait_procs(processes, timeout=0)  # our own children are buried here
+    return running
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it does. One that its parent has not buried, as process 1 of a container may never do, has ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def carries(process: psutil.Process, mark: str, value: str) -> bool:

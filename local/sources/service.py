@@ -13,7 +13,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from local.errors import ServiceFailedError
-from local.home import HOST, carries, free_port, last_words, locked
+from local.home import HOST, await_end, carries, free_port, last_words, locked
 
 _MARK = "NIGHTLAKE_SERVICE"
 """Variable that holds a service's record: the process carries it, a recycled pid does not."""
@@ -54,9 +54,8 @@ def stop(home: Path, name: str) -> bool:
         return False
     process = psutil.Process(service.pid)
     process.terminate()
-    _, alive = psutil.wait_procs([process], timeout=_STOP_SECONDS)
-    for each in alive:
-        each.kill()
+    for alive in await_end([process], _STOP_SECONDS):
+        alive.kill()
     return True
 
 

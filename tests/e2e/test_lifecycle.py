@@ -16,6 +16,7 @@ import pytest
 
 from local import aws
 from local.errors import OtherModeError, StartFailedError
+from local.home import runs
 
 pytestmark = pytest.mark.e2e
 
@@ -95,7 +96,7 @@ def test_a_busy_function_ends_with_a_stop(home: Path, until: Callable[..., Any])
 
     aws.stop(home)
 
-    assert not worker.is_running()
+    assert not runs(worker)
 
 
 def test_a_busy_function_ends_with_a_killed_emulator(home: Path, until: Callable[..., Any]) -> None:
@@ -105,7 +106,7 @@ def test_a_busy_function_ends_with_a_killed_emulator(home: Path, until: Callable
 
     os.kill(endpoint.pid, signal.SIGKILL)
 
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not runs(worker))
     assert aws.status(home).running is False
     assert aws.start(home, 0).pid != endpoint.pid
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from local import aws, world
-from local.home import HOST
+from local.home import HOST, runs
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -46,7 +46,7 @@ def test_the_first_commands_work_and_leave_nothing_running(tmp_path: Path) -> No
                 ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+        assert not runs(server)
         with socket.socket() as probe:
             assert probe.connect_ex((HOST, endpoint.port)) != 0
     finally:
