@@ -92,6 +92,7 @@ PATCHED: dict[str, str] = {
     "services.cloudformation.provisioners:_apigw_request_validator_create": "f9fe42d289fd",
     "services.cloudformation.provisioners:_apigw_rest_api_create": "7c984880e447",
     "services.cloudformation.provisioners:_apigw_rest_api_update": "9dee2ef4d951",
+    "services.cloudformation.provisioners:_cfn_nested_stack_deploy": "66d29efafd8a",
     "services.cloudformation.provisioners:_lambda_create": "8b2cf80e961d",
     "services.cloudformation.provisioners:_lambda_update": "4855410e37d7",
     "services.cloudformation.provisioners:_s3_create": "477b78a3cb15",
@@ -1576,6 +1577,25 @@ def _lower_camel(value: Any) -> Any:
     if isinstance(value, dict):
         return {key[0].lower() + key[1:]: _lower_camel(item) for key, item in value.items()}
     return [_lower_camel(item) for item in value] if isinstance(value, list) else value
+
+
+@_seam(
+    "CloudFormation: updates of nested stacks",
+    emulator="a resource that stays as it is loses its attributes, and what refers to them fails",
+    aws="it keeps them",
+)
+def _nested_updates() -> None:
+    stacks = _module("services.cloudformation")._stacks
+
+    def keeping(update: Any) -> Any:
+        def keep(*change: Any) -> Any:
+            *_, stack, logical_id = change
+            return update(*change, stacks[stack]["_resources"][logical_id].get("Attributes"))
+
+        return keep
+
+    # Of this module, which updates nested stacks alone: the other one gives the attributes itself.
+    _wrap("services.cloudformation.provisioners:_update_resource", keeping)
 
 
 @_seam(

@@ -118,6 +118,32 @@ def test_a_bucket_with_objects_survives_its_stack(cloud: aws.Endpoint, deploy: D
     s3.delete_object(Bucket=name, Key="k")
 
 
+# Nested stacks
+
+
+def test_an_update_of_a_nested_stack_keeps_what_it_does_not_touch(cloud: aws.Endpoint, deploy: Deploy) -> None:
+    note = {"Type": "String", "Name": "/nested/note", "Value": {"Fn::Sub": "${Text} of ${Logs.Arn}"}}
+    inner = template(
+        {"Logs": {"Type": "AWS::Logs::LogGroup"}, "Note": {"Type": "AWS::SSM::Parameter", "Properties": note}},
+        Logs={"Fn::GetAtt": ["Logs", "Arn"]},
+    )
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="nested-templates")
+    body = json.dumps({"Parameters": {"Text": {"Type": "String"}}, **inner})
+    s3.put_object(Bucket="nested-templates", Key="inner.json", Body=body.encode())
+
+    def outer(text: str) -> Template:
+        url = f"https://s3.{aws.REGION}.amazonaws.com/nested-templates/inner.json"
+        nested = {"TemplateURL": url, "Parameters": {"Text": text}}
+        resources = {"Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": nested}}
+        return template(resources, Logs={"Fn::GetAtt": ["Nested", "Outputs.Logs"]})
+
+    logs = deploy("outer", outer("first"))["Logs"]
+    assert deploy("outer", outer("second"))["Logs"] == logs
+    told = cloud.client("ssm").get_parameter(Name="/nested/note")["Parameter"]["Value"]
+    assert told == f"second of {logs}"
+
+
 # API Gateway
 
 CODE = """
