@@ -9,8 +9,9 @@ from typing import Any
 from aws_cdk import App
 from nightlake.core.contract import load_pipelines
 
-from infra.monitoring import RUNBOOK
+from infra.alarms import RUNBOOK
 from infra.stacks import add_stage
+from infra.whole_template import whole_template
 
 _ROOT = Path(__file__).parents[1]
 _STAGE = "local"
@@ -39,8 +40,7 @@ def alarms_table() -> str:
     context = json.loads((_ROOT / "cdk.json").read_text())["context"]
     app = App(context={**context, "aws:cdk:disable-asset-staging": True}, builtin_cloud_formation_validation=False)
     add_stage(app, _STAGE, load_pipelines(_ROOT / "pipelines"))
-    template = app.synth().get_stack_by_name(f"nightlake-{_STAGE}-stateless").template
-    return table(template, prefix=f"nightlake-{_STAGE}-")
+    return table(whole_template(app.synth(), f"nightlake-{_STAGE}-stateless"), prefix=f"nightlake-{_STAGE}-")
 
 
 def table(template: Mapping[str, Any], *, prefix: str) -> str:

@@ -1,15 +1,12 @@
 """Whom a failure reaches: an encrypted topic, its subscribers, and a rule for executions that could not alert."""
 
-from collections.abc import Sequence
-
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.settings import Settings
@@ -28,6 +25,7 @@ class Alerts(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
+        self._stage = settings.stage
         name = f"nightlake-{settings.stage}-alerts"
         self.key = kms.Key(
             self,
@@ -49,11 +47,18 @@ class Alerts(Construct):
         for address in settings.alarm_emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
 
-    def watch(self, machines: Sequence[sfn.IStateMachine]) -> None:
-        """Alert when an execution of `machines` ends in a way that its definition could not alert of.
+    def watch(self) -> None:
+        """Alert when an execution of the stage's machines ends in a way that its definition could not alert of.
 
         A failure that a Catch has seen is quiet here: AlertFailure has told of it, with its reason.
         """
+        # Not each machine: of a pattern's 2,048 characters, those of ten pipelines would be too many.
+        machines = Stack.of(self).format_arn(
+            service="states",
+            resource="stateMachine",
+            resource_name=f"nightlake-{self._stage}-",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
         events.Rule(
             self,
             "EndedWithoutAlert",
@@ -62,7 +67,7 @@ class Alerts(Construct):
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
-                    "stateMachineArn": [machine.state_machine_arn for machine in machines],
+                    "stateMachineArn": [{"prefix": machines}],
                     "$or": [
                         {"status": ["TIMED_OUT", "ABORTED"]},
                         {"status": ["FAILED"], "error": _UNCATCHABLE},

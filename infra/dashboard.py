@@ -8,8 +8,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 from nightlake.core.night_times import PARTS
 
+from infra.alarms import measured
 from infra.functions import Function
-from infra.monitoring import STATEMENTS, Model, Night, failed_queries, measured, processed_bytes
+from infra.monitoring import STATEMENTS, failed_queries, processed_bytes
+from infra.pipeline_alarms import Model, Night
 from infra.settings import Settings
 
 _FULL, _HALF, _THIRD = 24, 12, 8
@@ -19,7 +21,7 @@ _MONTH = 30
 
 
 class Dashboard(Construct):
-    """The dashboard `nightlake-<stage>`; the first of `workgroups` is that of the nights.
+    """The dashboard `nightlake-<stage>`; `alarms` are names, the first of `workgroups` is that of the nights.
 
     Attributes:
         name: Its name.
@@ -31,7 +33,7 @@ class Dashboard(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        alarms: Sequence[cloudwatch.IAlarm],
+        alarms: Sequence[str],
         nights: Sequence[Night],
         models: Sequence[Model],
         functions: Mapping[str, Function],
@@ -46,7 +48,7 @@ class Dashboard(Construct):
             dashboard_name=self.name,
             widgets=[
                 *([_promises(night.pipeline.name, settings.stage)] for night in nights),
-                *([widget] for widget in _alarms(alarms)),
+                *([widget] for widget in self._alarms(alarms)),
                 *(row for night in nights for row in _night_rows(night, settings.stage)),
                 *(row for model in models for row in _model_rows(model, settings.stage)),
                 _function_row(list(functions.values())),
@@ -54,6 +56,12 @@ class Dashboard(Construct):
                 _data_row(nights, models, functions, workgroups),
             ],
         )
+
+    def _alarms(self, names: Sequence[str]) -> Iterator[cloudwatch.IWidget]:
+        alarms = [cloudwatch.Alarm.from_alarm_name(self, name, name) for name in names]
+        for begin in range(0, len(alarms), _MOST_ALARMS):
+            some = alarms[begin : begin + _MOST_ALARMS]
+            yield cloudwatch.AlarmStatusWidget(title="Alarms", alarms=some, width=_FULL, height=6)
 
 
 def _promises(pipeline: str, stage: str) -> cloudwatch.IWidget:
@@ -79,12 +87,6 @@ def _promises(pipeline: str, stage: str) -> cloudwatch.IWidget:
         start=f"-P{_MONTH}D",
         period=_DAY,
     )
-
-
-def _alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Iterator[cloudwatch.IWidget]:
-    for begin in range(0, len(alarms), _MOST_ALARMS):
-        some = alarms[begin : begin + _MOST_ALARMS]
-        yield cloudwatch.AlarmStatusWidget(title="Alarms", alarms=some, width=_FULL, height=6)
 
 
 def _graph(

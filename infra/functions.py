@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -49,7 +49,7 @@ class Function(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.timeout = timeout
-        physical_name = f"nightlake-{settings.stage}-{name}"
+        self._name = physical_name = f"nightlake-{settings.stage}-{name}"
         capacity = settings.function(name)
         log_group = logs.LogGroup(
             self,
@@ -116,8 +116,17 @@ class Function(Construct):
 
     @property
     def version_arn(self) -> str:
-        """ARN of the version that this deployment publishes: what a night calls, from its first state to its last."""
-        return f"{self.function.function_arn}:{self.function.current_version.version}"
+        """ARN of the version that this deployment publishes: what a night calls, from its first state to its last.
+
+        The function is spelled out: to a nested stack, of all its versions, only the newest one's number is told.
+        """
+        function = Stack.of(self).format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=self._name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return f"{function}:{self.function.current_version.version}"
 
     @cached_property
     def live(self) -> lambda_.Alias:

@@ -1,8 +1,9 @@
 """Saved queries of the BI workgroup: what anybody asks first of a dataset, and the reports, ready in the console."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from aws_cdk import NestedStack
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 from nightlake.core.pipeline import Dataset, Pipeline
@@ -27,23 +28,27 @@ class SavedQuery(NamedTuple):
     sql: str
 
 
-class SavedQueries(Construct):
-    """The saved queries of every dataset and report of `pipelines`."""
+class SavedQueries(NestedStack):
+    """The saved queries of every dataset and report of `pipeline`; by themselves, because there may be hundreds."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, catalog: Catalog, pipelines: Sequence[Pipeline]) -> None:
-        super().__init__(scope, construct_id)
-        for pipeline in pipelines:
-            of_datasets = (query for dataset in pipeline.datasets for query in saved_queries(dataset))
-            for query in (*of_datasets, *saved_reports(pipeline)):
-                athena.CfnNamedQuery(
-                    self,
-                    f"{pipeline.name} {query.name}",
-                    name=f"{pipeline.name}: {query.name}",
-                    description=query.description,
-                    database=catalog.database,
-                    query_string=query.sql,
-                    work_group=catalog.bi_workgroup.ref,
-                )
+    def __init__(self, scope: Construct, *, stage: str, catalog: Catalog, pipeline: Pipeline) -> None:
+        super().__init__(
+            scope,
+            f"{pipeline.name}-queries",
+            description=f"Nightlake {stage}: saved queries of the pipeline {pipeline.name}",
+            suppress_template_indentation=True,
+        )
+        of_datasets = (query for dataset in pipeline.datasets for query in saved_queries(dataset))
+        for query in (*of_datasets, *saved_reports(pipeline)):
+            athena.CfnNamedQuery(
+                self,
+                query.name,
+                name=f"{pipeline.name}: {query.name}",
+                description=query.description,
+                database=catalog.database,
+                query_string=query.sql,
+                work_group=catalog.bi_workgroup.ref,
+            )
 
 
 def saved_queries(dataset: Dataset) -> tuple[SavedQuery, ...]:

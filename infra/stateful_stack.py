@@ -32,7 +32,8 @@ class StatefulStack(Stack):
         )
         self.lake = Lake(self, "Lake", settings=settings)
         self.catalog = Catalog(self, "Catalog", settings=settings, lake=self.lake)
-        SavedQueries(self, "SavedQueries", catalog=self.catalog, pipelines=pipelines)
+        for pipeline in pipelines:
+            SavedQueries(self, stage=settings.stage, catalog=self.catalog, pipeline=pipeline)
         keys = ApiKeys(self, "ApiKeys", settings=settings)
         reader = BiReader(self, "BiReader", settings=settings, lake=self.lake, catalog=self.catalog)
 

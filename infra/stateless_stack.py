@@ -6,47 +6,31 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from aws_cdk import Annotations, Aws, CfnOutput, Duration, Environment, Stack
+from aws_cdk import Annotations, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
-from nightlake.core.machine import ModelMachine, read_templates, render, render_of_model
-from nightlake.core.model.declaration import Recommender
 from nightlake.core.pipeline import Pipeline
-from nightlake.core.quarantine import quarantine_table
-from nightlake.core.source import S3Source
-from nightlake.core.table import tables
 
 from infra.alerts import Alerts
 from infra.api import Api
 from infra.api_keys import table_name
-from infra.catalog import Catalog
 from infra.dashboard import Dashboard
 from infra.functions import ARCHITECTURES, PYTHON, Function
-from infra.lake import bucket_name
-from infra.lambda_code import SQL, lambda_code
+from infra.lambda_code import lambda_code
 from infra.layer import LAMBDA, layer, token_layer
-from infra.model_trigger import ModelTrigger
-from infra.monitoring import Model, Monitoring, Night
+from infra.monitoring import Monitoring
+from infra.pipeline_stack import PipelineStack
 from infra.settings import FunctionName, Settings
 from infra.sources import Sources
-from infra.state_machine import StateMachine
 from infra.stateful_stack import StatefulStack
 from infra.tasks import TASKS, Task, grant
-from infra.trigger import Trigger
 from infra.watchdog import Watchdog
-
-_MACHINES = Path(__file__).parents[1] / "statemachines"
-# A backfill may be of years; each of its nights has its own limit.
-_BACKFILL_TIMEOUT = Duration.days(30)
-# Each may wait an hour for the other; then a training has its two functions, a scoring as many as there are users.
-_RETRAIN_TIMEOUT = Duration.hours(3)
-_SCORING_MINUTES = 5 * 60
 
 
 class StatelessStack(Stack):
-    """Functions, state machines and their triggers, alerts, alarms and the API of one stage."""
+    """What the pipelines of one stage share, functions, alerts and the API, and in it a nested stack of each."""
 
     def __init__(
         self, scope: Construct, *, settings: Settings, pipelines: Sequence[Pipeline], stateful: StatefulStack
@@ -92,7 +76,7 @@ class StatelessStack(Stack):
                 catalog=stateful.catalog,
                 sources=sources,
             )
-        self._functions = {f"{_pascal(name)}Function": each.version_arn for name, each in functions.items()}
+        called = {f"{_pascal(name)}Function": each.version_arn for name, each in functions.items()}
         self._tell_api(functions)
         if settings.webhooks:
             functions["notify"] = function(
@@ -111,15 +95,23 @@ class StatelessStack(Stack):
                 "Nobody hears of a failed night: set alarm_emails or webhooks "
                 f"of nightlake:{settings.stage} in cdk.json.",
             )
-        nights = [self._night(pipeline) for pipeline in pipelines]
-        models = [self._model(each.name, each.model, pipelines) for each in pipelines if each.model]
-        if nights:
-            self._alerts.watch(
-                [
-                    *(machine for night in nights for machine in (night.machine, night.backfill) if machine),
-                    *(machine for model in models for machine in (model.recommend, model.retrain)),
-                ]
+        monitoring = Monitoring(self, "Monitoring", stage=settings.stage, topic=self._alerts.topic)
+        stacks = [
+            PipelineStack(
+                self,
+                settings=settings,
+                stateful=stateful,
+                pipeline=pipeline,
+                pipelines=pipelines,
+                functions=called,
+                alerts=self._alerts,
+                just_deployed=monitoring.just_deployed,
             )
+            for pipeline in pipelines
+        ]
+        nights, models = [each.night for each in stacks], [each.model for each in stacks if each.model]
+        if stacks:
+            self._alerts.watch()
             watchdog = functions["watchdog"].live
             Watchdog(self, "WatchdogEvents", name=f"nightlake-{settings.stage}-watchdog", handler=watchdog)
         authorize = functions.get("authorize")
@@ -130,7 +122,21 @@ class StatelessStack(Stack):
             handler=functions["query"].live,
             authorizer=authorize.live if authorize else None,
         )
-        dashboard = self._monitor(nights, models, functions, api)
+        self._monitor(monitoring, functions, api, watched=bool(stacks))
+        catalog = stateful.catalog
+        dashboard = Dashboard(
+            self,
+            "Overview",
+            settings=settings,
+            alarms=[*(name for each in stacks for name in each.alarms.names), *monitoring.names],
+            nights=nights,
+            models=models,
+            functions=functions,
+            api=api.rest_api,
+            workgroups=[
+                each.name for each in (catalog.pipeline_workgroup, catalog.bi_workgroup, catalog.api_workgroup)
+            ],
+        )
 
         for output, value in {
             "ApiUrl": api.rest_api.url,
@@ -223,136 +229,15 @@ class StatelessStack(Stack):
             subscriptions.LambdaSubscription(notify.function, dead_letter_queue=notify.dead_letters)
         )
 
-    def _night(self, pipeline: Pipeline) -> Night:
-        """The state machine of one pipeline and what starts it; a second one for its past days.
-
-        One that is started by request alone has none of these.
-        """
-        prefix = f"nightlake-{self._settings.stage}-{pipeline.name}"
-        catalog, key, topic = self._stateful.catalog, self._stateful.lake.key.key_arn, self._alerts.topic
-        lake, results = (bucket_name(self._settings.stage, name) for name in ("lake", "results"))
-        own = f"{pipeline.name}/*"
-        machine = partial(StateMachine, self, settings=self._settings)
-        daily = machine(
-            f"Daily-{pipeline.name}",
-            name=f"{prefix}-daily",
-            definition=render(
-                pipeline, read_templates(_MACHINES), convert_concurrency=self._settings.convert_concurrency
-            ),
-            timeout=_longest(pipeline),
-            substitutions={
-                "Pipeline": pipeline.name,
-                "AlertTopic": topic.topic_arn,
-                "LakeBucket": lake,
-                "PipelineWorkgroup": catalog.pipeline_workgroup.name,
-                "Region": Aws.REGION,
-                "Stage": self._settings.stage,
-                **self._functions,
-            },
-            tables=_tables(pipeline, catalog),
-            read={lake: (f"data/{own}",)},
-            write={lake: (f"staging/{own}", f"runs/{own}"), results: ("pipeline/*",)},
-            keys={topic.topic_arn: self._alerts.key.key_arn, lake: key, results: key},
-        )
-        if pipeline.schedule.by_request:
-            return Night(pipeline=pipeline, machine=daily.machine)
-        backfill = machine(
-            f"Backfill-{pipeline.name}",
-            name=f"{prefix}-backfill",
-            definition=json.loads((_MACHINES / "backfill.asl.json").read_text()),
-            timeout=_BACKFILL_TIMEOUT,
-            substitutions={"DailyStateMachine": self._machine_arn(pipeline.name, "daily")},
-            tables={},
-            read={},
-            write={},
-            keys={},
-        )
-        trigger = Trigger(
-            self,
-            f"Trigger-{pipeline.name}",
-            name=f"{prefix}-trigger",
-            schedule=pipeline.schedule,
-            machine=daily.machine,
-            bucket=bucket_name(self._settings.stage, "raw"),
-            arrivals=[source.arrivals for source in pipeline.sources if isinstance(source, S3Source)]
-            if pipeline.schedule.on_delivery
-            else [],
-        )
-        return Night(
-            pipeline=pipeline, machine=daily.machine, backfill=backfill.machine, dead_letters=trigger.dead_letters
-        )
-
-    def _machine_arn(self, pipeline: str, kind: str) -> str:
-        """Spelled out, since machines that start each other cannot refer to each other."""
-        name = f"nightlake-{self._settings.stage}-{pipeline}-{kind}"
-        return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine:{name}"
-
-    def _model(self, name: str, declared: Recommender, pipelines: Sequence[Pipeline]) -> Model:
-        """The two machines of a pipeline's model and what starts them."""
-        publisher = next(each for each in pipelines if each.name == declared.delivers_to)
-        topic = self._alerts.topic
-        lake = bucket_name(self._settings.stage, "lake")
-
-        def machine(kind: ModelMachine, timeout: Duration) -> StateMachine:
-            return StateMachine(
-                self,
-                f"{kind.capitalize()}-{name}",
-                settings=self._settings,
-                name=f"nightlake-{self._settings.stage}-{name}-{kind}",
-                definition=render_of_model(
-                    kind, read_templates(_MACHINES), convert_concurrency=self._settings.convert_concurrency
-                ),
-                timeout=timeout,
-                substitutions={
-                    "Pipeline": name,
-                    "AlertTopic": topic.topic_arn,
-                    "LakeBucket": lake,
-                    "Region": Aws.REGION,
-                    "PublishStateMachine": self._machine_arn(publisher.name, "daily"),
-                    "RecommendStateMachine": self._machine_arn(name, "recommend"),
-                    "RetrainStateMachine": self._machine_arn(name, "retrain"),
-                    **self._functions,
-                },
-                tables={},
-                read={lake: (f"models/{name}/runs/*",)},
-                write={lake: (f"models/{name}/runs/*",)},
-                keys={topic.topic_arn: self._alerts.key.key_arn, lake: self._stateful.lake.key.key_arn},
-            )
-
-        recommend = machine("recommend", _longest(publisher).plus(Duration.minutes(_SCORING_MINUTES)))
-        retrain = machine("retrain", _RETRAIN_TIMEOUT)
-        trigger = ModelTrigger(
-            self,
-            f"ModelTrigger-{name}",
-            stage=self._settings.stage,
-            pipeline=name,
-            cron=declared.retrain.cron,
-            recommend=recommend.machine,
-            retrain=retrain.machine,
-        )
-        return Model(
-            pipeline=name,
-            declared=declared,
-            recommend=recommend.machine,
-            retrain=retrain.machine,
-            dead_letters=trigger.dead_letters,
-        )
-
-    def _monitor(
-        self, nights: Sequence[Night], models: Sequence[Model], functions: dict[str, Function], api: Api
-    ) -> Dashboard:
+    def _monitor(self, monitoring: Monitoring, functions: dict[str, Function], api: Api, *, watched: bool) -> None:
+        """Alarms over what is shared; `watched` where there are nights that the watchdog looks for."""
         catalog = self._stateful.catalog
-        monitoring = Monitoring(self, "Monitoring", settings=self._settings, topic=self._alerts.topic)
-        for night in nights:
-            monitoring.watch_night(night)
-        for model in models:
-            monitoring.watch_model(model)
         for name, function in functions.items():
             # The state machine retries its Tasks and tells of their failure itself; a command's caller sees it.
             monitoring.watch_function(
                 name, function, errors_notify=name in ("query", "authorize", "notify", "watchdog")
             )
-        if nights:
+        if watched:
             monitoring.watch_watchdog(functions["watchdog"])
         monitoring.watch_api(api.rest_api)
         monitoring.watch_athena(
@@ -361,39 +246,6 @@ class StatelessStack(Stack):
         monitoring.watch_bi(
             workgroup=catalog.bi_workgroup.name, cutoff_bytes=self._settings.bi_scan_cutoff_mb * 1_000_000
         )
-        return Dashboard(
-            self,
-            "Overview",
-            settings=self._settings,
-            alarms=monitoring.alarms,
-            nights=nights,
-            models=models,
-            functions=functions,
-            api=api.rest_api,
-            workgroups=[
-                each.name for each in (catalog.pipeline_workgroup, catalog.bi_workgroup, catalog.api_workgroup)
-            ],
-        )
-
-
-def _tables(pipeline: Pipeline, catalog: Catalog) -> dict[str, tuple[str, ...]]:
-    """The tables that a night makes and queries in each database, views and the attempts of merges among them."""
-    served = tuple(table.name for dataset in pipeline.datasets for table in tables(dataset))
-    views = tuple(sorted(file.stem for file in (SQL / pipeline.name / "views").glob("*.sql")))
-    return {
-        catalog.database: (*served, *pipeline.merge, *views),
-        catalog.staging_database: (*served, *(f"{merge}__*" for merge in pipeline.merge)),
-        catalog.quarantine_database: (quarantine_table(pipeline.name).name,),
-    }
-
-
-def _longest(pipeline: Pipeline) -> Duration:
-    """How long a night may last: sources may be late, and a slow night is alarmed before it is stopped."""
-    return Duration.minutes(_deadline_minutes(pipeline) + 2 * pipeline.latency_minutes)
-
-
-def _deadline_minutes(pipeline: Pipeline) -> int:
-    return max((source.ready.deadline_minutes for source in pipeline.sources), default=0)
 
 
 def _pascal(name: str) -> str:

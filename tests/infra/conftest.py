@@ -13,6 +13,7 @@ from nightlake.core.contract import load_pipelines
 from nightlake.core.pipeline import Pipeline
 
 from infra.stacks import build
+from infra.whole_template import whole_template
 
 Template = dict[str, Any]
 
@@ -56,10 +57,5 @@ def assembly(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Cal
 
 @pytest.fixture(scope="session")
 def template(assembly: Callable[[str], CloudAssembly]) -> Callable[[str, str], Template]:
-    """`template(stage, "stateful" or "stateless")`: a synthesized template."""
-
-    @cache
-    def read(stage: str) -> dict[str, Template]:
-        return {stack.stack_name: stack.template for stack in assembly(stage).stacks}
-
-    return lambda stage, stack: read(stage)[f"nightlake-{stage}-{stack}"]
+    """`template(stage, "stateful" or "stateless")`: a synthesized template with those of its nested stacks in it."""
+    return cache(lambda stage, stack: whole_template(assembly(stage), f"nightlake-{stage}-{stack}"))

@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 from aws_cdk import Stack, assertions
-from aws_cdk import aws_stepfunctions as sfn
 
 from infra.alerts import Alerts
 from infra.settings import Settings
 
-MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:nightlake-dev-sales-daily"
 OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
@@ -18,7 +16,7 @@ OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 def template() -> assertions.Template:
     stack = Stack()
     alerts = Alerts(stack, "Alerts", settings=Settings(stage="dev", alarm_emails=("night@example.com",)))
-    alerts.watch([sfn.StateMachine.from_state_machine_arn(stack, "Machine", MACHINE)])
+    alerts.watch()
     return assertions.Template.from_stack(stack)
 
 
@@ -61,11 +59,12 @@ def test_every_address_of_the_settings_is_subscribed(template: assertions.Templa
 
 def test_the_rule_tells_of_what_no_catch_sees_and_stays_quiet_otherwise(template: assertions.Template) -> None:
     (rule,) = template.find_resources("AWS::Events::Rule").values()
+    ours = ("arn:", {"Ref": "AWS::Partition"}, ":states:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"})
     assert rule["Properties"]["EventPattern"] == {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {
-            "stateMachineArn": [MACHINE],
+            "stateMachineArn": [{"prefix": {"Fn::Join": ["", [*ours, ":stateMachine:nightlake-dev-"]]}}],
             "$or": [
                 {"status": ["TIMED_OUT", "ABORTED"]},
                 {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from any_kinds import of_kinds
 from aws_cdk import App
+from aws_cdk.cx_api import CloudAssembly
 from nightlake.core.pipeline import Pipeline
 
 from infra.differences import DIFFERENCES
 from infra.stacks import add_stage
+from infra.whole_template import whole_template
 
 Template = dict[str, Any]
 
@@ -94,12 +96,12 @@ def template(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Cal
     everything = of_kinds(next(each for each in pipelines if each.name == "sales"), "s3", "http", "postgres:app")
 
     @cache
-    def synthesized(stage: str) -> dict[str, Template]:
+    def synthesized(stage: str) -> CloudAssembly:
         app = App(context=context)
         add_stage(app, stage, (*pipelines, everything))
-        return {stack.stack_name: stack.template for stack in app.synth().stacks}
+        return app.synth()
 
-    return lambda stage, stack: synthesized(stage)[f"nightlake-{stage}-{stack}"]
+    return cache(lambda stage, stack: whole_template(synthesized(stage), f"nightlake-{stage}-{stack}"))
 
 
 @pytest.fixture(scope="module")

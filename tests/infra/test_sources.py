@@ -13,6 +13,7 @@ from nightlake.core.pipeline import Pipeline
 
 from infra.settings import RUNNING, SettingsError
 from infra.stacks import add_stage, build
+from infra.whole_template import nested_templates, whole_template
 
 Template = dict[str, Any]
 Synth = Callable[..., Template]
@@ -51,8 +52,7 @@ def synth(pipelines: tuple[Pipeline, ...], context: dict[str, object]) -> Synth:
         )
         app = App(context={**context, **overrides})
         add_stage(app, stage, (shop,))
-        template: Template = app.synth().get_stack_by_name(f"nightlake-{stage}-stateless").template
-        return template
+        return whole_template(app.synth(), f"nightlake-{stage}-stateless")
 
     def run(*kinds: str, stage: str = "dev", settings: object = TRIAL, running: object = None) -> Template:
         return synthesized(kinds, stage, json.dumps(settings), json.dumps(running) if running else None)
@@ -108,9 +108,10 @@ def test_cdk_nag_and_cfn_lint_find_nothing(
     shop = of_kinds(next(each for each in pipelines if each.name == "sales"), *KINDS)
     # Synth fails on a finding of cdk-nag.
     assembly = build((shop,), {**context, "stage": "dev", "nightlake:dev": settings}).synth()
-    text = json.dumps(assembly.get_stack_by_name("nightlake-dev-stateless").template)
-    found = cfnlint.api.lint(text, regions=["us-east-1", "eu-central-1"])
-    assert [f"{match.rule.id} {match.path}: {match.message}" for match in found] == []
+    name = "nightlake-dev-stateless"
+    for template in (assembly.get_stack_by_name(name).template, *nested_templates(assembly, name).values()):
+        found = cfnlint.api.lint(json.dumps(template), regions=["us-east-1", "eu-central-1"])
+        assert [f"{match.rule.id} {match.path}: {match.message}" for match in found] == []
 
 
 def test_a_stage_of_an_account_is_synthesized_without_asking_that_account(synth: Synth) -> None:

@@ -96,7 +96,9 @@ def test_the_definition_is_the_rendered_file_with_its_names_bound(
         for logical_id, each in prod["Resources"].items()
         if each["Type"] == "AWS::Lambda::Version" and each["Properties"]["FunctionName"] == {"Ref": prepare}
     ]
-    assert bound["PrepareFunction"] == f"<{prepare}.Arn>:<{version}.Version>"
+    assert (
+        bound["PrepareFunction"] == f"arn:aws:lambda:region:account:function:nightlake-prod-prepare:<{version}.Version>"
+    )
 
 
 def test_its_role_may_do_exactly_what_its_states_do(

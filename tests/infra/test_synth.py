@@ -15,6 +15,7 @@ from aws_cdk.cx_api import CloudAssembly
 from nightlake.core.pipeline import Pipeline
 
 from infra.stacks import add_stage
+from infra.whole_template import nested_templates, whole_template
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("local", "dev", "prod")
@@ -26,10 +27,29 @@ Templates = Callable[[str, str], Template]
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("stack", STACKS)
-def test_cfn_lint_finds_nothing(template: Templates, stage: str, stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cfn_lint_finds_nothing(
+    assembly: Callable[[str], CloudAssembly], stage: str, stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)  # where .cfnlintrc lies
-    found = cfnlint.api.lint(json.dumps(template(stage, stack)), regions=["us-east-1", "eu-central-1"])
+    name = f"nightlake-{stage}-{stack}"
+    templates = [assembly(stage).get_stack_by_name(name).template, *nested_templates(assembly(stage), name).values()]
+    found = [
+        match
+        for template in templates
+        for match in cfnlint.api.lint(json.dumps(template), regions=["us-east-1", "eu-central-1"])
+    ]
     assert [f"{match.rule.id} {match.path}: {match.message}" for match in found] == []
+
+
+def test_each_pipeline_has_a_nested_stack_that_is_tagged_like_the_others(
+    assembly: Callable[[str], CloudAssembly], pipelines: tuple[Pipeline, ...]
+) -> None:
+    nested = nested_templates(assembly("prod"), "nightlake-prod-stateless")
+    assert len(nested) == len(pipelines)
+    for template in nested.values():
+        machines = [each for each in template["Resources"].values() if each["Type"].endswith("::StateMachine")]
+        assert machines
+        assert {"Key": "stage", "Value": "prod"} in machines[0]["Properties"]["Tags"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -130,8 +150,9 @@ def test_synth_writes_the_same_templates_again(
 ) -> None:
     app = App(context=context)
     add_stage(app, "prod", pipelines)
-    again = {stack.stack_name: stack.template for stack in app.synth().stacks}
-    assert again == {f"nightlake-prod-{stack}": template("prod", stack) for stack in STACKS}
+    again = app.synth()
+    for stack in STACKS:
+        assert whole_template(again, f"nightlake-prod-{stack}") == template("prod", stack)
 
 
 @pytest.mark.parametrize(
