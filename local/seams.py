@@ -1674,6 +1674,13 @@ _LEFT = (
         "`nightlake status` shows the local address",
     ),
     Difference(
+        "CloudFormation: a name that is in use",
+        "a second stack takes the resource over, and it goes when the first one lets it go",
+        "the second stack is refused",
+        "open",
+        "deploy.md, A stage from before nested stacks",
+    ),
+    Difference(
         "CloudFormation: state before a kill",
         "saved when it is stopped: after `kill -9` buckets are there, stacks deployed since are not",
         "never lost",
