@@ -1,6 +1,6 @@
 """Whom a failure reaches: an encrypted topic, its subscribers, and a rule for executions that could not alert."""
 
-from aws_cdk import ArnFormat, Aws, RemovalPolicy, Stack
+from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -9,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.arn import spelled_arn
 from infra.settings import Settings
 
 # No Catch sees these, so the definition's own alert cannot have been sent.
@@ -53,12 +54,7 @@ class Alerts(Construct):
         A failure that a Catch has seen is quiet here: AlertFailure has told of it, with its reason.
         """
         # Not each machine: of a pattern's 2,048 characters, those of ten pipelines would be too many.
-        machines = Stack.of(self).format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name=f"nightlake-{self._stage}-",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        machines = spelled_arn("states", f"stateMachine:nightlake-{self._stage}-")
         events.Rule(
             self,
             "EndedWithoutAlert",

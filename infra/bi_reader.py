@@ -1,10 +1,11 @@
 """The role of people and BI tools: published tables through the BI workgroup, what is published, and nothing else."""
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 from nightlake.core.table import PRIVATE_SUFFIX
 
+from infra.arn import spelled_arn
 from infra.catalog import Catalog
 from infra.lake import Lake
 from infra.nag import acknowledge, wildcard
@@ -33,14 +34,14 @@ class BiReader(Construct):
             assumed_by=iam.CompositePrincipal(*readers) if readers else iam.AccountRootPrincipal(),
         )
         for statement in (
-            *_query(self, catalog),
-            *_read_catalog(self, catalog),
+            *_query(catalog),
+            *_read_catalog(catalog),
             *_read_data(lake),
             *_write_results(lake),
             _use_key(lake),
         ):
             self.role.add_to_policy(statement)
-        tables = _arn(self, "glue", "table", f"{catalog.database}/*")
+        tables = spelled_arn("glue", f"table/{catalog.database}/*")
         acknowledge(
             self.role,
             {
@@ -56,11 +57,7 @@ class BiReader(Construct):
         )
 
 
-def _arn(scope: Construct, service: str, resource: str, name: str | None = None) -> str:
-    return Stack.of(scope).format_arn(service=service, resource=resource, resource_name=name)
-
-
-def _query(scope: Construct, catalog: Catalog) -> list[iam.PolicyStatement]:
+def _query(catalog: Catalog) -> list[iam.PolicyStatement]:
     return [
         iam.PolicyStatement(
             sid="QueryInTheBiWorkgroup",
@@ -77,7 +74,7 @@ def _query(scope: Construct, catalog: Catalog) -> list[iam.PolicyStatement]:
                 "athena:StartQueryExecution",
                 "athena:StopQueryExecution",
             ],
-            resources=[_arn(scope, "athena", "workgroup", catalog.bi_workgroup.name)],
+            resources=[spelled_arn("athena", f"workgroup/{catalog.bi_workgroup.name}")],
         ),
         iam.PolicyStatement(
             sid="BrowseTheCatalogInAthena",
@@ -88,12 +85,12 @@ def _query(scope: Construct, catalog: Catalog) -> list[iam.PolicyStatement]:
                 "athena:ListDatabases",
                 "athena:ListTableMetadata",
             ],
-            resources=[_arn(scope, "athena", "datacatalog", "AwsDataCatalog")],
+            resources=[spelled_arn("athena", "datacatalog/AwsDataCatalog")],
         ),
     ]
 
 
-def _read_catalog(scope: Construct, catalog: Catalog) -> list[iam.PolicyStatement]:
+def _read_catalog(catalog: Catalog) -> list[iam.PolicyStatement]:
     actions = [
         "glue:BatchGetPartition",
         "glue:GetDatabase",
@@ -108,16 +105,16 @@ def _read_catalog(scope: Construct, catalog: Catalog) -> list[iam.PolicyStatemen
             sid="ReadServedTables",
             actions=actions,
             resources=[
-                _arn(scope, "glue", "catalog"),
-                _arn(scope, "glue", "database", catalog.database),
-                _arn(scope, "glue", "table", f"{catalog.database}/*"),
+                spelled_arn("glue", "catalog"),
+                spelled_arn("glue", f"database/{catalog.database}"),
+                spelled_arn("glue", f"table/{catalog.database}/*"),
             ],
         ),
         iam.PolicyStatement(
             sid="NotPrivateTables",
             effect=iam.Effect.DENY,
             actions=["glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable"],
-            resources=[_arn(scope, "glue", "table", f"{catalog.database}/{_PRIVATE}")],
+            resources=[spelled_arn("glue", f"table/{catalog.database}/{_PRIVATE}")],
         ),
     ]
 

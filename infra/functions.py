@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.arn import spelled_arn
 from infra.dead_letters import dead_letter_queue
 from infra.lint import accept_own_role_dependency
 from infra.nag import acknowledge
@@ -120,13 +121,7 @@ class Function(Construct):
 
         The function is spelled out: to a nested stack, of all its versions, only the newest one's number is told.
         """
-        function = Stack.of(self).format_arn(
-            service="lambda",
-            resource="function",
-            resource_name=self._name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        return f"{function}:{self.function.current_version.version}"
+        return spelled_arn("lambda", f"function:{self._name}:{self.function.current_version.version}")
 
     @cached_property
     def live(self) -> lambda_.Alias:
@@ -147,7 +142,7 @@ def _network_interfaces(function: str) -> Iterator[iam.PolicyStatement]:
         "ec2:DescribeSubnets",
         "ec2:UnassignPrivateIpAddresses",
     ]
-    code = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{function}"
+    code = spelled_arn("lambda", f"function:{function}")
     yield iam.PolicyStatement(actions=actions, resources=["*"])
     yield iam.PolicyStatement(
         effect=iam.Effect.DENY,

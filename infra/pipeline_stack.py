@@ -19,6 +19,7 @@ from nightlake.core.source import S3Source
 from nightlake.core.table import tables
 
 from infra.alerts import Alerts
+from infra.arn import spelled_arn
 from infra.catalog import Catalog
 from infra.lake import bucket_name
 from infra.lambda_code import SQL
@@ -141,8 +142,7 @@ class PipelineStack(NestedStack):
 
     def _machine_arn(self, pipeline: str, kind: str) -> str:
         """Spelled out, since machines that start each other cannot refer to each other."""
-        name = f"nightlake-{self._settings.stage}-{pipeline}-{kind}"
-        return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine:{name}"
+        return spelled_arn("states", f"stateMachine:nightlake-{self._settings.stage}-{pipeline}-{kind}")
 
     def _model(self, name: str, declared: Recommender, pipelines: Sequence[Pipeline]) -> Model:
         """The two machines of a pipeline's model and what starts them."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from aws_cdk import Annotations, Aws, Stack
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -16,6 +16,7 @@ from nightlake.core.pipeline import Pipeline
 from nightlake.core.postgres_source import PostgresSource
 from nightlake.core.source import S3Source
 
+from infra.arn import spelled_arn
 from infra.database import TrialDatabase
 from infra.lake import bucket_arn
 from infra.network import Network, own_network, trial_network
@@ -157,7 +158,7 @@ def _secret_arn(name: str) -> str:
     """Secrets Manager adds six characters to a name; an ARN that is given has them."""
     if name.startswith("arn:"):
         return name
-    return f"arn:{Aws.PARTITION}:secretsmanager:{Aws.REGION}:{Aws.ACCOUNT_ID}:secret:{name}-??????"
+    return spelled_arn("secretsmanager", f"secret:{name}-??????")
 
 
 def _statements(actions: Sequence[str], resources: Sequence[str]) -> Iterator[iam.PolicyStatement]:

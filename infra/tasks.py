@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from nightlake.core.model.drop_off import RECOMMENDATIONS
 from nightlake.core.table import PRIVATE_SUFFIX
 
 from infra.api_keys import table_name
+from infra.arn import spelled_arn
 from infra.catalog import Catalog
 from infra.functions import Function
 from infra.lake import Lake, bucket_arn
@@ -413,34 +414,30 @@ def _other_rights(task: Task, stage: str, catalog: Catalog) -> Iterator[iam.Poli
     for database, actions in task.tables:
         name = databases[database]
         places = ("catalog", f"database/{name}", f"table/{name}/*")
-        yield iam.PolicyStatement(actions=list(actions), resources=[_arn("glue", place) for place in places])
+        yield iam.PolicyStatement(actions=list(actions), resources=[spelled_arn("glue", place) for place in places])
     if task.results:
-        workgroup = _arn("athena", f"workgroup/{catalog.pipeline_workgroup.name}")
+        workgroup = spelled_arn("athena", f"workgroup/{catalog.pipeline_workgroup.name}")
         yield iam.PolicyStatement(actions=["athena:GetQueryResults"], resources=[workgroup])
         yield iam.PolicyStatement(actions=[*_GET], resources=[f"{bucket_arn(stage, 'results')}/pipeline/*"])
     if task.asks:
-        workgroup = _arn("athena", f"workgroup/{catalog.api_workgroup.name}")
+        workgroup = spelled_arn("athena", f"workgroup/{catalog.api_workgroup.name}")
         verbs = ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution")
         asked = [f"athena:{verb}" for verb in verbs]
-        private = _arn("glue", f"table/{catalog.database}/*{PRIVATE_SUFFIX}")
+        private = spelled_arn("glue", f"table/{catalog.database}/*{PRIVATE_SUFFIX}")
         buckets = [bucket_arn(stage, name) for name in ("lake", "results")]
         yield iam.PolicyStatement(actions=asked, resources=[workgroup])
         yield iam.PolicyStatement(
-            actions=["athena:GetDataCatalog"], resources=[_arn("athena", "datacatalog/AwsDataCatalog")]
+            actions=["athena:GetDataCatalog"], resources=[spelled_arn("athena", "datacatalog/AwsDataCatalog")]
         )
         yield iam.PolicyStatement(actions=["s3:GetBucketLocation"], resources=buckets)
         yield iam.PolicyStatement(effect=iam.Effect.DENY, actions=[*_READ_PUBLISHED], resources=[private])
     if task.executions:
-        machines = [_arn("states", f"execution:nightlake-{stage}-*-{kind}:*") for kind in task.executions]
+        machines = [spelled_arn("states", f"execution:nightlake-{stage}-*-{kind}:*") for kind in task.executions]
         yield iam.PolicyStatement(actions=["states:DescribeExecution"], resources=machines)
     if task.api_keys:
-        keys = _arn("dynamodb", f"table/{table_name(stage)}")
+        keys = spelled_arn("dynamodb", f"table/{table_name(stage)}")
         yield iam.PolicyStatement(actions=["dynamodb:GetItem"], resources=[keys])
 
 
 def _key(lake: Lake, name: BucketName) -> kms.Key:
     return lake.quarantine_key if name == "quarantine" else lake.key
-
-
-def _arn(service: str, resource: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
