@@ -52,6 +52,6 @@ def runs(process: psutil.Process) -> bool:
 def carries(process: psutil.Process, mark: str, value: str) -> bool:
     """Whether the process lives and has the variable `mark` of this value: a recycled pid has not."""
     try:
-        return process.environ().get(mark) == value and process.status() != psutil.STATUS_ZOMBIE
+        return process.environ().get(mark) == value and runs(process)
     except (psutil.Error, OSError):
         return False
