@@ -18,6 +18,14 @@ def find_head(store: Store, pipeline: str) -> tuple[Head, str] | None:
     return store.find_model(layout.head(pipeline), Head)
 
 
+def find_snapshot(store: Store, pipeline: str, number: int | None) -> Snapshot | None:
+    """The snapshot of this number; None where HEAD does not keep it."""
+    found = find_head(store, pipeline)
+    kept = found[0].find_kept(number) if found else None
+    snapshot = store.find_model(kept.key, Snapshot) if kept else None
+    return snapshot[0] if snapshot else None
+
+
 def published_table(store: Store, pipeline: str, table: str) -> PublishedTable | None:
     """The table in the published snapshot; None before its first publication."""
     head = find_head(store, pipeline)

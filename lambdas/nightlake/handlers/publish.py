@@ -9,7 +9,7 @@ from nightlake.adapters.glue import Glue
 from nightlake.adapters.s3 import Objects
 from nightlake.core.api.file_list import write_file_list
 from nightlake.core.api.key_index import build_index
-from nightlake.core.history import find_head
+from nightlake.core.history import find_snapshot
 from nightlake.core.pipeline import Pipeline
 from nightlake.core.projection import project
 from nightlake.core.publish import publish, summary
@@ -63,7 +63,5 @@ def _serve(store: Store, of: Pipeline, snapshot: Snapshot) -> None:
 
 def _tables_before(store: Store, snapshot: Snapshot) -> dict[str, PublishedTable]:
     """The tables of the snapshot that this one was made from."""
-    found = find_head(store, snapshot.pipeline)
-    kept = found[0].find_kept(snapshot.parent) if found else None
-    parent = store.find_model(kept.key, Snapshot) if kept else None
-    return {table.table: table for table in parent[0].tables} if parent else {}
+    parent = find_snapshot(store, snapshot.pipeline, snapshot.parent)
+    return {table.table: table for table in parent.tables} if parent else {}

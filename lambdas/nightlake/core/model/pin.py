@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from nightlake.core import layout, lock
 from nightlake.core.dates import parse_instant, run_id
 from nightlake.core.errors import SnapshotNotFoundError, TrainingDataMissingError
-from nightlake.core.history import find_head
+from nightlake.core.history import find_head, find_snapshot
 from nightlake.core.lock import Executions, Owner
 from nightlake.core.model.registry import champion_version, find_scored
 from nightlake.core.snapshot import Snapshot
@@ -112,11 +112,9 @@ def newest_date(snapshot: Snapshot) -> date:
 
 def pinned_snapshot(store: Store, pipeline: str, number: int) -> Snapshot:
     """The snapshot that was pinned. Raises SnapshotNotFoundError when it is not kept any more."""
-    found = find_head(store, pipeline)
-    kept = found[0].find_kept(number) if found else None
-    snapshot = store.find_model(kept.key, Snapshot) if kept else None
+    snapshot = find_snapshot(store, pipeline, number)
     if snapshot is None:
         raise SnapshotNotFoundError(
             f"Snapshot {number} of '{pipeline}' was pinned and is not kept any more; start again from the newest"
         )
-    return snapshot[0]
+    return snapshot
